@@ -1,0 +1,60 @@
+"""The async Python SDK for Pika video generation: any provider, never pays twice.
+
+    async with Pika("acedata") as pika:
+        video = await pika.generate("A cat surfing at sunset")
+
+Not the RabbitMQ client `pika`.
+"""
+
+from pika_async._client import Pika
+from pika_async._job import Job
+from pika_async.errors import (
+    AuthError,
+    BadReply,
+    ConfigError,
+    ContentBlocked,
+    DownloadError,
+    InsufficientBalance,
+    JobFailed,
+    JobTimeout,
+    JobUnresolved,
+    LedgerError,
+    PikaError,
+    ProviderUnavailable,
+    RateLimited,
+    SubmitRefused,
+    SubmitUnknown,
+    UnsupportedRequest,
+)
+from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
+from pika_async.results import State, VideoResult
+
+__all__ = [
+    "AuthError",
+    "BadReply",
+    "Blob",
+    "Camera",
+    "ConfigError",
+    "ContentBlocked",
+    "DownloadError",
+    "Generate",
+    "Ingredients",
+    "InsufficientBalance",
+    "Job",
+    "JobFailed",
+    "JobTimeout",
+    "JobUnresolved",
+    "LedgerError",
+    "Pika",
+    "PikaError",
+    "ProviderUnavailable",
+    "RateLimited",
+    "State",
+    "Style",
+    "SubmitRefused",
+    "SubmitUnknown",
+    "UnsupportedRequest",
+    "VideoResult",
+]
+
+__version__ = "0.1.0"

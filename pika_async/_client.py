@@ -1,0 +1,247 @@
+"""The client: one call for any provider. Everything heavy is loaded when it is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, timed_out, wait_for
+from pika_async.errors import ConfigError, PikaError
+from pika_async.requests import (
+    CommonFields,
+    Generate,
+    Ingredients,
+    Media,
+    MediaFields,
+    Style,
+    VideoRequest,
+)
+from pika_async.results import VideoResult
+
+if TYPE_CHECKING:
+    from pika_async._engine.clock import Clock
+    from pika_async._engine.engine import Engine
+    from pika_async._engine.flight import Flight
+    from pika_async._ledger import Ledger
+    from pika_async._registry import Loaded
+    from pika_async._transport import Sender
+    from pika_async.provider import Provider
+
+
+class Pika:
+    """A client for one event loop, opened by `async with`.
+
+    *providers* are names or adapters in order of preference; with none, the one whose key is in the
+    environment. *api_key* and *base_url* go with exactly one provider. A request goes to the first provider
+    that can express it, and on to the next only after a proven refusal.
+
+    *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
+    (None: no bound), *poll_interval* is the least time in seconds between two looks at one job.
+    *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
+    never finding a lost answer again. *transport* and *clock* are for tests (see `pika_async.testing`).
+    """
+
+    def __init__(
+        self,
+        *providers: str | Provider,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        account: str = "default",
+        callback_url: str | Literal[False] | None = None,
+        max_concurrency: int = 32,
+        poll_rate: float | None = 1.0,
+        poll_batch: int = 50,
+        poll_interval: float = 1.0,
+        trust_env: bool = True,
+        media_hosts: Iterable[str] = (),
+        transport: Sender | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if max_concurrency < 1 or poll_batch < 1 or poll_interval < 0 or (poll_rate or 1) <= 0:
+            raise ConfigError(
+                "max_concurrency, poll_batch and poll_rate must be above 0, and poll_interval not below 0."
+            )
+        self._loaded = _loaded(providers, api_key, base_url)
+        self._account = account
+        self._callback_url = callback_url
+        self._max_concurrency = max_concurrency
+        self._polling: dict[str, Any] = {
+            "poll_rate": poll_rate,
+            "poll_batch": poll_batch,
+            "poll_interval": poll_interval,
+        }
+        self._trust_env = trust_env
+        self._media_hosts = tuple(media_hosts)
+        self._transport = transport
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        from pika_async._engine.account import Account
+        from pika_async._engine.clock import SystemClock
+        from pika_async._engine.engine import Engine
+        from pika_async._ledger.memory import MemoryLedger
+        from pika_async._transport import Transport
+
+        if self._loop is not None:
+            raise ConfigError("This client was opened before; make a new one for each `async with`.")
+        self._loop = asyncio.get_running_loop()
+        ledger: Ledger = MemoryLedger()
+        await ledger.open()
+        self._engine = Engine(
+            [Account(loaded, self._account, self._max_concurrency) for loaded in self._loaded],
+            ledger=ledger,
+            transport=self._transport or Transport(trust_env=self._trust_env),
+            clock=self._clock or SystemClock(),
+            make_job=Job,
+            **self._polling,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.aclose()
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            state = "closed" if self._loop is not None else "not open yet"
+            raise ConfigError(f"The client is {state}; use it inside `async with Pika(...) as pika:`.")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigError(
+                "The client belongs to another event loop; open one client in each loop that needs one."
+            )
+        return self._engine
+
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        queue_timeout: float | None = None,
+        callback_url: str | Literal[False] | None = None,
+        **fields: Unpack[MediaFields],
+    ) -> VideoResult:
+        """Buy one video of *prompt* and wait for it.
+
+        *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. Costs
+        one render. Raises a `PikaError` that says whether money went, and holds the job's token.
+        """
+        request = Generate(prompt, **fields)
+        return await self._bought(request, timeout, queue_timeout, callback_url)
+
+    async def ingredients(
+        self,
+        prompt: str,
+        images: Iterable[Media],
+        *,
+        mode: Literal["creative", "precise"] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        queue_timeout: float | None = None,
+        callback_url: str | Literal[False] | None = None,
+        **fields: Unpack[CommonFields],
+    ) -> VideoResult:
+        """Buy one video in which the things on *images* appear together, and wait for it."""
+        request = Ingredients(prompt, images, mode=mode, **fields)
+        return await self._bought(request, timeout, queue_timeout, callback_url)
+
+    async def style(
+        self,
+        style: str,
+        prompt: str,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        queue_timeout: float | None = None,
+        callback_url: str | Literal[False] | None = None,
+        **fields: Unpack[MediaFields],
+    ) -> VideoResult:
+        """Buy one video with an effect such as `Inflate`, and wait for it."""
+        request = Style(style, prompt, **fields)
+        return await self._bought(request, timeout, queue_timeout, callback_url)
+
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        queue_timeout: float | None = None,
+        callback_url: str | Literal[False] | None = None,
+    ) -> Job:
+        """Buy *request* and return as soon as the provider has it; the job is waited for later."""
+        from pika_async._engine.flight import Phase
+
+        engine = self._open()
+        flight = await self._admitted(engine, request, callback_url)
+        try:
+            await flight.wait(Phase.ACCEPTED, queue_timeout=queue_timeout)
+        except asyncio.CancelledError:
+            engine.abandon_wait(flight)
+            raise
+        except PikaError:
+            raise
+        except TimeoutError:
+            raise await timed_out(engine, flight, None, queue_timeout) from None
+        if flight.error is not None:
+            raise flight.error
+        return Job(engine, flight)
+
+    def job(self, token: str) -> Job:
+        """Turn a token back into its job, whoever submitted it and whenever. Costs nothing."""
+        from pika_async._token import JobToken
+
+        engine = self._open()
+        return Job(engine, engine.adopt(JobToken.decode(token)))
+
+    async def _admitted(
+        self, engine: Engine, request: VideoRequest, callback_url: str | Literal[False] | None
+    ) -> Flight:
+        accounts = engine.route(request)
+        receiver = self._callback_url if callback_url is None else callback_url
+        return await engine.admit(request, accounts, callback_url=receiver)
+
+    async def _bought(
+        self,
+        request: VideoRequest,
+        timeout: float | None,
+        queue_timeout: float | None,
+        callback_url: str | Literal[False] | None,
+    ) -> VideoResult:
+        engine = self._open()
+        flight = await self._admitted(engine, request, callback_url)
+        try:
+            await wait_for(engine, flight, timeout=timeout, queue_timeout=queue_timeout)
+        except asyncio.CancelledError:
+            engine.abandon_wait(flight)
+            raise
+        return first_result(engine, flight)
+
+
+def _loaded(providers: tuple[str | Provider, ...], api_key: str | None, base_url: str | None) -> list[Loaded]:
+    from pika_async import _registry
+
+    if not providers:
+        providers = tuple(_registry.with_keys())
+        if len(providers) != 1:
+            found = "no API key is" if not providers else f"keys of {' and '.join(map(str, providers))} are"
+            raise ConfigError(f'Name a provider, as in Pika("acedata"): {found} in the environment.')
+    if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
+        raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
+    loaded = [
+        _registry.make(p, api_key=api_key, base_url=base_url, environment=os.environ)
+        if isinstance(p, str)
+        else _registry.load(type(p).__name__.lower(), p)
+        for p in providers
+    ]
+    names = [one.name for one in loaded]
+    if len(set(names)) != len(names):
+        raise ConfigError(f"A provider is named twice in {', '.join(names)}; open one client for each.")
+    return loaded

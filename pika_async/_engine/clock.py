@@ -1,0 +1,50 @@
+"""Time, as it is handed to everything that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A callback that has not run yet."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Three clocks and a timer; the fence compares all three (a suspend stops some of them)."""
+
+    def now(self) -> float:
+        """Give monotonic seconds, the clock of timers and waits."""
+
+    def wall(self) -> float:
+        """Give seconds since 1970, the clock of the ledger and its leases."""
+
+    def boot(self) -> float:
+        """Give seconds since boot, suspended time included where the system knows it."""
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Run *callback* at *when* on the monotonic clock."""
+
+
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class SystemClock:
+    """The clocks of this machine and the timers of the running event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        self.wall = time.time
+
+    def boot(self) -> float:
+        """Give seconds since boot."""
+        return time.clock_gettime(_BOOT)
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Run *callback* at *when* on the loop's clock."""
+        return self._loop.call_at(when, callback)

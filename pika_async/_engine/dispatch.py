@@ -1,0 +1,358 @@
+"""Brings jobs to their provider: queue, claim, fence, one POST, and what its answer means.
+
+Written on the table of docs/pay-once.md. Nothing here ever sends the same attempt twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from pika_async._engine.files import with_blobs
+from pika_async._engine.flight import Flight
+from pika_async._engine.limits import retry_after
+from pika_async._engine.verdict import refusal_of
+from pika_async._http import HttpRequest, HttpResponse
+from pika_async._ledger.machine import (
+    Attempt,
+    AttemptState,
+    Cancel,
+    Claim,
+    Evidence,
+    JobState,
+    NextAttempt,
+    Refused,
+    Source,
+    Times,
+    Unknown,
+)
+from pika_async._transport import Sender, SendError
+from pika_async.callbacks import token as callback_token
+from pika_async.errors import (
+    ConfigError,
+    InsufficientBalance,
+    LedgerError,
+    Phase,
+    PikaError,
+    ProviderUnavailable,
+    RateLimited,
+    SubmitUnknown,
+    UnsupportedRequest,
+)
+from pika_async.provider import REFUSALS, Call, Secret
+from pika_async.results import Failed, Pending, Snapshot
+
+if TYPE_CHECKING:
+    from pika_async._engine.account import Account
+    from pika_async._engine.engine import Engine
+
+log = logging.getLogger("pika_async")
+
+_STALE_FENCES = 3
+_UNKNOWN_STATUSES = frozenset({408, 409})
+
+
+class StaleFenceError(Exception):
+    """Too much time passed, or the row changed, between the claim and the first byte."""
+
+
+class Dispatch:
+    """Sends the queued jobs of every account, each POST in a task of its own."""
+
+    def __init__(self, engine: Engine, transport: Sender, max_submits: int | None) -> None:
+        self._engine = engine
+        self._transport = transport
+        self._max_submits = max_submits
+        self._posts: set[asyncio.Task[None]] = set()
+        self._timers: set[str] = set()
+
+    def enqueue(self, flight: Flight) -> None:
+        """Put *flight* in its account's queue."""
+        flight.account.queue.append(flight)
+        self.pump(flight.account)
+
+    def pump(self, account: Account) -> None:
+        """Start as many POSTs as the account's limits allow now."""
+        clock = self._engine.clock
+        while account.queue and not self._engine.closing:
+            if account.queue[0].cancelled:
+                account.queue.popleft()
+                continue
+            now = clock.now()
+            if not account.limits.start(now):
+                self._pump_later(account, account.limits.wait_until(now))
+                return
+            self._start(account.queue.popleft())
+
+    def _pump_later(self, account: Account, when: float | None) -> None:
+        if when is None or account.key in self._timers:
+            return
+        self._timers.add(account.key)
+
+        def again() -> None:
+            self._timers.discard(account.key)
+            self.pump(account)
+
+        self._engine.clock.call_at(when, again)
+
+    def _start(self, flight: Flight) -> None:
+        flight.slot = True
+        task = asyncio.get_running_loop().create_task(self._send(flight))
+        self._posts.add(task)
+        task.add_done_callback(self._posts.discard)
+
+    async def aclose(self, patience: float) -> None:
+        """Let POSTs that are under way come to their end, for *patience* seconds at most."""
+        if self._posts:
+            await asyncio.wait(self._posts, timeout=patience)
+        for task in self._posts:
+            task.cancel()
+        if self._posts:
+            await asyncio.gather(*self._posts, return_exceptions=True)
+
+    async def _send(self, flight: Flight) -> None:
+        account = flight.account
+        try:
+            try:
+                await self._attempt(flight)
+            finally:
+                account.limits.off_the_wire()
+        except PikaError as error:
+            self._engine.explain(flight, error)
+            flight.end(error)
+            self._engine.forget(flight)
+        except Exception as error:
+            log.exception("job %s: the engine failed", flight.id)
+            flight.end(self._engine.explain(flight, PikaError(f"A defect in pika_async: {error!r}")))
+            self._engine.forget(flight)
+        finally:
+            self.pump(account)
+
+    async def _attempt(self, flight: Flight) -> None:
+        account, attempt = flight.account, flight.record.newest
+        try:
+            request = await self._built(flight, attempt)
+        except PikaError:
+            await self._engine.apply(flight, Cancel())
+            raise
+        claim = Claim(
+            attempt=attempt.id,
+            owner=self._engine.owner,
+            times=Times(
+                deadline=self._transport.timeouts.held if request.held else self._transport.timeouts.submit,
+                longest_render=account.capabilities.longest_render,
+            ),
+            max_slots=account.limits.max_concurrency,
+            max_submits=self._max_submits,
+        )
+        before = self._clocks()
+        await self._engine.apply(flight, claim)
+        claimed = flight.record.attempt(attempt.id)
+        if claimed is None or claimed.owner != self._engine.owner or claimed.version != attempt.version + 1:
+            await self._not_claimed(flight)
+            return
+        flight.posted()
+        await self._post(flight, claimed, request, before)
+
+    def _clocks(self) -> tuple[float, float, float]:
+        clock = self._engine.clock
+        return clock.now(), clock.wall(), clock.boot()
+
+    async def _built(self, flight: Flight, attempt: Attempt) -> HttpRequest:
+        account = flight.account
+        if flight.request is None:
+            raise ConfigError("The request of this job is not known here; it cannot be sent.")
+        request = await with_blobs(flight.request)
+        call = Call(
+            callback_url=self._callback(flight, attempt),
+            attempt_id=attempt.id,
+            now=self._engine.clock.wall(),
+        )
+        built = account.guarded(account.provider.build_submit(request, call))
+        if built.method != "POST":
+            raise ConfigError(
+                f"The adapter {account.name} submits with {built.method}, which HTTP stacks replay; report it "
+                "to the adapter's author.",
+                provider=account.name,
+            )
+        return built
+
+    def _callback(self, flight: Flight, attempt: Attempt) -> Secret | None:
+        callbacks = flight.account.capabilities.callbacks
+        if callbacks == "no":
+            return None
+        match flight.callback_url:
+            case False:
+                if callbacks == "required":
+                    raise UnsupportedRequest(
+                        f"{flight.account.name} requires a callback address; leave callback_url out.",
+                        provider=flight.account.name,
+                    )
+                return None
+            case str(receiver):
+                return callback_token.address(self._engine.token_for(attempt.id), receiver)
+            case _:
+                return callback_token.address(self._engine.token_for(attempt.id), None)
+
+    async def _not_claimed(self, flight: Flight) -> None:
+        """Go on after a claim that the ledger did not grant."""
+        record = flight.record
+        attempt = record.newest
+        if record.state is not JobState.OPEN or attempt.state is not AttemptState.QUEUED:
+            self._engine.follow(flight)
+            return
+        usage_full = self._max_submits is not None and await self._engine.submits() >= self._max_submits
+        if usage_full:
+            await self._engine.apply(flight, Cancel())
+            raise InsufficientBalance(
+                f"The spending cap of {self._max_submits} submits is reached; nothing was bought. Raise "
+                "max_submits to go on.",
+                provider=flight.account.name,
+                phase="submit",
+                code="max_submits",
+            )
+        # Another process on this ledger holds the slots: wait for one of them to end.
+        self._engine.release(flight)
+        flight.account.queue.appendleft(flight)
+        self._pump_later(flight.account, self._engine.clock.now() + 1.0)
+
+    async def _post(
+        self, flight: Flight, claimed: Attempt, request: HttpRequest, before: tuple[float, float, float]
+    ) -> None:
+        window = Times().claim_to_byte
+
+        async def fence() -> None:
+            late = any(now - then > window for then, now in zip(before, self._clocks(), strict=True))
+            current = await self._engine.ledger.get(flight.id)
+            row = current.attempt(claimed.id) if current is not None else None
+            if late or row is None or current is None or row.version != claimed.version:
+                raise StaleFenceError
+            if current.cancel_requested:
+                raise StaleFenceError
+
+        try:
+            response = await self._transport.submit(request, fence)
+        except StaleFenceError:
+            await self._stale(flight, claimed)
+        except SendError as error:
+            if error.sent:
+                await self._unknown(flight, claimed, f"The answer was lost: {error}")
+            else:
+                await self._refused(flight, claimed, _not_sent(flight.account.name, error))
+        except LedgerError as error:
+            await self._refused(flight, claimed, error)
+        else:
+            await self._answered(flight, claimed, request, response)
+
+    async def _stale(self, flight: Flight, claimed: Attempt) -> None:
+        flight.stale += 1
+        again = flight.stale < _STALE_FENCES
+        error = ProviderUnavailable(
+            "The connection was not ready in time and nothing was sent; try again.",
+            provider=flight.account.name,
+            phase="submit",
+        )
+        await self._refused(flight, claimed, error, again=again)
+
+    async def _answered(
+        self, flight: Flight, claimed: Attempt, request: HttpRequest, response: HttpResponse
+    ) -> None:
+        account = flight.account
+        if flight.request is None:
+            return
+        try:
+            snapshot = account.provider.read_submit(response, flight.request)
+        except REFUSALS as error:
+            complete(error, account.name, "submit", response, self._engine.clock.wall())
+            if _proves_nothing(response):
+                await self._unknown(flight, claimed, error.message, error)
+            else:
+                await self._refused(flight, claimed, error)
+        except PikaError as error:
+            complete(error, account.name, "submit", response, self._engine.clock.wall())
+            await self._unknown(flight, claimed, error.message, error)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter does, the answer stays unknown
+            await self._unknown(flight, claimed, f"The adapter could not read the answer: {error!r}")
+        else:
+            await self._accepted(flight, claimed, snapshot, "answer")
+
+    async def _accepted(self, flight: Flight, claimed: Attempt, snapshot: Snapshot, source: Source) -> None:
+        flight.account.limits.accepted()
+        if isinstance(snapshot, Failed) and snapshot.reason == "no_output":
+            # One answer without a link is not proof: look a second time before the job ends.
+            snapshot = Pending(task=snapshot.task, trace_id=snapshot.trace_id, raw=snapshot.raw)
+            flight.second_look = True
+        await self._engine.apply(
+            flight, Evidence(attempt=claimed.id, snapshot=snapshot, source=source), keep=True
+        )
+        bound = flight.record.attempt(claimed.id)
+        if bound is None or bound.task is None or bound.task.id != snapshot.task.id:
+            await self._unknown(flight, claimed, "The answer named a task that belongs to another job")
+            return
+        self._engine.observe(flight, snapshot)
+
+    async def _refused(
+        self, flight: Flight, claimed: Attempt, error: PikaError, *, again: bool = False
+    ) -> None:
+        account = flight.account
+        if isinstance(error, RateLimited):
+            account.limits.throttled(self._engine.clock.now(), error.retry_after)
+        following = account if again else next(iter(flight.fallbacks), None)
+        next_ = None
+        if following is not None:
+            next_ = NextAttempt(
+                id=self._engine.new_attempt_id(flight.id, claimed.number + 1), account=following.key
+            )
+        event = Refused(attempt=claimed.id, owner=self._engine.owner, refusal=refusal_of(error), next=next_)
+        await self._engine.apply(flight, event, keep=True)
+        newest = flight.record.newest
+        if following is not None and next_ is not None and newest.id == next_.id:
+            self._engine.release(flight)
+            if not again:
+                flight.fallbacks = flight.fallbacks[1:]
+            flight.account = following
+            flight.posted_at = None
+            self.enqueue(flight)
+            return
+        raise error
+
+    async def _unknown(
+        self, flight: Flight, claimed: Attempt, reason: str, cause: PikaError | None = None
+    ) -> None:
+        await self._engine.apply(flight, Unknown(attempt=claimed.id, owner=self._engine.owner), keep=True)
+        log.warning("job %s: ambiguous on %s", flight.id, flight.account.key)
+        error = SubmitUnknown(
+            f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait for "
+            "error.job or look at the provider's console.",
+            provider=flight.account.name,
+            phase="submit",
+            status=cause.status if cause else None,
+            code=cause.code if cause else None,
+            trace_id=cause.trace_id if cause else None,
+        )
+        error.__cause__ = cause
+        self._engine.explain(flight, error)
+        flight.trouble(error)
+        self._engine.reconcile(flight)
+
+
+def _proves_nothing(response: HttpResponse) -> bool:
+    return 300 <= response.status < 400 or response.status in _UNKNOWN_STATUSES or response.status >= 500
+
+
+def _not_sent(provider: str, error: SendError) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"Nothing was sent: {error}. Check the network and base_url, then try again.",
+        provider=provider,
+        phase="submit",
+    )
+
+
+def complete(error: PikaError, provider: str, phase: Phase, response: HttpResponse, wall: float) -> None:
+    """Add to an adapter's *error* what only the engine knows of the answer."""
+    error.provider = error.provider or provider
+    error.phase = error.phase or phase
+    error.status = error.status or response.status
+    if isinstance(error, RateLimited) and error.retry_after is None:
+        error.retry_after = retry_after(response.headers.get("retry-after"), wall)

@@ -1,0 +1,99 @@
+"""What the ledger's record of a job means to the person who waits for it. Pure."""
+
+from __future__ import annotations
+
+from pika_async import errors
+from pika_async._ledger.machine import Attempt, AttemptState, JobRecord, JobState, Refusal
+from pika_async.errors import JobFailed, JobUnresolved, PikaError, RateLimited, SubmitRefused
+from pika_async.results import Failed, Succeeded
+
+
+def refusal_of(error: PikaError) -> Refusal:
+    """Keep what matters of *error* in a form that a ledger can store."""
+    return Refusal(
+        error=type(error).__name__,
+        message=error.message,
+        code=error.code,
+        status=error.status,
+        trace_id=error.trace_id,
+        retry_after=error.retry_after if isinstance(error, RateLimited) else None,
+    )
+
+
+def outcome(record: JobRecord) -> Succeeded | PikaError | None:
+    """Give the end of a job as the ledger has it: its videos, or the error to raise; None while open."""
+    match record.state:
+        case JobState.SUCCEEDED:
+            winner = record.attempt(record.winner or "")
+            return winner.outcome if winner and isinstance(winner.outcome, Succeeded) else None
+        case JobState.CANCELLED:
+            return PikaError(
+                "The job was cancelled before it was sent; nothing was bought. Call again if you want it.",
+                phase="submit",
+            )
+        case JobState.FAILED:
+            return _failure(record)
+        case JobState.OPEN:
+            newest = record.newest
+            return unresolved(newest) if newest.state is AttemptState.UNRESOLVED else None
+
+
+def _failure(record: JobRecord) -> PikaError:
+    newest = record.newest
+    provider = newest.account.partition(":")[0]
+    match next((a.outcome for a in reversed(record.attempts) if a.outcome is not None), None):
+        case Refusal() as refusal:
+            kind = getattr(errors, refusal.error, SubmitRefused)
+            error: PikaError = kind(
+                refusal.message,
+                provider=provider,
+                phase="submit",
+                status=refusal.status,
+                code=refusal.code,
+                trace_id=refusal.trace_id,
+            )
+            if isinstance(error, RateLimited):
+                error.retry_after = refusal.retry_after
+            return error
+        case Failed() as failed:
+            return job_failed(failed, provider)
+        case _:
+            return SubmitRefused("The job was never accepted; nothing was bought.", provider=provider)
+
+
+def job_failed(failed: Failed, provider: str) -> JobFailed:
+    """Make the error for a task that the provider accepted and did not deliver."""
+    said = f" ({failed.message.rstrip('.')})" if failed.message else ""
+    advice = {
+        "content": f"Moderation stopped the video{said}; change the prompt or the media before you try again.",
+        "no_output": f"The provider calls the job done and gives no video{said}; ask its support, with the "
+        "trace id.",
+        "provider": f"The provider could not render the video{said}; try again, or ask its support, with the "
+        "trace id.",
+    }[failed.reason]
+    return JobFailed(
+        advice,
+        provider=provider,
+        phase="poll",
+        charged=failed.charged,
+        trace_id=failed.trace_id,
+        code=failed.code or failed.reason,
+    )
+
+
+def unresolved(attempt: Attempt) -> JobUnresolved:
+    """Make the error for an attempt that only a person can settle."""
+    if attempt.task is not None:
+        return JobUnresolved(
+            f"{attempt.account} no longer knows task {attempt.task.id}, which was accepted; look at the "
+            "provider's console, then settle it with `pika-async resolve`.",
+            provider=attempt.account.partition(":")[0],
+            phase="poll",
+            charged="yes",
+        )
+    return JobUnresolved(
+        f"Nobody can tell whether {attempt.account} accepted the job; look at the provider's console, then "
+        "settle it with `pika-async resolve`.",
+        provider=attempt.account.partition(":")[0],
+        phase="submit",
+    )

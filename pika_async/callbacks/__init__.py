@@ -1,0 +1,1 @@
+"""Callbacks: the tokens that name an attempt to the provider."""

@@ -1,0 +1,70 @@
+"""The token by which a callback, or a provider's history, names one attempt of ours. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from urllib.parse import parse_qs, urlsplit
+
+from pika_async._secret import Secret
+
+NOWHERE = "https://callback.invalid/"
+"""Nobody listens there (RFC 2606), so the answer comes at once and nothing is pushed to a stranger."""
+
+
+def _mac(secret: bytes, attempt_id: str) -> str:
+    digest = hmac.digest(secret, attempt_id.encode(), hashlib.sha256)[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def make_token(secret: bytes, attempt_id: str) -> str:
+    """Give `<attempt id>.<MAC>`; the attempt id names ledger, job, number and nonce.
+
+    >>> make_token(b"secret", "a1-1-9f")
+    'a1-1-9f.Pbb4Uju4dN9tIpBzI7W2JQ'
+    """
+    return f"{attempt_id}.{_mac(secret, attempt_id)}"
+
+
+def read_token(secrets: Iterable[bytes], token: str) -> str | None:
+    """Give the attempt id of a genuine *token* in constant time, None for any other text.
+
+    >>> read_token([b"newer", b"secret"], make_token(b"secret", "a1-1-9f"))
+    'a1-1-9f'
+    >>> read_token([b"secret"], "a1-1-9f.forged")
+    """
+    attempt_id, _, mac = token.rpartition(".")
+    if not attempt_id or len(token) > 200 or not token.isascii():
+        return None
+    genuine = False
+    for secret in secrets:
+        genuine |= hmac.compare_digest(_mac(secret, attempt_id), mac)
+    return attempt_id if genuine else None
+
+
+def address(token: str, receiver: str | None) -> Secret:
+    """Give the callback address: a path of nobody's by default, a parameter on the user's own.
+
+    >>> address("a.b", "https://app.example.com/hook?x=1").reveal()
+    'https://app.example.com/hook?x=1&pika_attempt=a.b'
+    """
+    if receiver is None:
+        return Secret(NOWHERE + token)
+    start, mark, fragment = receiver.partition("#")
+    joint = "&" if urlsplit(start).query else "" if start.endswith("?") else "?"
+    return Secret(f"{start}{joint}pika_attempt={token}{mark}{fragment}")
+
+
+def token_in(callback_url: str) -> str | None:
+    """Find the token in an address that `address` made, as a provider's history echoes it.
+
+    >>> token_in("https://callback.invalid/a.b"), token_in("https://x.test/hook?pika_attempt=a.b")
+    ('a.b', 'a.b')
+    """
+    parts = urlsplit(callback_url)
+    named = parse_qs(parts.query).get("pika_attempt")
+    if named:
+        return named[0]
+    return parts.path.rpartition("/")[2] or None

@@ -1,0 +1,100 @@
+"""The contract of emulators: a provider's server side as a pure function, and the world it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from enum import StrEnum
+from typing import Any, Literal, Protocol, Self, TypeAlias
+
+from attrs import frozen
+
+from pika_async._http import HttpRequest, HttpResponse
+from pika_async.results import JSON
+
+
+class Outcome(StrEnum):
+    """What a word in the prompt makes the sandbox do, like the test cards of payment sandboxes.
+
+    >>> Outcome.NO_LINK.meaning
+    'accepted and billed; the render succeeds without a link'
+    """
+
+    RENDER_FAILS = "sandbox-render-fails", "accepted and billed; then the render fails"
+    MODERATED = "sandbox-moderated", "refused by moderation; nothing is billed"
+    MODERATED_LATE = "sandbox-late-moderated", "accepted and billed; then moderation fails the render"
+    NO_LINK = "sandbox-no-link", "accepted and billed; the render succeeds without a link"
+    NEVER_FINISHES = "sandbox-never-finishes", "accepted and billed; the render stays running for ever"
+    RATE_LIMITED = "sandbox-rate-limited", "refused with HTTP 429 and no Retry-After; nothing is billed"
+    RETRY_AFTER = "sandbox-retry-after", "refused with HTTP 429 and Retry-After: 2; nothing is billed"
+    NO_BALANCE = "sandbox-no-balance", "refused because the balance is gone; nothing is billed"
+    SERVER_ERROR = (
+        "sandbox-server-error",
+        "answered with HTTP 500 in the provider's own words; no task exists",
+    )
+    HTML = "sandbox-html", "answered with HTTP 502 and an HTML page; no task exists"
+    DROPPED = "sandbox-dropped", "accepted, billed and rendered; the line is cut without an answer"
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str) -> Self:
+        """Make a member whose value is *word*."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.meaning = meaning
+        return member
+
+    @classmethod
+    def chosen_by(cls, prompt: str) -> Outcome | None:
+        """Give the outcome whose word *prompt* holds, or None for a video.
+
+        >>> Outcome.chosen_by("A cat sandbox-no-link")
+        <Outcome.NO_LINK: 'sandbox-no-link'>
+        """
+        words = prompt.casefold().split()
+        return next((outcome for outcome in cls if outcome in words), None)
+
+
+@frozen(kw_only=True)
+class Held:
+    """An answer that waits until *until* (world time); without *answer* the line is cut then.
+
+    *answer* is called when the time has come, so that it can tell what happened meanwhile.
+    """
+
+    until: float
+    answer: Callable[[], HttpResponse] | None = None
+
+
+class World(Protocol):
+    """What an emulator is given: time, randomness, memory, media addresses, a way to call back.
+
+    *now* is wall-clock seconds. *render_time* is the seconds a render takes; it may differ each time it is
+    read. *tasks*, by task id, belongs to this emulator alone and lives as long as the server. `bill` counts
+    a submit at the moment it is accepted, and so proves that nothing was bought twice. `call_back` POSTs
+    *body* as JSON at the time *at*; addresses that nobody can have (`.invalid`) are left alone.
+    """
+
+    @property
+    def now(self) -> float: ...
+    @property
+    def render_time(self) -> float: ...
+    @property
+    def tasks(self) -> MutableMapping[str, Any]: ...
+    def new_id(self) -> str: ...
+    def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str: ...
+    def bill(self, prompt: str, /) -> None: ...
+    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None: ...
+
+
+class Emulator(Protocol):
+    """What an entry point of the group `pika_async.emulators` makes; *paths* are prefixes it answers.
+
+    A body that is neither JSON nor a form reaches `answer` as None.
+    """
+
+    @property
+    def paths(self) -> tuple[str, ...]: ...
+    def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held: ...
+
+
+EmulatorFactory: TypeAlias = Callable[[], Emulator]

@@ -1,0 +1,230 @@
+"""The server that hosts emulators: aiohttp requests in, pure emulators asked, their answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
+from typing import Final, Literal, Self
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from attrs import frozen
+
+from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
+from pika_async.emulator import Emulator
+from pika_async.errors import ConfigError
+from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
+from pika_async.sandbox._media import shipped_media
+from pika_async.sandbox._world import SandboxWorld
+
+_log = logging.getLogger("pika_async.sandbox")
+
+_GROUP: Final = "pika_async.emulators"
+_METHODS: Final[Mapping[str, Literal["GET", "POST", "PUT", "DELETE"]]] = {
+    "GET": "GET",
+    "POST": "POST",
+    "PUT": "PUT",
+    "DELETE": "DELETE",
+}
+
+
+@frozen
+class _Hosted:
+    paths: tuple[str, ...]
+    emulator: Emulator
+    world: SandboxWorld
+
+
+class Sandbox:
+    """A server on which every installed provider is spoken, with keys that begin with `sandbox`.
+
+    Words in the prompt choose an outcome (`pika_async.emulator.Outcome`); *callback_faults* spoil
+    callbacks: one for all, several taken in turn, or a function of the body. *render_time* is seconds,
+    or a function that gives the seconds of the next render. *emulators* replace the installed ones,
+    *video* the sample. *clock* gives wall-clock seconds and must run at the usual speed.
+
+    `billed` counts accepted submits by prompt, at the moment of acceptance; `requests` counts what
+    arrived, by method and path; `broken` names the emulators that failed to load, and why.
+
+        async with Sandbox(render_time=0.05) as sandbox:
+            pika = Pika("acedata", api_key="sandbox", base_url=sandbox.url)
+    """
+
+    def __init__(
+        self,
+        *,
+        render_time: float | Callable[[], float] = 3.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        emulators: Iterable[Emulator] | None = None,
+        callback_faults: CallbackFault | Iterable[CallbackFault | None] | ChoosesFault | None = None,
+        video: bytes | None = None,
+    ) -> None:
+        self.billed: Counter[str] = Counter()
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.broken: dict[str, str] = {}
+        self._host, self._port, self._clock = host, port, clock
+        self._url: str | None = None
+        self._runner: web.ServerRunner | None = None
+        self._sender = CallbackSender(clock)
+        self._media = shipped_media(video)
+        choose_fault = chooser(callback_faults)
+
+        def world() -> SandboxWorld:
+            return SandboxWorld(
+                clock=clock,
+                render_times=render_time if callable(render_time) else lambda: render_time,
+                base_url=lambda: self.url,
+                billed=self.billed,
+                sender=self._sender,
+                choose_fault=choose_fault,
+            )
+
+        self._hosted = tuple(
+            _Hosted(tuple(emulator.paths), emulator, world())
+            for emulator in (self._installed() if emulators is None else emulators)
+        )
+
+    @property
+    def url(self) -> str:
+        """The base URL for every provider; raises `ConfigError` before `start`."""
+        if self._url is None:
+            raise ConfigError("The sandbox has no address yet; start it first, or use `async with`.")
+        return self._url
+
+    async def start(self) -> None:
+        """Listen; raises OSError when the port is taken."""
+        # Held answers outlive nobody's patience at the end: the runner's own default is a minute.
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.02)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port, backlog=4096)
+        try:
+            await site.start()
+        except BaseException:
+            await self.stop()
+            raise
+        host, port = self._runner.addresses[0][:2]
+        self._port = port
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+    async def stop(self) -> None:
+        """Cut held answers, drop callbacks that are not due yet, and close; tasks and counts stay."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self._sender.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _installed(self) -> Iterable[Emulator]:
+        for entry_point in entry_points(group=_GROUP):
+            try:
+                yield entry_point.load()()
+            except Exception as error:  # noqa: BLE001  a stranger's plug-in may raise anything
+                self.broken[entry_point.name] = f"{type(error).__name__}: {error}"
+                _log.warning("The emulator %s could not be loaded: %s", entry_point.name, error)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        self.requests[request.method, path] += 1
+        if path.startswith("/media/"):
+            return _to_aiohttp(self._serve_media(request, path))
+        for hosted in self._hosted:
+            if path.startswith(hosted.paths):
+                answer = await self._ask(hosted, request, path, query)
+                break
+        else:
+            answer = _plain(404, f"No emulator here answers {path}.")
+        if answer is None:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        return _to_aiohttp(answer)
+
+    def _serve_media(self, request: web.BaseRequest, path: str) -> HttpResponse:
+        match path.split("/")[2:]:
+            case [_, name] if name in self._media and request.method in {"GET", "HEAD"}:
+                # A HEAD is about the whole: ranges are defined for GET alone.
+                headers = _lower(request) if request.method == "GET" else {}
+                return self._media[name].answer(headers)
+            case _:
+                return _plain(404, f"There is no {path} here.")
+
+    async def _ask(
+        self, hosted: _Hosted, request: web.BaseRequest, path: str, query: str
+    ) -> HttpResponse | None:
+        """Give the emulator's answer when its time has come; None cuts the line."""
+        method = _METHODS.get(request.method)
+        if method is None:
+            return _plain(405, f"No provider uses {request.method}.")
+        try:
+            body = await request.content.read() if request.body_exists else b""
+            translated = HttpRequest(
+                method=method,
+                url=f"{self.url}{path}",
+                headers=_lower(request),
+                query=dict(parse_qsl(query, keep_blank_values=True)),
+                body=_body(request, body),
+            )
+        except ConfigError:
+            return _plain(400, "The request holds characters that HTTP does not allow.")
+        except (OSError, web.RequestPayloadError):
+            # Half a request is none: the emulator never hears of it.
+            return None
+        try:
+            return await self._wait_for_answer(hosted, translated)
+        except Exception:  # noqa: BLE001  a stranger's emulator may raise anything
+            _log.exception("The emulator of %s crashed.", path)
+            return _plain(500, f"The emulator of {path} crashed; its log says why.")
+
+    async def _wait_for_answer(self, hosted: _Hosted, request: HttpRequest) -> HttpResponse | None:
+        answer = hosted.emulator.answer(request, hosted.world)
+        if awaited := hosted.world.post():
+            await asyncio.wait(awaited)
+        if isinstance(answer, HttpResponse):
+            return answer
+        await sleep_until(answer.until, self._clock)
+        if answer.answer is None:
+            return None
+        response = answer.answer()
+        hosted.world.post()
+        return response
+
+
+def _lower(request: web.BaseRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _body(request: web.BaseRequest, body: bytes) -> Body | None:
+    content_type = request.content_type
+    if content_type == "application/x-www-form-urlencoded":
+        return Form(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
+    if not body or not content_type.endswith("json"):
+        return None
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return Json(value) if isinstance(value, dict) else None
+
+
+def _plain(status: int, sentence: str) -> HttpResponse:
+    return HttpResponse(
+        status=status, headers={"content-type": "text/plain; charset=utf-8"}, body=sentence.encode()
+    )
+
+
+def _to_aiohttp(answer: HttpResponse) -> web.Response:
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

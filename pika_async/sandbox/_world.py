@@ -1,0 +1,65 @@
+"""The world of one emulator: the sandbox's time, chance, memory, media addresses and post office."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Literal
+from uuid import uuid4
+
+from attrs import Factory, define
+
+from pika_async.results import JSON
+from pika_async.sandbox._callbacks import Callback, CallbackFault, CallbackSender, ChoosesFault, spoil
+
+
+@define(kw_only=True, eq=False)
+class SandboxWorld:
+    """What `pika_async.emulator.World` promises, on real time and real sockets."""
+
+    clock: Callable[[], float]
+    render_times: Callable[[], float]
+    base_url: Callable[[], str]
+    billed: Counter[str]
+    sender: CallbackSender
+    choose_fault: ChoosesFault
+    tasks: MutableMapping[str, Any] = Factory(dict)
+    _outbox: list[Callback] = Factory(list)
+
+    @property
+    def now(self) -> float:
+        return self.clock()
+
+    @property
+    def render_time(self) -> float:
+        return self.render_times()
+
+    def new_id(self) -> str:
+        return str(uuid4())
+
+    def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str:
+        return f"{self.base_url()}/media/{task_id}/{name}"
+
+    def bill(self, prompt: str, /) -> None:
+        self.billed[prompt] += 1
+
+    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None:
+        self._outbox.append(Callback(url=url, body=body, at=at))
+
+    def post(self) -> list[asyncio.Task[None]]:
+        """Send what one request asked to be called back; give the deliveries its answer must wait for."""
+        if not self._outbox:
+            return []
+        callbacks, self._outbox = self._outbox, []
+        now, last = self.now, max(callback.at for callback in callbacks)
+        awaited = []
+        for callback in callbacks:
+            fault = self.choose_fault(callback.body)
+            sent = callback
+            if fault is not None:
+                sent = spoil(callback, fault, last=last, now=now, other=self.new_id())
+            delivery = self.sender.send(sent)
+            if delivery is not None and fault is CallbackFault.BEFORE_ANSWER:
+                awaited.append(delivery)
+        return awaited

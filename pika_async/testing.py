@@ -1,0 +1,109 @@
+"""For tests of programs and adapters: a clock that is moved by hand and a transport that plays a script."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from attrs import define, field
+
+from pika_async._http import HttpRequest, HttpResponse
+from pika_async._transport import Fence, Timeouts
+
+
+@define(eq=False)
+class FakeTimer:
+    """A callback of a `FakeClock` that has not run yet."""
+
+    callback: Callable[[], None] | None
+
+    def cancel(self) -> None:
+        """Never run the callback."""
+        self.callback = None
+
+
+class FakeClock:
+    """A clock that stands still until it is told to advance; wall-clock time starts at *wall*."""
+
+    def __init__(self, wall: float = 1_800_000_000.0) -> None:
+        self._now = 1000.0
+        self._wall_offset = wall - self._now
+        self._timers: list[tuple[float, int, FakeTimer]] = []
+        self._order = count()
+
+    def now(self) -> float:
+        """Give monotonic seconds."""
+        return self._now
+
+    def wall(self) -> float:
+        """Give seconds since 1970."""
+        return self._now + self._wall_offset
+
+    def boot(self) -> float:
+        """Give seconds since boot."""
+        return self._now
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> FakeTimer:
+        """Run *callback* once the clock has been advanced to *when*."""
+        timer = FakeTimer(callback)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        return timer
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, running what falls due in its order and letting tasks go on after each."""
+        end = self._now + seconds
+        await settle()
+        while self._timers and self._timers[0][0] <= end:
+            when, _, timer = heapq.heappop(self._timers)
+            self._now = max(self._now, when)
+            if timer.callback is not None:
+                timer.callback()
+                await settle()
+        self._now = end
+        await settle()
+
+
+async def settle(turns: int = 30) -> None:
+    """Let every task of the loop go on until it waits for something."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+Answer = HttpResponse | Exception
+
+
+@define(eq=False)
+class ScriptedTransport:
+    """Answers each request by calling *script*, which gives or raises; *submits* and *polls* keep them all."""
+
+    script: Callable[[HttpRequest], Answer | Awaitable[Answer]]
+    timeouts: Timeouts = field(factory=Timeouts)
+    submits: list[HttpRequest] = field(factory=list)
+    polls: list[HttpRequest] = field(factory=list)
+    closed: bool = False
+
+    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse:
+        """Run the fence, note the POST, and answer."""
+        if fence is not None:
+            await fence()
+        self.submits.append(request)
+        return await self._answer(request)
+
+    async def poll(self, request: HttpRequest) -> HttpResponse:
+        """Note the look-up and answer."""
+        self.polls.append(request)
+        return await self._answer(request)
+
+    async def aclose(self) -> None:
+        """Note that the client let go."""
+        self.closed = True
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        answer = self.script(request)
+        if not isinstance(answer, HttpResponse | Exception):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
