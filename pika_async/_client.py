@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, timed_out, wait_for
-from pika_async.errors import ConfigError, PikaError
+from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, not_queued, wait_for
+from pika_async.errors import ConfigError, DownloadError, PikaError
 from pika_async.requests import (
     CommonFields,
     Generate,
@@ -22,10 +23,14 @@ from pika_async.requests import (
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
+    from pika_async._bulk import Map
+    from pika_async._download import Downloaded
+    from pika_async._engine.account import AccountStats
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._ledger import Ledger
+    from pika_async._download.media import MediaSession
     from pika_async._registry import Loaded
     from pika_async._transport import Sender
     from pika_async.provider import Provider
@@ -41,7 +46,9 @@ class Pika:
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
     (None: no bound), *poll_interval* is the least time in seconds between two looks at one job.
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
-    never finding a lost answer again. *transport* and *clock* are for tests (see `pika_async.testing`).
+    never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
+    the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
+    all processes. *media_hosts* are hosts inside your network that links may lead to. *transport* and *clock* are for tests (see `pika_async.testing`).
     """
 
     def __init__(
@@ -51,6 +58,8 @@ class Pika:
         base_url: str | None = None,
         account: str = "default",
         callback_url: str | Literal[False] | None = None,
+        ledger: str | os.PathLike[str] | Ledger | None = None,
+        max_submits: int | None = None,
         max_concurrency: int = 32,
         poll_rate: float | None = 1.0,
         poll_batch: int = 50,
@@ -67,6 +76,8 @@ class Pika:
         self._loaded = _loaded(providers, api_key, base_url)
         self._account = account
         self._callback_url = callback_url
+        self._ledger = ledger
+        self._max_submits = max_submits
         self._max_concurrency = max_concurrency
         self._polling: dict[str, Any] = {
             "poll_rate": poll_rate,
@@ -79,18 +90,18 @@ class Pika:
         self._clock = clock
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._media: MediaSession | None = None
 
     async def __aenter__(self) -> Self:
         from pika_async._engine.account import Account
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine
-        from pika_async._ledger.memory import MemoryLedger
         from pika_async._transport import Transport
 
         if self._loop is not None:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
-        ledger: Ledger = MemoryLedger()
+        ledger = _opened(self._ledger)
         await ledger.open()
         self._engine = Engine(
             [Account(loaded, self._account, self._max_concurrency) for loaded in self._loaded],
@@ -98,6 +109,8 @@ class Pika:
             transport=self._transport or Transport(trust_env=self._trust_env),
             clock=self._clock or SystemClock(),
             make_job=Job,
+            max_submits=self._max_submits,
+            secrets=(await ledger.secret(),),
             **self._polling,
         )
         return self
@@ -110,6 +123,9 @@ class Pika:
     async def aclose(self) -> None:
         """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens."""
         engine, self._engine = self._engine, None
+        media, self._media = self._media, None
+        if media is not None:
+            await media.aclose()
         if engine is not None:
             await engine.aclose()
 
@@ -130,15 +146,16 @@ class Pika:
         timeout: float | None = DEFAULT_TIMEOUT,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. Costs
-        one render. Raises a `PikaError` that says whether money went, and holds the job's token.
+        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a `PikaError` that says whether money went, and holds the job's token.
         """
         request = Generate(prompt, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url)
+        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
 
     async def ingredients(
         self,
@@ -149,11 +166,12 @@ class Pika:
         timeout: float | None = DEFAULT_TIMEOUT,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
         **fields: Unpack[CommonFields],
     ) -> VideoResult:
         """Buy one video in which the things on *images* appear together, and wait for it."""
         request = Ingredients(prompt, images, mode=mode, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url)
+        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
 
     async def style(
         self,
@@ -163,11 +181,12 @@ class Pika:
         timeout: float | None = DEFAULT_TIMEOUT,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
         """Buy one video with an effect such as `Inflate`, and wait for it."""
         request = Style(style, prompt, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url)
+        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
 
     async def submit(
         self,
@@ -175,12 +194,13 @@ class Pika:
         *,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
     ) -> Job:
         """Buy *request* and return as soon as the provider has it; the job is waited for later."""
         from pika_async._engine.flight import Phase
 
         engine = self._open()
-        flight = await self._admitted(engine, request, callback_url)
+        flight = await self._admitted(engine, request, callback_url, idempotency_key)
         try:
             await flight.wait(Phase.ACCEPTED, queue_timeout=queue_timeout)
         except asyncio.CancelledError:
@@ -189,7 +209,8 @@ class Pika:
         except PikaError:
             raise
         except TimeoutError:
-            raise await timed_out(engine, flight, None, queue_timeout) from None
+            await engine.cancel_unsent(flight)
+            raise not_queued(engine, flight, queue_timeout) from None
         if flight.error is not None:
             raise flight.error
         return Job(engine, flight)
@@ -199,14 +220,79 @@ class Pika:
         from pika_async._token import JobToken
 
         engine = self._open()
-        return Job(engine, engine.adopt(JobToken.decode(token)))
+        return Job(engine, engine.admission.by_token(JobToken.decode(token)))
+
+    def map(
+        self,
+        requests: Iterable[VideoRequest] | AsyncIterable[VideoRequest],
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Map:
+        """Buy a video for each of *requests* and yield items in the order in which the jobs end.
+
+        Requests are pulled only as slots free up; each item holds its request, job, and result or error.
+        """
+        from pika_async._bulk import Map
+
+        return Map(self._open(), requests, timeout=timeout)
+
+    def stats(self) -> Mapping[str, AccountStats]:
+        """Give what each account is doing now, by `provider:label`."""
+        return {account.key: account.stats() for account in self._open().accounts.values()}
+
+    async def recover(self, *, queued: bool = False) -> AsyncIterator[Job]:
+        """Take over what dead processes left in the ledger, job by job; wait for each as you like.
+
+        What may have been paid is polled and reconciled, at no cost. With *queued*, jobs that were never sent
+        are bought as well.
+        """
+        engine = self._open()
+        async for flight in engine.admission.recover(queued=queued):
+            yield Job(engine, flight)
+
+    async def download(
+        self,
+        video: VideoResult | Job,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Downloaded:
+        """Bring a finished *video* to *path*, whole or not at all; an interrupted one is taken up again.
+
+        *on_progress* gets the bytes so far and in all. Links lead outside, so only public addresses and
+        *media_hosts* are connected to. Costs nothing. Raises `DownloadError`.
+        """
+        from pika_async._download import download
+        from pika_async._download.media import MediaSession
+
+        engine = self._open()
+        if isinstance(video, Job):
+            video = await video
+        if video.video_url is None:
+            raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
+        if self._media is None:
+            self._media = MediaSession(allowed_hosts=self._media_hosts)
+        return await download(
+            self._media,
+            video.video_url,
+            path,
+            fresh_link=partial(engine.fresh_link, video),
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
 
     async def _admitted(
-        self, engine: Engine, request: VideoRequest, callback_url: str | Literal[False] | None
+        self,
+        engine: Engine,
+        request: VideoRequest,
+        callback_url: str | Literal[False] | None,
+        idempotency_key: str | None,
     ) -> Flight:
-        accounts = engine.route(request)
         receiver = self._callback_url if callback_url is None else callback_url
-        return await engine.admit(request, accounts, callback_url=receiver)
+        return await engine.admission.buy(
+            request, callback_url=receiver, idempotency_key=idempotency_key
+        )
 
     async def _bought(
         self,
@@ -214,15 +300,30 @@ class Pika:
         timeout: float | None,
         queue_timeout: float | None,
         callback_url: str | Literal[False] | None,
+        idempotency_key: str | None,
     ) -> VideoResult:
         engine = self._open()
-        flight = await self._admitted(engine, request, callback_url)
+        flight = await self._admitted(engine, request, callback_url, idempotency_key)
         try:
             await wait_for(engine, flight, timeout=timeout, queue_timeout=queue_timeout)
         except asyncio.CancelledError:
             engine.abandon_wait(flight)
             raise
         return first_result(engine, flight)
+
+
+def _opened(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
+    from pika_async._ledger.memory import MemoryLedger
+
+    match ledger:
+        case None:
+            return MemoryLedger()
+        case str() | os.PathLike():
+            from pika_async._ledger.sqlite import SqliteLedger
+
+            return SqliteLedger(ledger)
+        case _:
+            return ledger
 
 
 def _loaded(providers: tuple[str | Provider, ...], api_key: str | None, base_url: str | None) -> list[Loaded]:

@@ -1,13 +1,12 @@
-"""HTTP as plain values, and the one tolerant reader of foreign JSON. No I/O here."""
+"""HTTP as plain values, checked when they are made. No I/O here."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
@@ -15,12 +14,6 @@ from attrs import Attribute, field, frozen
 from pika_async._secret import Secret
 from pika_async.errors import BadReply, ConfigError
 from pika_async.requests import Blob
-from pika_async.results import JSON
-
-if TYPE_CHECKING:
-    from cattrs import Converter
-
-T = TypeVar("T")
 
 Text: TypeAlias = str | Secret
 
@@ -50,24 +43,36 @@ class Multipart:
 Body: TypeAlias = Json | Form | Multipart
 
 
-def _url(_: object, attribute: Attribute[Any], value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[\s\x00-\x1f]", value):
+def _url(_: object, __: Attribute[Any], value: str) -> None:
+    if not _is_address(value):
         raise ConfigError(f"{value[:80]!r} is not an http(s) address; correct base_url and try again.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return whole and not re.search(r"[\s\x00-\x1f]", url)
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
-def _headers(_: object, attribute: Attribute[Any], value: Mapping[str, Text]) -> None:
+def _headers(_: object, __: Attribute[Any], value: Mapping[str, Text]) -> None:
     # aiohttp refuses a line break only after it has reported the headers as sent (http-facts.md).
     for name, text in value.items():
-        revealed = text.reveal() if isinstance(text, Secret) else text
-        if not _HEADER_NAME.fullmatch(name) or not all(" " <= c <= "~" or c == "\t" for c in revealed):
+        if not _HEADER_NAME.fullmatch(name) or not _is_header_text(text):
             raise ConfigError(
                 f"The value for the HTTP header {name!r} holds characters HTTP does not allow; "
                 "check the API key for line breaks or spaces at its ends."
             )
+
+
+# Apart from its caller, whose traceback would otherwise show the revealed text.
+def _is_header_text(text: Text) -> bool:
+    return all(" " <= c <= "~" or c == "\t" for c in (text.reveal() if isinstance(text, Secret) else text))
 
 
 @frozen(kw_only=True)
@@ -146,100 +151,11 @@ class HttpResponse:
 
 
 def clip(body: bytes, length: int = 120) -> str:
-    """Give the visible start of a body for an error message.
+    r"""Give the visible start of a body for an error message.
 
-    >>> clip(b"<html>\\n  <h1>502 Bad Gateway</h1>")
+    >>> clip(b"<html>\n  <h1>502 Bad Gateway</h1>")
     '<html> <h1>502 Bad Gateway</h1>'
     """
     text = " ".join(body[: 4 * length].decode("utf-8", "replace").split())
     text = "".join(c for c in text if c.isprintable())
     return (text[:length] + "…" if len(text) > length else text) or "(empty)"
-
-
-def read_json(response: HttpResponse, shape: type[T]) -> T:
-    """Read the body of *response* as *shape*; raises `BadReply` when it cannot be."""
-    return structure(response.json(), shape, status=response.status)
-
-
-def structure(value: object, shape: type[T], *, status: int | None = None) -> T:
-    """Read decoded JSON as the attrs class *shape*, by the rules of the tolerant converter.
-
-    Text and truth are strict; numbers are also read from digit strings, and nonsense where a number
-    is optional becomes None; unknown fields are ignored; raises `BadReply` for anything else.
-    """
-    try:
-        return tolerant_converter().structure(value, shape)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadReply(
-            f"The answer does not have the documented shape ({error}); nothing was concluded from it.",
-            status=status,
-        ) from None
-
-
-@cache
-def tolerant_converter() -> Converter:
-    """Build the converter; cattrs is loaded on first use because imports must stay light."""
-    from cattrs import Converter
-
-    converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(str, _strict(str))
-    converter.register_structure_hook(bool, _strict(bool))
-    converter.register_structure_hook(int, lambda value, _: _whole(value))
-    converter.register_structure_hook(float, lambda value, _: _real(value))
-    converter.register_structure_hook_func(lambda shape: shape == JSON or shape is Any, _as_it_is)
-    converter.register_structure_hook_func(lambda shape: shape == float | None, _or_none(_real))
-    converter.register_structure_hook_func(lambda shape: shape == int | None, _or_none(_whole))
-    converter.register_structure_hook_factory(
-        lambda shape: get_args(shape)[1:] == (...,),
-        lambda shape: _one_or_many(converter, get_args(shape)[0]),
-    )
-    return converter
-
-
-def _strict(kind: type) -> Callable[[object, object], object]:
-    def read(value: object, _: object) -> object:
-        if not isinstance(value, kind):
-            raise ValueError(f"expected {kind.__name__}, found {type(value).__name__}")
-        return value
-
-    return read
-
-
-def _as_it_is(value: object, _: object) -> object:
-    return value
-
-
-def _real(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"expected a number, found {type(value).__name__}")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("expected a finite number")
-    return number
-
-
-def _whole(value: object) -> int:
-    number = _real(value)
-    if number != int(number):
-        raise ValueError("expected a whole number")
-    return int(number)
-
-
-def _or_none(read: Callable[[object], float]) -> Callable[[object, object], float | None]:
-    def read_or_none(value: object, _: object) -> float | None:
-        try:
-            return read(value)
-        except (ValueError, OverflowError):
-            return None
-
-    return read_or_none
-
-
-def _one_or_many(converter: Converter, shape: Any) -> Callable[[object, object], tuple[Any, ...]]:
-    """Read a list, a single object or null as a tuple; declared by a field of type `tuple[X, ...]`."""
-
-    def read(value: object, _: object) -> tuple[Any, ...]:
-        items = value if isinstance(value, list) else [] if value is None else [value]
-        return tuple(converter.structure(item, shape) for item in items)
-
-    return read

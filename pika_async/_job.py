@@ -9,6 +9,7 @@ from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import JSON, State, VideoResult
 
 if TYPE_CHECKING:
+    from pika_async._events import JobEvents
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
 
@@ -84,16 +85,30 @@ class Job:
         job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider refused.
         """
         flight = self._flight
-        await self._engine.settle_in(flight)
+        await self._engine.resume(flight)
         await wait_for(self._engine, flight, timeout=timeout)
         return first_result(self._engine, flight)
 
     async def status(self) -> State:
         """Ask the provider now, within the account's budget of look-ups, and give the state."""
         flight = self._flight
-        await self._engine.settle_in(flight)
+        await self._engine.resume(flight)
         await self._engine.look(flight)
         return flight.state
+
+    def events(self) -> JobEvents:
+        """Give what happens to the job: its state now, every change, and the end."""
+        from pika_async._events import JobEvents
+
+        return JobEvents(self._engine, self._flight)
+
+    async def resubmit(self) -> None:
+        """Order an unresolved job once more, on your word: the first one may turn out to be paid as well."""
+        await self._engine.settle_by_word(self._flight, resubmit=True)
+
+    async def abandon(self) -> None:
+        """Give an unresolved job up, on your word; a video that still turns up is kept."""
+        await self._engine.settle_by_word(self._flight, resubmit=False)
 
     def __await__(self) -> Generator[Any, None, VideoResult]:
         return self.wait().__await__()
@@ -113,31 +128,33 @@ async def wait_for(
     except PikaError:
         raise
     except TimeoutError:
-        raise await timed_out(engine, flight, timeout, queue_timeout) from None
+        if flight.posted_at is None and await engine.cancel_unsent(flight):
+            raise not_queued(engine, flight, queue_timeout) from None
+        raise timed_out(engine, flight, timeout) from None
 
 
-async def timed_out(
-    engine: Engine, flight: Flight, timeout: float | None, queue_timeout: float | None
-) -> PikaError:
-    """Make the error for a wait that is over."""
-    if flight.posted_at is None and await engine.cancel_unsent(flight):
-        return engine.explain(
-            flight,
-            JobTimeout(
-                f"No slot was free within {queue_timeout:g} s and nothing was sent; raise max_concurrency or "
-                "queue_timeout, or call again later.",
-                charged="no",
-                retryable=True,
-                phase="submit",
-            ),
-        )
-    charged = "yes" if flight.task is not None else "unknown"
+def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> PikaError:
+    """Make the error for a job that got no slot in time and was cancelled unsent."""
+    return engine.explain(
+        flight,
+        JobTimeout(
+            f"No slot was free within {queue_timeout:g} s and nothing was sent; raise max_concurrency or "
+            "queue_timeout, or call again later.",
+            charged="no",
+            retryable=True,
+            phase="submit",
+        ),
+    )
+
+
+def timed_out(engine: Engine, flight: Flight, timeout: float | None) -> PikaError:
+    """Make the error for a wait that is over while the job goes on."""
     return engine.explain(
         flight,
         JobTimeout(
             f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
             "`pika-async fetch` with its token.",
-            charged=charged,  # type: ignore[arg-type]
+            charged="yes" if flight.task is not None else "unknown",
             phase="poll",
         ),
     )

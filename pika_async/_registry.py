@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
 from typing import Any, cast
 
 from attrs import field, frozen
 
+from pika_async._contract import check_provider
+from pika_async._http import origin
 from pika_async._secret import Secret
-from pika_async.errors import ConfigError, UnsupportedRequest
-from pika_async.provider import SPEC_VERSION, Call, Capabilities, Provider, ProviderFactory
+from pika_async.errors import ConfigError, PikaError, UnsupportedRequest
+from pika_async.provider import Call, Capabilities, Provider, ProviderFactory
 from pika_async.requests import Blob, Ingredients, VideoRequest, fields_set
 
 GROUP = "pika_async.providers"
-
-_CORE = {"build_submit": 2, "read_submit": 2, "build_poll": 1, "read_poll": 2}
-_POWERS = {
-    "finds": {"build_find": 3, "read_find": 1},
-    "reports_balance": {"build_balance": 0, "read_balance": 1},
-    "reads_callbacks": {"read_callback": 4},
-    "signs": {"build_keys": 0},
-}
-_KNOWN = {name: count for methods in (_CORE, *_POWERS.values()) for name, count in methods.items()}
 
 
 @frozen(kw_only=True)
@@ -83,50 +76,10 @@ def _without_files(request: VideoRequest) -> VideoRequest:
     return evolve(request, **changes) if changes else request
 
 
-def check_provider(provider: object) -> frozenset[str]:
-    """Give the powers of *provider*; raises `ConfigError` when it does not fit the contract."""
-    title = type(provider).__name__
-    capabilities = getattr(provider, "capabilities", None)
-    if not isinstance(capabilities, Capabilities):
-        raise ConfigError(f"{title}.capabilities is not a Capabilities value; correct the adapter.")
-    if capabilities.spec != SPEC_VERSION:
-        raise ConfigError(
-            f"{title} is written for version {capabilities.spec} of the provider contract, this is version "
-            f"{SPEC_VERSION}; install versions that fit each other."
-        )
-    found = {n for n in dir(type(provider)) if n.startswith(("build_", "read_"))}
-    unknown = sorted(found - _KNOWN.keys())
-    if unknown:
-        raise ConfigError(f"{title}.{unknown[0]} is not part of the provider contract; correct its name.")
-    for name in sorted(found):
-        _check_signature(title, name, getattr(provider, name))
-    if missing := sorted(_CORE.keys() - found):
-        raise ConfigError(f"{title} has no {missing[0]}; add it.")
-    powers = {power for power, methods in _POWERS.items() if methods.keys() & found}
-    for power in powers:
-        if half := sorted(_POWERS[power].keys() - found):
-            raise ConfigError(f"{title} has only half of a power; add {half[0]}.")
-    if "signs" in powers and "reads_callbacks" not in powers:
-        raise ConfigError(f"{title} has only half of a power; add read_callback.")
-    return frozenset(powers)
-
-
-def _check_signature(title: str, name: str, method: Callable[..., object]) -> None:
-    if inspect.iscoroutinefunction(method):
-        raise ConfigError(f"{title}.{name} is async; an adapter is pure and never waits.")
-    count = _KNOWN[name]
-    try:
-        inspect.signature(method).bind(*range(count))
-    except TypeError:
-        raise ConfigError(f"{title}.{name} must take {count} positional arguments.") from None
-
-
 def load(name: str, provider: Provider) -> Loaded:
     """Check *provider* and note what it can do."""
     powers = check_provider(provider)
     base_url = getattr(provider, "base_url", None)
-    from pika_async._http import origin
-
     return Loaded(
         name=provider.capabilities.name or name,
         provider=provider,
@@ -140,20 +93,21 @@ def load(name: str, provider: Provider) -> Loaded:
 def plugins() -> Mapping[str, Plugin]:
     """Give every installed provider by name, broken ones with the reason; never raises."""
     points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return {point.name: _plugin(point) for point in points}
+    return {name: _plugin(list(same)) for name, same in groupby(points, key=lambda point: point.name)}
 
 
-def _plugin(point: EntryPoint) -> Plugin:
-    distribution = point.dist.name if point.dist is not None else "unknown"
+def _plugin(points: Sequence[EntryPoint]) -> Plugin:
+    name = points[0].name
+    distribution = " and ".join(sorted({point.dist.name if point.dist else "unknown" for point in points}))
     try:
-        factory = cast(ProviderFactory, point.load())
+        factory = _factory(points)
         provider = factory(api_key="unset")
-        powers = check_provider(provider)
-    except Exception as error:  # noqa: BLE001 - a stranger's code may fail in any way, and must stay harmless
+        powers = check_provider(provider, name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may fail in any way
         reason = str(error) or type(error).__name__
-        return Plugin(name=point.name, distribution=distribution, broken=f"{type(error).__name__}: {reason}")
+        return Plugin(name=name, distribution=distribution, broken=f"{type(error).__name__}: {reason}")
     return Plugin(
-        name=point.name,
+        name=name,
         distribution=distribution,
         factory=factory,
         capabilities=provider.capabilities,
@@ -161,15 +115,30 @@ def _plugin(point: EntryPoint) -> Plugin:
     )
 
 
+def _factory(points: Sequence[EntryPoint]) -> ProviderFactory:
+    if len({point.value for point in points}) > 1:
+        # Whose it is decides who gets the user's key: never by chance.
+        raise ConfigError(f"Several distributions offer {points[0].name!r}; keep one of them.")
+    return cast("ProviderFactory", points[0].load())
+
+
+class _Environment(dict[str, str]):
+    """A copy of the environment that a traceback with locals does not show."""
+
+    def __repr__(self) -> str:
+        return "<environment>"
+
+
 def make(
     name: str,
     *,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     base_url: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Make the adapter called *name*, with key and address from the arguments or the environment."""
-    environment = os.environ if environment is None else environment
+    environment = _Environment(os.environ if environment is None else environment)
+    api_key = Secret(api_key or "")
     plugin = plugins().get(name)
     if plugin is None:
         known = ", ".join(n for n, p in plugins().items() if p.broken is None)
@@ -179,13 +148,20 @@ def make(
             f"The provider {name!r} of {plugin.distribution} cannot be loaded ({plugin.broken}); "
             "update or remove that distribution."
         )
-    key = api_key or key_in(plugin.capabilities, environment)
+    key = api_key or Secret(key_in(plugin.capabilities, environment) or "")
     if not key:
         variables = " or ".join(plugin.capabilities.key_variables) or "no variable"
         raise ConfigError(f"There is no API key for {name}; set {variables}, or pass api_key=.")
     variable = plugin.capabilities.url_variable or f"{name.upper().replace('-', '_')}_BASE_URL"
-    address = base_url or environment.get(variable) or None
-    return load(name, plugin.factory(api_key=key, base_url=address))
+    return load(name, _made(plugin.factory, key, base_url or environment.get(variable) or None))
+
+
+def _made(factory: ProviderFactory, key: Secret, base_url: str | None) -> Provider:
+    try:
+        return factory(api_key=key.reveal(), base_url=base_url)
+    except PikaError as error:
+        # The factory's own frame holds the key as plain text: a traceback must not.
+        raise error.with_traceback(None) from None
 
 
 def key_in(capabilities: Capabilities, environment: Mapping[str, str]) -> str | None:
@@ -206,11 +182,18 @@ def with_keys(environment: Mapping[str, str] | None = None) -> list[str]:
 
 def alternatives(request: VideoRequest) -> list[str]:
     """Name the installed providers that can express *request*."""
-    names = []
-    for name, plugin in plugins().items():
-        if plugin.factory is not None and load(name, plugin.factory(api_key="unset")).can(request):
-            names.append(name)
-    return names
+    return [
+        name
+        for name, plugin in plugins().items()
+        if plugin.factory is not None and _can(name, plugin.factory, request)
+    ]
+
+
+def _can(name: str, factory: ProviderFactory, request: VideoRequest) -> bool:
+    try:
+        return load(name, factory(api_key="unset")).can(request)
+    except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
+        return False
 
 
 def unsupported(refusals: Mapping[str, str], request: VideoRequest) -> UnsupportedRequest:

@@ -1,28 +1,35 @@
 """The only sender of API requests: reveals secrets, encodes bodies, and knows whether a request left.
 
 Every rule here stands in http-facts: the trace flag decides "was it sent", redirects are off, a request
-is never put on a pooled connection that is closing or already holds bytes.
+is never put on a pooled connection that is closing or already holds bytes. No error that leaves here carries
+a frame of aiohttp, because their locals hold the revealed key.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import io
 import json
+import os
 import select
+import ssl
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from attrs import field, frozen
+from attrs import define, field, frozen
 from yarl import URL
 
-from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart, Text
+from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart, Text, origin
 from pika_async._secret import Secret
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
+_ONE_PIECE = 1024 * 1024  # aiohttp warns about more, because one write of it would hold up the loop
 
 Fence = Callable[[], Awaitable[None]]
 
@@ -64,28 +71,27 @@ class _Proxies:
     """
 
     trusted: bool
-    _known: dict[str, dict[str, Any]] = field(factory=dict, init=False)
+    _known: dict[str, URL | None] = field(factory=dict, init=False, repr=False)
 
-    def options(self, url: str) -> dict[str, Any]:
-        """Give aiohttp's proxy options for *url*."""
+    def proxy_for(self, url: str) -> URL | None:
+        """Give the proxy to *url*, with its credentials; raises `SendError` for one that is not HTTP."""
         if not self.trusted:
-            return {}
-        parts = urlsplit(url)
-        return self._known.setdefault(
-            f"{parts.scheme}://{parts.netloc}", self._looked_up(parts.scheme, parts.hostname or "")
-        )
+            return None
+        place = origin(url)
+        if place not in self._known:
+            self._known[place] = _proxy_of_environment(place)
+        return self._known[place]
 
-    @staticmethod
-    def _looked_up(scheme: str, host: str) -> dict[str, Any]:
-        proxies = getproxies()
-        address = proxies.get(scheme) or proxies.get("all")
-        if not address or proxy_bypass(host):
-            return {}
-        proxy = URL(address)
-        if proxy.user is None:
-            return {"proxy": proxy}
-        credentials = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
-        return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": credentials}}
+
+def _proxy_of_environment(place: str) -> URL | None:
+    scheme, _, host_and_port = place.partition("://")
+    proxies = getproxies()
+    address = proxies.get(scheme) or proxies.get("all")
+    if not address or proxy_bypass(host_and_port):
+        return None
+    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
+        raise SendError("the environment names a proxy that is not http://…; correct it", sent=False)
+    return URL(address)
 
 
 def _is_unclean(connection: Any) -> bool:
@@ -101,15 +107,51 @@ def _is_unclean(connection: Any) -> bool:
     return bool(poller.poll(0))
 
 
+_reused: ContextVar[Any] = ContextVar("_reused", default=None)
+"""The pooled connection that the request of this task got, if it got one."""
+
+
 class _CleanConnector(aiohttp.TCPConnector):
     """Drops a pooled connection that is not clean; overrides a private method, guarded by a test."""
 
     async def _get(self, key: Any, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:
             if not _is_unclean(connection):
-                return connection
+                break
             connection.close()
-        return None
+        _reused.set(connection)
+        return connection
+
+
+class _NotCleanError(Exception):
+    """Bytes arrived on a pooled connection while the fence ran."""
+
+
+@define
+class _Departure:
+    """Whether a request may leave, and whether it has."""
+
+    fence: Fence | None = None
+    sent: bool = False
+    held_back: Exception | None = None
+
+    async def allowed(self) -> bool:
+        """Run the fence; from the moment this gives True the request counts as sent."""
+        try:
+            if self.fence is not None:
+                await self.fence()
+        except Exception as error:  # noqa: BLE001 - whatever the fence raises is handed to the caller
+            self.held_back = error
+            return False
+        if (connection := _reused.get()) is not None and _is_unclean(connection):
+            self.held_back = _NotCleanError()
+            return False
+        self.sent = True
+        return True
+
+
+class _HeldBackError(Exception):
+    """Ends a request inside aiohttp; `_Departure.held_back` says why."""
 
 
 def _connector() -> aiohttp.TCPConnector:
@@ -156,62 +198,80 @@ class Transport:
         Raises `SendError`, and whatever the fence raises, in which case nothing was sent.
         """
         total = self.timeouts.held if request.held else self.timeouts.submit
-        flag = SimpleNamespace(sent=False, fence=fence)
-        return await self._send(self._submits, request, total, flag)
+        while True:
+            try:
+                return await self._send(self._submits, request, total, _Departure(fence))
+            except _NotCleanError:
+                continue  # nothing was sent, and that connection is gone from the pool
 
     async def poll(self, request: HttpRequest) -> HttpResponse:
         """Send a free *request*; raises `SendError`."""
-        return await self._send(self._polls, request, self.timeouts.poll, SimpleNamespace(sent=True))
+        return await self._send(self._polls, request, self.timeouts.poll, _Departure(sent=True))
 
     async def _send(
-        self, session: aiohttp.ClientSession, request: HttpRequest, total: float, flag: SimpleNamespace
+        self, session: aiohttp.ClientSession, request: HttpRequest, total: float, departure: _Departure
     ) -> HttpResponse:
+        failure: BaseException
         try:
-            # No local variable ever holds a revealed secret: tracebacks with locals are shown to people.
-            async with session.request(
-                request.method,
-                _address(request),
-                headers=_revealed(request.headers),
-                timeout=self._limits[total],
-                allow_redirects=False,
-                trace_request_ctx=flag,
-                **_encoded(request),
-                **self._proxies.options(request.url),
-            ) as response:
-                return HttpResponse(
-                    status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=await _whole(response),
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SendError(_told(error), sent=flag.sent) from None
+            return await self._exchanged(session, request, total, departure)
+        except asyncio.CancelledError as cancelled:
+            failure = asyncio.CancelledError(*cancelled.args)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the flag alone tells whether money may have gone
+            failure = departure.held_back or SendError(_told(error, departure.sent), sent=departure.sent)
+        try:
+            raise failure
+        finally:
+            del failure
+
+    async def _exchanged(
+        self, session: aiohttp.ClientSession, request: HttpRequest, total: float, departure: _Departure
+    ) -> HttpResponse:
+        async with session.request(
+            request.method,
+            _address(request),
+            headers=_revealed(request.headers),
+            timeout=self._limits[total],
+            allow_redirects=False,
+            proxy=self._proxies.proxy_for(request.url),
+            trace_request_ctx=departure,
+            **_encoded(request),
+        ) as response:
+            return HttpResponse(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=await _whole(response),
+            )
 
 
 def _sent_flag() -> aiohttp.TraceConfig:
     async def about_to_write(_: object, context: SimpleNamespace, __: object) -> None:
-        flag = context.trace_request_ctx
-        if flag.fence is not None:
-            await flag.fence()
-        flag.sent = True
+        if not await context.trace_request_ctx.allowed():
+            raise _HeldBackError
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(about_to_write)
     return trace
 
 
-def _told(error: BaseException) -> str:
+def _told(error: Exception, sent: bool) -> str:
     """Describe a failure without addresses or headers, which may hold secrets."""
     match error:
+        case SendError():
+            return str(error)
         case aiohttp.ClientConnectorDNSError():
             return "the name of the host was not found"
         case aiohttp.ClientConnectorCertificateError():
             return "the host's certificate is not valid"
+        case aiohttp.ClientProxyConnectionError(os_error=cause):
+            return f"no connection to the proxy ({_reason(cause)})"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy refused to connect (HTTP {error.status})"
         case aiohttp.ClientConnectorError(os_error=cause):
-            return f"no connection to the host ({cause.strerror or type(cause).__name__})"
+            return f"no connection to the host ({_reason(cause)})"
         case aiohttp.ConnectionTimeoutError():
             return "no connection to the host in time"
         case TimeoutError():
-            return "no answer in time"
+            return "no answer in time" if sent else "no connection to the host in time"
         case aiohttp.ServerDisconnectedError():
             return "the host closed the connection without an answer"
         case aiohttp.ClientPayloadError():
@@ -219,9 +279,18 @@ def _told(error: BaseException) -> str:
         case aiohttp.ClientResponseError():
             return "the answer is not HTTP"
         case OSError():
-            return f"the connection broke ({error.strerror or type(error).__name__})"
-        case _:
+            return f"the connection broke ({_reason(error)})"
+        case _ if sent or isinstance(error, aiohttp.ClientError):
             return f"the connection broke ({type(error).__name__})"
+        case _:
+            return f"the request cannot be put into HTTP ({type(error).__name__})"
+
+
+def _reason(error: OSError) -> str:
+    """Give the system's words for *error*; asyncio's own add the address."""
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return type(error).__name__
+    return os.strerror(error.errno)
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
@@ -273,15 +342,19 @@ def _encoded(request: HttpRequest) -> dict[str, Any]:
         case None:
             return {}
         case Json(value=value):
-            return {"data": aiohttp.BytesPayload(encode_json(value), content_type="application/json")}
+            return {"data": _payload(encode_json(value), "application/json")}
         case Form(fields=fields):
-            return {
-                "data": aiohttp.BytesPayload(
-                    urlencode(_revealed(fields)).encode(), content_type="application/x-www-form-urlencoded"
-                )
-            }
+            text = urlencode(_revealed(fields))
+            return {"data": _payload(text.encode(), "application/x-www-form-urlencoded")}
         case Multipart(fields=fields, files=files):
             form = aiohttp.FormData(_revealed(fields))
             for name, blob in files:
-                form.add_field(name, blob.data, filename=blob.name, content_type=blob.content_type)
+                file = io.BytesIO(blob.data)
+                form.add_field(name, file, filename=blob.name, content_type=blob.content_type)
             return {"data": form}
+
+
+def _payload(body: bytes, content_type: str) -> aiohttp.Payload:
+    if len(body) <= _ONE_PIECE:
+        return aiohttp.BytesPayload(body, content_type=content_type)
+    return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=content_type)

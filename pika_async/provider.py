@@ -6,7 +6,7 @@ needs (time, keys, media) is handed to it. See docs/providers.md for a whole one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from attrs import field, frozen
@@ -18,10 +18,9 @@ from pika_async._http import (
     Json,
     Multipart,
     clip,
-    read_json,
-    structure,
 )
 from pika_async._secret import Secret
+from pika_async._tolerant import read_json, structure
 from pika_async.emulator import Emulator, Held, Outcome, World
 from pika_async.errors import (
     AuthError,
@@ -109,6 +108,14 @@ REFUSALS = (
 """Raised by `read_submit`, these are proof that nothing was bought; anything else is unknown."""
 
 
+def _kinds(kinds: Iterable[type[VideoRequest]]) -> frozenset[type[VideoRequest]]:
+    return frozenset(kinds)
+
+
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
+
+
 @frozen(kw_only=True)
 class Capabilities:
     """What an adapter can do; declared once, it serves validation, docs and the command line.
@@ -119,8 +126,8 @@ class Capabilities:
     and *url_variable* name environment variables, the first one set wins.
     """
 
-    kinds: frozenset[type[VideoRequest]] = field(converter=frozenset)
-    fields: frozenset[str] = field(converter=frozenset)
+    kinds: frozenset[type[VideoRequest]] = field(converter=_kinds)
+    fields: frozenset[str] = field(converter=_names)
     models: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     closed_styles: bool = False
@@ -142,8 +149,9 @@ class Capabilities:
         if kind not in self.kinds:
             raise UnsupportedRequest(f"{kind.__name__} is not offered")
         given = fields_set(request)
-        for name in given.keys() - self.fields - {"prompt", "images", "style", "extra_body"}:
-            raise UnsupportedRequest(f"{name} cannot be expressed")
+        for name in given:
+            if name not in self.fields | {"prompt", "images", "style", "extra_body"}:
+                raise UnsupportedRequest(f"{name} cannot be expressed")
         style = given.get("style")
         if self.closed_styles and style and style.casefold() not in {s.casefold() for s in self.styles}:
             raise UnsupportedRequest(f"style {style!r} is not among {', '.join(self.styles)}")

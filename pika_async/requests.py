@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import urlsplit
@@ -32,18 +33,38 @@ Media: TypeAlias = str | Path | bytes | Blob
 Check: TypeAlias = Callable[[object, "Attribute[Any]", Any], None]
 
 
+_LARGEST = sys.float_info.max
+
+
 def _refuse(attribute: Attribute[Any], rule: str) -> UnsupportedRequest:
     return UnsupportedRequest(f"{attribute.name} must be {rule}; change it and call again.")
 
 
 def _text(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not _encodable(value):
         raise _refuse(attribute, "non-empty text")
+
+
+def _encodable(text: str) -> bool:
+    # Half a surrogate pair is text to Python and to no provider: UTF-8 cannot carry it.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_link(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and _encodable(text)
 
 
 def _media(_: object, attribute: Attribute[Any], value: object) -> None:
     match value:
-        case str() if urlsplit(value).scheme in {"http", "https"} and urlsplit(value).hostname:
+        case str() if _is_link(value):
             return
         case Path() | Blob():
             return
@@ -66,9 +87,7 @@ def _integer(least: int) -> Check:
 
 
 def _number(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise _refuse(attribute, "a number of at least 0")
-    if not math.isfinite(value) or value < 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
         raise _refuse(attribute, "a number of at least 0")
 
 
@@ -89,14 +108,20 @@ def _json_object(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise _refuse(attribute, "a mapping with text keys")
     try:
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise _refuse(attribute, "plain JSON: text, numbers, lists and mappings") from error
 
 
 # 1.5 and "1.5" are the same model: AceData wants text on its wire, Duomi a number.
 def _model(value: float | str | None) -> str | None:
-    return value if value is None or isinstance(value, str | bool) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+    return str(value) if is_number else value  # type: ignore[return-value]  # the validator refuses the rest
+
+
+# A request stays what it was, whatever its maker does to the mapping afterwards.
+def _copy(value: Mapping[str, JSON] | None) -> Mapping[str, JSON] | None:
+    return deepcopy(value) if isinstance(value, dict) else value
 
 
 @frozen(kw_only=True)
@@ -143,7 +168,9 @@ class _Common:
     motion: int | None = field(default=None, validator=optional(_integer(0)))
     camera: Camera | None = field(default=None, converter=_camera, validator=optional(_is_camera))
     sound_effects: bool | None = field(default=None, validator=optional(_flag))
-    extra_body: Mapping[str, JSON] | None = field(default=None, validator=optional(_json_object))
+    extra_body: Mapping[str, JSON] | None = field(
+        default=None, converter=_copy, validator=optional(_json_object)
+    )
     """Merged last into the provider's body: the way to a wire field we do not know."""
 
 

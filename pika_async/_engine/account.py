@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from attrs import frozen
 
 from pika_async._engine.limits import Limits
 from pika_async._registry import Loaded
 from pika_async.errors import ConfigError
-from pika_async.provider import Capabilities, HttpRequest, Provider
+from pika_async.provider import Capabilities, Finds, HttpRequest, Provider
 
 if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._engine.poller import Poller
+
+
+@frozen(kw_only=True)
+class AccountStats:
+    """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
+
+    *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
+    *submit_spacing* is the pace that a 429 left, in seconds between submits; *paused* says why nothing moves.
+    """
+
+    queued: int
+    in_flight: int
+    max_concurrency: int
+    on_the_wire: int
+    polled: int
+    poll_lag: float
+    submit_spacing: float
+    paused: str | None
 
 
 class Account:
@@ -41,6 +61,25 @@ class Account:
     def capabilities(self) -> Capabilities:
         """Give what the adapter declares."""
         return self.loaded.capabilities
+
+    @property
+    def finder(self) -> Finds:
+        """Give the adapter as one that searches its history; only after its powers were asked."""
+        return cast(Finds, self.loaded.provider)
+
+    def stats(self) -> AccountStats:
+        """Count what goes on here."""
+        paused = self.poller.paused
+        return AccountStats(
+            queued=len(self.queue),
+            in_flight=self.limits.in_flight,
+            max_concurrency=self.limits.max_concurrency,
+            on_the_wire=self.limits.on_the_wire,
+            polled=len(self.poller),
+            poll_lag=self.poller.lag,
+            submit_spacing=self.limits.spacing,
+            paused=paused.message if paused is not None else None,
+        )
 
     def guarded(self, request: HttpRequest) -> HttpRequest:
         """Give *request* back; raises `ConfigError` when it would carry a key to a foreign host."""

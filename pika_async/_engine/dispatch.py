@@ -9,24 +9,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from pika_async._engine.admission import attempt_id
 from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.limits import retry_after
 from pika_async._engine.verdict import refusal_of
 from pika_async._http import HttpRequest, HttpResponse
-from pika_async._ledger.machine import (
-    Attempt,
-    AttemptState,
-    Cancel,
-    Claim,
-    Evidence,
-    JobState,
-    NextAttempt,
-    Refused,
-    Source,
-    Times,
-    Unknown,
-)
+from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, Refused, Times, Unknown
+from pika_async._ledger.records import Attempt, AttemptState, JobState, Source
 from pika_async._transport import Sender, SendError
 from pika_async.callbacks import token as callback_token
 from pika_async.errors import (
@@ -76,7 +66,7 @@ class Dispatch:
         """Start as many POSTs as the account's limits allow now."""
         clock = self._engine.clock
         while account.queue and not self._engine.closing:
-            if account.queue[0].cancelled:
+            if account.queue[0].cancelled or account.queue[0].ended:
                 account.queue.popleft()
                 continue
             now = clock.now()
@@ -97,7 +87,6 @@ class Dispatch:
         self._engine.clock.call_at(when, again)
 
     def _start(self, flight: Flight) -> None:
-        flight.slot = True
         task = asyncio.get_running_loop().create_task(self._send(flight))
         self._posts.add(task)
         task.add_done_callback(self._posts.discard)
@@ -119,41 +108,55 @@ class Dispatch:
             finally:
                 account.limits.off_the_wire()
         except PikaError as error:
-            self._engine.explain(flight, error)
-            flight.end(error)
-            self._engine.forget(flight)
+            self._give_up(flight, error)
         except Exception as error:
             log.exception("job %s: the engine failed", flight.id)
-            flight.end(self._engine.explain(flight, PikaError(f"A defect in pika_async: {error!r}")))
-            self._engine.forget(flight)
+            self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
         finally:
             self.pump(account)
 
+    def _give_up(self, flight: Flight, error: PikaError) -> None:
+        flight.end(self._engine.explain(flight, error))
+        if flight.record.settled:
+            self._engine.forget(flight)
+
     async def _attempt(self, flight: Flight) -> None:
+        """Claim and send the newest attempt; the slot that was taken for it is given back if it is not sent."""
         account, attempt = flight.account, flight.record.newest
+        before = self._clocks()
+        claimed: Attempt | None = None
         try:
             request = await self._built(flight, attempt)
+            claimed = await self._claimed(flight, attempt, request)
         except PikaError:
-            await self._engine.apply(flight, Cancel())
+            await self._engine.apply(flight, Cancel(), keep=True)
             raise
-        claim = Claim(
-            attempt=attempt.id,
-            owner=self._engine.owner,
-            times=Times(
-                deadline=self._transport.timeouts.held if request.held else self._transport.timeouts.submit,
-                longest_render=account.capabilities.longest_render,
-            ),
-            max_slots=account.limits.max_concurrency,
-            max_submits=self._max_submits,
-        )
-        before = self._clocks()
-        await self._engine.apply(flight, claim)
-        claimed = flight.record.attempt(attempt.id)
-        if claimed is None or claimed.owner != self._engine.owner or claimed.version != attempt.version + 1:
+        finally:
+            if claimed is None:
+                account.limits.release()
+        if claimed is None:
             await self._not_claimed(flight)
             return
         flight.posted()
         await self._post(flight, claimed, request, before)
+
+    async def _claimed(self, flight: Flight, attempt: Attempt, request: HttpRequest) -> Attempt | None:
+        """Commit the intent to POST; None when the ledger does not grant it."""
+        timeouts = self._transport.timeouts
+        claim = Claim(
+            attempt=attempt.id,
+            owner=self._engine.owner,
+            times=Times(
+                deadline=timeouts.held if request.held else timeouts.submit,
+                longest_render=flight.account.capabilities.longest_render,
+            ),
+            max_slots=flight.account.limits.max_concurrency,
+            max_submits=self._max_submits,
+        )
+        await self._engine.apply(flight, claim)
+        row = flight.record.attempt(attempt.id)
+        granted = row is not None and row.owner == self._engine.owner and row.version == attempt.version + 1
+        return row if granted else None
 
     def _clocks(self) -> tuple[float, float, float]:
         clock = self._engine.clock
@@ -163,7 +166,7 @@ class Dispatch:
         account = flight.account
         if flight.request is None:
             raise ConfigError("The request of this job is not known here; it cannot be sent.")
-        request = await with_blobs(flight.request)
+        request = await with_blobs(flight.request, flight.record.files)
         call = Call(
             callback_url=self._callback(flight, attempt),
             attempt_id=attempt.id,
@@ -197,25 +200,23 @@ class Dispatch:
 
     async def _not_claimed(self, flight: Flight) -> None:
         """Go on after a claim that the ledger did not grant."""
-        record = flight.record
-        attempt = record.newest
-        if record.state is not JobState.OPEN or attempt.state is not AttemptState.QUEUED:
+        record, account = flight.record, flight.account
+        if record.state is not JobState.OPEN or record.newest.state is not AttemptState.QUEUED:
             self._engine.follow(flight)
             return
-        usage_full = self._max_submits is not None and await self._engine.submits() >= self._max_submits
-        if usage_full:
+        usage = await self._engine.ledger.usage(account.key)
+        if self._max_submits is not None and usage.submits >= self._max_submits:
             await self._engine.apply(flight, Cancel())
             raise InsufficientBalance(
                 f"The spending cap of {self._max_submits} submits is reached; nothing was bought. Raise "
                 "max_submits to go on.",
-                provider=flight.account.name,
+                provider=account.name,
                 phase="submit",
                 code="max_submits",
             )
-        # Another process on this ledger holds the slots: wait for one of them to end.
-        self._engine.release(flight)
-        flight.account.queue.appendleft(flight)
-        self._pump_later(flight.account, self._engine.clock.now() + 1.0)
+        # Other processes on this ledger hold the slots: wait for one of them to end.
+        account.queue.appendleft(flight)
+        self._pump_later(account, self._engine.clock.now() + 1.0)
 
     async def _post(
         self, flight: Flight, claimed: Attempt, request: HttpRequest, before: tuple[float, float, float]
@@ -301,14 +302,11 @@ class Dispatch:
         following = account if again else next(iter(flight.fallbacks), None)
         next_ = None
         if following is not None:
-            next_ = NextAttempt(
-                id=self._engine.new_attempt_id(flight.id, claimed.number + 1), account=following.key
-            )
+            next_ = NextAttempt(id=attempt_id(flight.id, claimed.number + 1), account=following.key)
         event = Refused(attempt=claimed.id, owner=self._engine.owner, refusal=refusal_of(error), next=next_)
         await self._engine.apply(flight, event, keep=True)
         newest = flight.record.newest
         if following is not None and next_ is not None and newest.id == next_.id:
-            self._engine.release(flight)
             if not again:
                 flight.fallbacks = flight.fallbacks[1:]
             flight.account = following
@@ -322,9 +320,16 @@ class Dispatch:
     ) -> None:
         await self._engine.apply(flight, Unknown(attempt=claimed.id, owner=self._engine.owner), keep=True)
         log.warning("job %s: ambiguous on %s", flight.id, flight.account.key)
+        said = (
+            reason
+            if isinstance(cause, SubmitUnknown)
+            else (
+                f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait for "
+                "error.job or look at the provider's console."
+            )
+        )
         error = SubmitUnknown(
-            f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait for "
-            "error.job or look at the provider's console.",
+            said,
             provider=flight.account.name,
             phase="submit",
             status=cause.status if cause else None,
@@ -334,7 +339,7 @@ class Dispatch:
         error.__cause__ = cause
         self._engine.explain(flight, error)
         flight.trouble(error)
-        self._engine.reconcile(flight)
+        self._engine.sweeper.consider(flight)
 
 
 def _proves_nothing(response: HttpResponse) -> bool:

@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from pika_async import _registry
 from pika_async._engine.account import Account
+from pika_async._engine.admission import Admission, attempt_id, random_id
 from pika_async._engine.clock import Clock
 from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.flight import Flight, Phase
 from pika_async._engine.poller import Poller
 from pika_async._engine.schedule import Schedule
+from pika_async._engine.sweeper import Sweeper
 from pika_async._engine.verdict import outcome, unresolved
 from pika_async._ledger import Ledger
-from pika_async._ledger.machine import (
-    Attempt,
-    AttemptState,
-    Cancel,
-    Event,
-    Evidence,
-    JobRecord,
-    JobState,
-    Lost,
-    Source,
-    step,
-)
-from pika_async._token import JobToken
+from pika_async._ledger.events import Abandon, Cancel, Claim, Event, Evidence, NextAttempt, Resubmit
+from pika_async._ledger.machine import step
+from pika_async._ledger.records import JobRecord, JobState, Source
 from pika_async._transport import Sender
 from pika_async.callbacks.token import make_token
-from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
-from pika_async.requests import VideoRequest
-from pika_async.results import Pending, Snapshot, Succeeded
+from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError
+from pika_async.results import Pending, Snapshot, Succeeded, Task, VideoResult
 
 if TYPE_CHECKING:
     from pika_async._job import Job
 
 log = logging.getLogger("pika_async")
-
-
-def _random_id(size: int = 10) -> str:
-    return base64.b32encode(os.urandom(size)).decode().lower().rstrip("=")
 
 
 class Engine:
@@ -62,18 +48,21 @@ class Engine:
         poll_batch: int,
         poll_interval: float,
         max_submits: int | None = None,
-        secret: bytes | None = None,
+        secrets: Sequence[bytes] = (),
     ) -> None:
         self.accounts: Mapping[str, Account] = {account.key: account for account in accounts}
         self.ledger = ledger
         self.clock = clock
-        self.owner = _random_id()
+        self.owner = random_id()
         self.closing = False
         self.flights: dict[str, Flight] = {}
-        self._secret = secret or os.urandom(32)
-        self._make_job = make_job
+        self.secrets = tuple(secrets) or (os.urandom(32),)
         self._transport = transport
+        self._make_job = make_job
         self._dispatch = Dispatch(self, transport, max_submits)
+        self.admission = Admission(self, self._dispatch)
+        self.sweeper = Sweeper(self, transport)
+        self.origins: WeakKeyDictionary[VideoResult, tuple[Account, Task]] = WeakKeyDictionary()
         self._errands: set[asyncio.Task[object]] = set()
         for account in accounts:
             schedule = Schedule(
@@ -87,102 +76,24 @@ class Engine:
     async def aclose(self, patience: float = 30.0) -> None:
         """Bring POSTs to their end, then stop; jobs that live on are found by their token."""
         self.closing = True
+        self.sweeper.stop()
         for account in self.accounts.values():
+            account.poller.stop()
             while account.queue:
-                await self.cancel_unsent(account.queue.popleft())
+                await self.leave_unsent(account.queue.popleft())
         await self._dispatch.aclose(patience)
         await asyncio.gather(*self._errands, return_exceptions=True)
         for account in self.accounts.values():
             await account.poller.aclose()
-        await self._transport.aclose()
         for flight in tuple(self.flights.values()):
             error = JobTimeout(
                 "The client was closed while the job was under way; any client can go on from its token.",
-                provider=flight.account.name,
+                charged="yes" if flight.task is not None else "unknown",
             )
             flight.trouble(self.explain(flight, error))
         self.flights.clear()
+        await self._transport.aclose()
         await self.ledger.aclose()
-
-    # What comes in
-
-    async def admit(
-        self,
-        request: VideoRequest,
-        accounts: Sequence[Account],
-        *,
-        callback_url: str | bool | None,
-    ) -> Flight:
-        """Record a new job and queue it; nothing is sent yet."""
-        job_id = _random_id()
-        account = accounts[0]
-        attempt = Attempt(id=self.new_attempt_id(job_id, 1), job_id=job_id, number=1, account=account.key)
-        record = await self.ledger.create(
-            JobRecord(id=job_id, request=request, created_at=self.clock.wall(), attempts=(attempt,))
-        )
-        flight = Flight(
-            record,
-            account,
-            self.clock,
-            request=request,
-            fallbacks=tuple(accounts[1:]),
-            callback_url=callback_url,
-        )
-        self.flights[job_id] = flight
-        self._dispatch.enqueue(flight)
-        return flight
-
-    def adopt(self, token: JobToken) -> Flight:
-        """Take up a job of another process, or of another day, from its token."""
-        known = self.flights.get(token.job_id)
-        if known is not None:
-            return known
-        account = self.accounts.get(f"{token.provider}:{token.label}")
-        if account is None:
-            raise ConfigError(
-                f"The job belongs to {token.provider} (account {token.label}); open the client with that "
-                "provider.",
-                provider=token.provider,
-            )
-        if token.task is None:
-            raise ConfigError(
-                "The token was made before the provider accepted the job, and this ledger does not know it; "
-                "open the ledger that does.",
-                provider=token.provider,
-            )
-        attempt = Attempt(
-            id=self.new_attempt_id(token.job_id, 1),
-            job_id=token.job_id,
-            number=1,
-            account=account.key,
-            state=AttemptState.RUNNING,
-            slot=True,
-            task=token.task,
-            bound_by="answer",
-            claimed_at=self.clock.wall(),
-        )
-        record = JobRecord(id=token.job_id, request=None, created_at=self.clock.wall(), attempts=(attempt,))
-        flight = Flight(record, account, self.clock)
-        self.flights[flight.id] = flight
-        return flight
-
-    async def settle_in(self, flight: Flight) -> None:
-        """Put an adopted job into the ledger and start to watch it; wakes a paused account."""
-        if flight.phase is Phase.ENDED:
-            return
-        if self.closing:
-            raise ConfigError("The client is closed; open another and use the job's token there.")
-        flight.account.poller.resume()
-        if flight.phase is not Phase.WAITING or flight.slot:
-            return
-        flight.slot = True
-        flight.account.limits.adopt()
-        flight.record = await self.ledger.create(flight.record)
-        flight.posted_at = self.clock.now()
-        flight.reach(Phase.ACCEPTED)
-        flight.account.poller.watch(flight)
-
-    # What is learned
 
     async def apply(self, flight: Flight, event: Event, *, keep: bool = False) -> None:
         """Let the ledger decide on *event*.
@@ -191,66 +102,74 @@ class Engine:
         """
         before = flight.record
         try:
-            flight.record = await self.ledger.apply(flight.id, event, self.clock.wall())
+            after = await self.ledger.apply(flight.id, event, self.clock.wall())
         except LedgerError:
             if not keep:
                 raise
             log.exception("job %s: the ledger failed; going on from memory", flight.id)
-            flight.record = step(before, event, self.clock.wall())
-        if log.isEnabledFor(logging.INFO):
-            _log_moves(before, flight.record)
+            after = step(before, event, self.clock.wall())
+        self.update(flight, after, claiming=isinstance(event, Claim))
 
-    async def learn(self, flight: Flight, snapshot: Snapshot, source: Source) -> None:
-        """Record evidence about the newest attempt, then act on it."""
-        attempt = flight.record.newest
-        await self.apply(flight, Evidence(attempt=attempt.id, snapshot=snapshot, source=source), keep=True)
+    def update(self, flight: Flight, after: JobRecord, *, claiming: bool = False) -> None:
+        """Take over what the ledger now says of a job: slots and polls follow its attempts."""
+        before, flight.record = flight.record, after
+        if after is before:
+            return
+        for index, attempt in enumerate(after.attempts):
+            old = before.attempts[index] if index < len(before.attempts) else None
+            if old is attempt:
+                continue
+            account = self.accounts[attempt.account]
+            had_slot = old is not None and old.slot
+            if attempt.slot and not had_slot and not claiming:
+                account.limits.adopt()
+            elif had_slot and not attempt.slot:
+                account.limits.release()
+                self._dispatch.pump(account)
+            account.poller.consider(flight, attempt)
+            if (old is None or old.state is not attempt.state) and log.isEnabledFor(logging.INFO):
+                log.info("job %s: attempt %d on %s is %s", *_told(attempt))
+        if before.state is not after.state:
+            log.info("job %s: %s", after.id, after.state)
+
+    async def learn(self, flight: Flight, attempt_id: str, snapshot: Snapshot, source: Source) -> None:
+        """Record evidence about one attempt, then act on it."""
+        await self.apply(flight, Evidence(attempt=attempt_id, snapshot=snapshot, source=source), keep=True)
         self.observe(flight, snapshot)
 
     def observe(self, flight: Flight, snapshot: Snapshot) -> None:
         """Act on what the provider said and the ledger has kept."""
-        flight.snapshot = snapshot
-        if isinstance(snapshot, Pending):
-            if flight.phase is Phase.WAITING:
-                flight.reach(Phase.ACCEPTED)
-                flight.account.poller.watch(flight)
-            return
+        if isinstance(snapshot, Pending) and not flight.ended:
+            flight.snapshot = snapshot
+            if flight.phase is Phase.ACCEPTED:
+                flight.tell()
+                return
         self.follow(flight)
 
     def follow(self, flight: Flight) -> None:
         """Bring the job in memory to where its record is."""
-        match outcome(flight.record):
+        record = flight.record
+        for attempt in record.attempts:
+            self.accounts[attempt.account].poller.consider(flight, attempt)
+        match outcome(record):
+            case _ if flight.ended:
+                pass
             case Succeeded() as succeeded:
                 flight.snapshot = succeeded
+                for result in succeeded.results:
+                    self.origins[result] = (flight.account, succeeded.task)
                 flight.end()
-                self.forget(flight)
-            case PikaError() as error if flight.record.state is JobState.OPEN:
+            case PikaError() as error if record.state is JobState.OPEN:
                 flight.trouble(self.explain(flight, error))
             case PikaError() as error:
                 flight.end(self.explain(flight, error))
-                self.forget(flight)
             case None:
                 if flight.task is not None and flight.phase is Phase.WAITING:
                     flight.reach(Phase.ACCEPTED)
-                    flight.account.poller.watch(flight)
-
-    async def lose(self, flight: Flight) -> None:
-        """Give a task up as unknown to the provider; it stays, and is looked at now and then."""
-        attempt = flight.record.newest
-        if attempt.state is AttemptState.RUNNING:
-            await self.apply(flight, Lost(attempt=attempt.id), keep=True)
-            log.warning("job %s: unresolved, the provider does not know task %s", flight.id, attempt.task)
-            flight.trouble(self.explain(flight, unresolved(flight.record.newest)))
-
-    async def check_age(self, flight: Flight) -> None:
-        """Stop calling a job running that is older than any render."""
-        claimed_at = flight.record.newest.claimed_at
-        if claimed_at is None:
-            return
-        if self.clock.wall() - claimed_at > flight.account.capabilities.longest_render:
-            await self.lose(flight)
-
-    def reconcile(self, flight: Flight) -> None:
-        """Leave an ambiguous attempt to those who can find out."""
+        if record.settled:
+            self.forget(flight)
+        else:
+            self.sweeper.consider(flight)
 
     async def cancel_unsent(self, flight: Flight) -> bool:
         """Cancel a job that has not been sent; tells whether it was in time."""
@@ -260,6 +179,12 @@ class Engine:
         await self.apply(flight, Cancel(), keep=True)
         self.follow(flight)
         return flight.ended
+
+    async def leave_unsent(self, flight: Flight) -> None:
+        """Take a job out of the queue at the end of the client: a durable ledger keeps it for another."""
+        if self.ledger.durable:
+            return
+        await self.cancel_unsent(flight)
 
     def abandon_wait(self, flight: Flight) -> None:
         """Take in that a caller was cancelled: an unsent job nobody else waits for is not bought."""
@@ -273,12 +198,45 @@ class Engine:
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 
+    async def resume(self, flight: Flight) -> None:
+        """Make sure that somebody works on *flight* before it is waited for."""
+        if flight.ended:
+            return
+        if self.closing:
+            raise ConfigError("The client is closed; open another and use the job's token there.")
+        flight.account.poller.resume()
+        await self.admission.settle_in(flight)
+        if flight.unresolved:
+            raise self.explain(flight, unresolved(flight.record.newest))
+
     async def look(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""
-        if flight.phase is Phase.ACCEPTED:
-            await flight.account.poller.look_next(flight)
+        for attempt in flight.record.attempts:
+            await self.accounts[attempt.account].poller.look_next(attempt.id)
 
-    # What goes out
+    async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
+        """Apply a person's word to an unresolved job."""
+        await self.admission.settle_in(flight)
+        newest = flight.record.newest
+        again = NextAttempt(id=attempt_id(flight.id, newest.number + 1), account=newest.account)
+        before = flight.record
+        await self.apply(flight, Resubmit(next=again) if resubmit else Abandon())
+        if flight.record is before:
+            raise ConfigError(
+                f"Job {flight.id} is {newest.state}, not unresolved; there is nothing for a person to settle."
+            )
+        if resubmit:
+            flight.posted_at = None
+            self._dispatch.enqueue(flight)
+
+    async def fresh_link(self, video: VideoResult) -> str | None:
+        """Ask the provider for the present link of a video that was bought through this client."""
+        account, task = self.origins.get(video, (None, None))
+        if account is None or task is None:
+            return None
+        snapshot = await account.poller.ask(task)
+        results = snapshot.results if isinstance(snapshot, Succeeded) else ()
+        return next((result.video_url for result in results if result.id == video.id), None)
 
     def explain(self, flight: Flight, error: PikaError) -> PikaError:
         """Complete *error* with the job it is about."""
@@ -287,53 +245,15 @@ class Engine:
         return error
 
     def forget(self, flight: Flight) -> None:
-        """Let go of a job that has ended."""
+        """Let go of a job about which nothing more can be learned."""
         self.flights.pop(flight.id, None)
-        flight.account.poller.forget(flight)
-        self.release(flight)
-        self._dispatch.pump(flight.account)
-
-    def release(self, flight: Flight) -> None:
-        """Give back the slot that *flight* holds."""
-        if flight.slot:
-            flight.slot = False
-            flight.account.limits.release()
+        for attempt in flight.record.attempts:
+            self.accounts[attempt.account].poller.forget(attempt.id)
 
     def token_for(self, attempt_id: str) -> str:
         """Make the callback token of an attempt."""
-        return make_token(self._secret, attempt_id)
-
-    @staticmethod
-    def new_attempt_id(job_id: str, number: int) -> str:
-        """Make an attempt's id: job, number and a nonce, all covered by the token's MAC."""
-        return f"{job_id}-{number}-{_random_id(5)}"
-
-    async def submits(self) -> int:
-        """Tell how many submits the ledger has ever counted."""
-        return (await self.ledger.usage("")).submits
-
-    def route(self, request: VideoRequest) -> Sequence[Account]:
-        """Give the accounts that can express *request*, in order of preference."""
-        able: list[Account] = []
-        refusals: dict[str, str] = {}
-        for account in self.accounts.values():
-            try:
-                account.loaded.check(request)
-            except UnsupportedRequest as error:
-                refusals[account.name] = error.message
-            else:
-                able.append(account)
-        if not able:
-            raise _registry.unsupported(refusals, request)
-        return able
+        return make_token(self.secrets[0], attempt_id)
 
 
-def _log_moves(before: JobRecord, after: JobRecord) -> None:
-    known = {attempt.id: attempt.state for attempt in before.attempts}
-    for attempt in after.attempts:
-        if known.get(attempt.id) is not attempt.state:
-            log.info(
-                "job %s: attempt %d is %s on %s", after.id, attempt.number, attempt.state, attempt.account
-            )
-    if before.state is not after.state:
-        log.info("job %s: %s", after.id, after.state)
+def _told(attempt: Any) -> tuple[str, int, str, str]:
+    return attempt.job_id, attempt.number, attempt.account, attempt.state

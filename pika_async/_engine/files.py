@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
-from attrs import evolve
+from attrs import asdict, evolve
 
 from pika_async.errors import UnsupportedRequest
-from pika_async.requests import Blob, Ingredients, Media, VideoRequest
+from pika_async.requests import Blob, Camera, Ingredients, Media, VideoRequest, fields_set
 
+_DIGEST_VERSION = 1
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -33,29 +37,84 @@ def content_type(data: bytes) -> str:
     return "application/octet-stream"
 
 
-async def with_blobs(request: VideoRequest) -> VideoRequest:
-    """Give *request* with its files read; raises `UnsupportedRequest` for one that cannot be."""
+async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None = None) -> VideoRequest:
+    """Give *request* with its files read; raises `UnsupportedRequest` for one that cannot be.
+
+    *expected* holds the SHA-256 of files when the job was recorded; a file changed since is refused.
+    """
     changes: dict[str, Any] = {}
     for name in ("image", "video"):
         media = getattr(request, name, None)
         if isinstance(media, Path | bytes):
-            changes[name] = await _blob(media)
+            changes[name] = await _blob(media, expected or {})
     if isinstance(request, Ingredients) and any(isinstance(i, Path | bytes) for i in request.images):
-        changes["images"] = tuple([await _blob(image) for image in request.images])
+        changes["images"] = tuple([await _blob(image, expected or {}) for image in request.images])
     return evolve(request, **changes) if changes else request
 
 
-async def _blob(media: Media) -> Media:
+async def hashes(request: VideoRequest) -> dict[str, str]:
+    """Give the SHA-256 of every file that *request* names, by path."""
+    media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))
+    return {str(path): _sha256(await _read(path)) for path in media if isinstance(path, Path)}
+
+
+def digest(request: VideoRequest, files: Mapping[str, str]) -> str:
+    """Name what *request* asks for: the fields set and the bytes of its media, not where they lie.
+
+    >>> from pika_async import Generate
+    >>> digest(Generate("A cat"), {}) == digest(Generate("A cat", seed=None), {})
+    True
+    """
+    given = {name: _plain(value, files) for name, value in fields_set(request).items()}
+    text = json.dumps([_DIGEST_VERSION, type(request).__name__, given], sort_keys=True, ensure_ascii=False)
+    return _sha256(text.encode())
+
+
+def _plain(value: object, files: Mapping[str, str]) -> object:
+    match value:
+        case Path():
+            return {"sha256": files[str(value)]}
+        case bytes():
+            return {"sha256": _sha256(value)}
+        case Blob():
+            return {"sha256": _sha256(value.data)}
+        case tuple():
+            return [_plain(item, files) for item in value]
+        case Camera():
+            return asdict(value)
+        case _:
+            return value
+
+
+def _images(request: VideoRequest) -> tuple[Media, ...]:
+    return request.images if isinstance(request, Ingredients) else ()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def _read(path: Path) -> bytes:
+    try:
+        data = await anyio.Path(path).read_bytes()
+    except OSError as error:
+        raise UnsupportedRequest(
+            f"The file {path.name} cannot be read ({error.strerror}); nothing was bought."
+        ) from None
+    if not data:
+        raise UnsupportedRequest(f"The file {path.name} is empty; nothing was bought.")
+    return data
+
+
+async def _blob(media: Media, expected: Mapping[str, str]) -> Media:
     match media:
         case Path():
-            try:
-                data = await anyio.Path(media).read_bytes()
-            except OSError as error:
+            data = await _read(media)
+            if expected.get(str(media)) not in {None, _sha256(data)}:
                 raise UnsupportedRequest(
-                    f"The file {media.name} cannot be read ({error.strerror}); nothing was bought."
-                ) from None
-            if not data:
-                raise UnsupportedRequest(f"The file {media.name} is empty; nothing was bought.")
+                    f"The file {media.name} has changed since the job was recorded; nothing was bought. Put it "
+                    "back, or order a new video."
+                )
             return Blob(data, content_type(data), media.name)
         case bytes():
             return Blob(media, content_type(media))

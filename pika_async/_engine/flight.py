@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Clock, Timer
-from pika_async._ledger.machine import JobRecord
+from pika_async._ledger.records import AttemptState, JobRecord
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Snapshot, State, Succeeded, Task
@@ -24,26 +25,44 @@ class Phase(IntEnum):
     ENDED = 2
 
 
-class _Wait:
-    __slots__ = ("future", "phase", "queue_timeout", "timeout", "timer")
+class Expectation:
+    """Someone's wait for a phase of a job, with its own timeout."""
 
-    def __init__(self, phase: Phase, timeout: float | None, queue_timeout: float | None) -> None:
+    __slots__ = ("future", "phase", "timeout", "timer")
+
+    def __init__(self, phase: Phase, timeout: float | None) -> None:
         self.phase = phase
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timeout = timeout
-        self.queue_timeout = queue_timeout
         self.timer: Timer | None = None
 
-    def expire(self) -> None:
-        if not self.future.done():
-            self.future.set_exception(TimeoutError())
-
     def arm(self, clock: Clock, seconds: float | None) -> None:
+        """Let the wait be over in *seconds*, or never."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
         if seconds is not None:
-            self.timer = clock.call_at(clock.now() + seconds, self.expire)
+            self.timer = clock.call_at(clock.now() + seconds, self._expire)
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """End the wait, well or with *error*."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+    def withdraw(self) -> None:
+        """Wait no more."""
+        self.future.cancel()
+        self.settle()
+
+    def _expire(self) -> None:
+        self.settle(TimeoutError())
 
 
 class Flight:
@@ -58,13 +77,13 @@ class Flight:
         "clock",
         "error",
         "fallbacks",
+        "listeners",
         "missing",
         "phase",
         "posted_at",
         "record",
         "request",
         "second_look",
-        "slot",
         "snapshot",
         "stale",
     )
@@ -89,12 +108,12 @@ class Flight:
         self.posted_at: float | None = None
         self.snapshot: Snapshot | None = None
         self.error: PikaError | None = None
-        self.slot = False
         self.cancelled = False
         self.second_look = False
         self.stale = 0
         self.missing: tuple[int, float] | None = None
-        self._waits: list[_Wait] = []
+        self.listeners: list[Callable[[Flight], None]] | None = None
+        self._waits: list[Expectation] = []
 
     @property
     def id(self) -> str:
@@ -103,8 +122,8 @@ class Flight:
 
     @property
     def task(self) -> Task | None:
-        """Give the provider's task once it is known."""
-        return self.record.newest.task
+        """Give the provider's task once it is known; the newest one, should there be several."""
+        return next((a.task for a in reversed(self.record.attempts) if a.task is not None), None)
 
     @property
     def state(self) -> State:
@@ -112,42 +131,17 @@ class Flight:
         match self.snapshot:
             case Succeeded():
                 return State.SUCCEEDED
-            case None:
-                return State.FAILED if self.error is not None else State.QUEUED
             case _ if self.phase is Phase.ENDED:
                 return State.FAILED
+            case None:
+                return State.RUNNING if self.task is not None else State.QUEUED
             case snapshot:
                 return getattr(snapshot, "state", State.RUNNING)
 
-    def posted(self) -> None:
-        """Note that the POST starts now: from here the timeouts of the waits run."""
-        self.posted_at = self.clock.now()
-        for wait in self._waits:
-            wait.arm(self.clock, wait.timeout)
-
-    def reach(self, phase: Phase) -> None:
-        """Wake those who wait for *phase* or an earlier one."""
-        self.phase = phase
-        if not self._waits:
-            return
-        waits, self._waits = self._waits, []
-        for wait in waits:
-            if wait.phase > phase:
-                self._waits.append(wait)
-            elif not wait.future.done():
-                wait.future.set_result(None)
-
-    def trouble(self, error: PikaError) -> None:
-        """End all present waits with *error*; the job itself goes on."""
-        waits, self._waits = self._waits, []
-        for wait in waits:
-            if not wait.future.done():
-                wait.future.set_exception(error)
-
-    def end(self, error: PikaError | None = None) -> None:
-        """Mark the job as ended, well or with *error*."""
-        self.error = error
-        self.reach(Phase.ENDED)
+    @property
+    def unresolved(self) -> bool:
+        """Tell whether only a person, or late evidence, can move this job."""
+        return not self.ended and self.record.newest.state is AttemptState.UNRESOLVED
 
     @property
     def ended(self) -> bool:
@@ -159,22 +153,66 @@ class Flight:
         """Tell whether anyone waits."""
         return any(not wait.future.done() for wait in self._waits)
 
+    def posted(self) -> None:
+        """Note that the POST starts now: from here the timeouts of the waits run."""
+        self.posted_at = self.clock.now()
+        for wait in self._waits:
+            wait.arm(self.clock, wait.timeout)
+
+    def reach(self, phase: Phase) -> None:
+        """Wake those who wait for *phase* or an earlier one."""
+        self.phase = phase
+        self.tell()
+        waits, self._waits = self._waits, []
+        for wait in waits:
+            if wait.phase > phase:
+                self._waits.append(wait)
+            else:
+                wait.settle()
+
+    def trouble(self, error: PikaError) -> None:
+        """End all present waits with *error*; the job itself goes on."""
+        self.tell()
+        waits, self._waits = self._waits, []
+        for wait in waits:
+            wait.settle(error)
+
+    def end(self, error: PikaError | None = None) -> None:
+        """Mark the job as ended, well or with *error*."""
+        self.error = error
+        self.reach(Phase.ENDED)
+
+    def tell(self) -> None:
+        """Tell those who listen that something changed."""
+        if self.listeners:
+            for listener in tuple(self.listeners):
+                listener(self)
+
+    def expect(
+        self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
+    ) -> Expectation:
+        """Note that someone waits until the job reaches *phase*.
+
+        *timeout* runs from the later of now and the POST, *queue_timeout* from now until the POST.
+        """
+        wait = Expectation(phase, timeout)
+        if self.phase >= phase:
+            wait.settle()
+        else:
+            wait.arm(self.clock, queue_timeout if self.posted_at is None else timeout)
+            self._waits.append(wait)
+        return wait
+
     async def wait(
         self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
     ) -> None:
-        """Wait until the job reaches *phase*.
-
-        *timeout* runs from the later of now and the POST, *queue_timeout* from now until the POST. Raises
-        builtin `TimeoutError` when one is over, and whatever `trouble` was given.
-        """
+        """Wait as `expect` says; raises builtin `TimeoutError`, and whatever `trouble` was given."""
         if self.phase >= phase:
             return
-        wait = _Wait(phase, timeout, queue_timeout)
-        wait.arm(self.clock, queue_timeout if self.posted_at is None else timeout)
-        self._waits.append(wait)
+        wait = self.expect(phase, timeout=timeout, queue_timeout=queue_timeout)
         try:
             await wait.future
         finally:
-            wait.arm(self.clock, None)
+            wait.withdraw()
             if wait in self._waits:
                 self._waits.remove(wait)

@@ -11,6 +11,9 @@ from pika_async._engine.clock import Timer
 from pika_async._engine.dispatch import complete
 from pika_async._engine.flight import Flight
 from pika_async._engine.schedule import Schedule
+from pika_async._engine.verdict import unresolved
+from pika_async._ledger.events import Lost
+from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._transport import Sender, SendError
 from pika_async.errors import AuthError, PikaError, RateLimited
 from pika_async.results import Failed, Pending, Snapshot, Task
@@ -26,10 +29,11 @@ LOOKUPS_AT_ONCE = 8
 
 _MISSING_LOOKS = 5
 _MISSING_GRACE = 120.0
+_SLOWLY = 60.0
 
 
 class Poller:
-    """Shares look-ups between all pending tasks of an account; there is no timer per job."""
+    """Shares look-ups between all pending attempts of an account; there is no timer per job."""
 
     def __init__(self, engine: Engine, transport: Sender, account: Account, schedule: Schedule) -> None:
         self._engine = engine
@@ -39,30 +43,76 @@ class Poller:
         self._flights: dict[str, Flight] = {}
         self._lookups: set[asyncio.Task[None]] = set()
         self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
+        self._turns: set[asyncio.Future[bool]] = set()
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self.paused: AuthError | None = None
 
-    def watch(self, flight: Flight) -> None:
-        """Look *flight*'s task up until it has ended."""
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def lag(self) -> float:
+        """Tell by how many seconds the most overdue look is late."""
         now = self._engine.clock.now()
-        self._flights[flight.id] = flight
-        self._schedule.add(flight.id, self._kind(flight), flight.posted_at or now, now)
-        self._tick()
+        when = self._schedule.next_at(now)
+        return max(0.0, now - when) if when is not None else 0.0
 
-    def forget(self, flight: Flight) -> None:
+    def consider(self, flight: Flight, attempt: Attempt) -> None:
+        """Look *attempt*'s task up for as long as it has one that may still change."""
+        wanted = attempt.task is not None and attempt.state in {
+            AttemptState.RUNNING,
+            AttemptState.UNRESOLVED,
+        }
+        if not wanted:
+            self.forget(attempt.id)
+        elif attempt.id not in self._flights:
+            now = self._engine.clock.now()
+            kind = type(flight.request).__name__ if flight.request is not None else ""
+            self._flights[attempt.id] = flight
+            self._schedule.add(attempt.id, kind, flight.posted_at or now, now)
+            self._tick()
+
+    def forget(self, attempt_id: str) -> None:
         """Stop looking."""
-        if self._flights.pop(flight.id, None) is not None:
-            self._schedule.discard(flight.id)
-            self._release_onlookers(flight.id)
+        if self._flights.pop(attempt_id, None) is not None:
+            self._schedule.discard(attempt_id)
+            self._release_onlookers(attempt_id)
 
-    async def look_next(self, flight: Flight) -> None:
-        """Have *flight* looked up as soon as the budget allows; returns when its answer is read."""
+    async def look_next(self, attempt_id: str) -> None:
+        """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
+        if attempt_id not in self._flights:
+            return
         seen = asyncio.get_running_loop().create_future()
-        self._onlookers.setdefault(flight.id, []).append(seen)
-        self._schedule.hurry(flight.id)
+        self._onlookers.setdefault(attempt_id, []).append(seen)
+        self._schedule.hurry(attempt_id)
         self._tick()
         await seen
+
+    async def ask(self, task: Task) -> Snapshot | None:
+        """Look one task up outside the schedule, within the budget; None for whatever goes wrong."""
+        if not await self.spend():
+            return None
+        provider = self._account.provider
+        try:
+            response = await self._transport.poll(self._account.guarded(provider.build_poll((task,))))
+            return provider.read_poll(response, (task,)).get(task.id)
+        except (SendError, PikaError):
+            return None
+
+    async def spend(self) -> bool:
+        """Wait for a place in the account's budget, for a search of its history."""
+        if self._engine.closing or self.paused is not None:
+            return False
+        when = self._schedule.spend(self._engine.clock.now())
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._turns.add(turn)
+        timer = self._engine.clock.call_at(when, lambda: _resolve(turn, value=True))
+        try:
+            return await turn
+        finally:
+            timer.cancel()
+            self._turns.discard(turn)
 
     def resume(self) -> None:
         """Try again after an `AuthError` paused the account."""
@@ -70,20 +120,21 @@ class Poller:
             self.paused = None
             self._tick()
 
+    def stop(self) -> None:
+        """Let nobody wait for the budget any more."""
+        for turn in self._turns:
+            _resolve(turn, value=False)
+
     async def aclose(self) -> None:
         """Stop every look-up."""
         if self._timer is not None:
             self._timer.cancel()
         self._flights.clear()
-        for job_id in tuple(self._onlookers):
-            self._release_onlookers(job_id)
+        for attempt_id in tuple(self._onlookers):
+            self._release_onlookers(attempt_id)
         for task in self._lookups:
             task.cancel()
         await asyncio.gather(*self._lookups, return_exceptions=True)
-
-    @staticmethod
-    def _kind(flight: Flight) -> str:
-        return type(flight.request).__name__ if flight.request is not None else ""
 
     def _tick(self) -> None:
         """Send what is due, then sleep until more is."""
@@ -91,13 +142,8 @@ class Poller:
             return
         now = self._engine.clock.now()
         while len(self._lookups) < LOOKUPS_AT_ONCE and (keys := self._schedule.take(now)):
-            flights = [self._flights[key] for key in keys]
-            task = asyncio.get_running_loop().create_task(self._look(flights))
+            task = asyncio.get_running_loop().create_task(self._look(keys))
             self._lookups.add(task)
-            task.add_done_callback(self._lookups.discard)
-        self._sleep(now)
-
-    def _sleep(self, now: float) -> None:
         when = self._schedule.next_at(now)
         if when is None or len(self._lookups) >= LOOKUPS_AT_ONCE:
             return
@@ -112,65 +158,77 @@ class Poller:
         self._timer = None
         self._tick()
 
-    async def _look(self, flights: Sequence[Flight]) -> None:
+    async def _look(self, keys: Sequence[str]) -> None:
         try:
-            await self._look_up(flights)
+            await self._look_up(keys)
         except Exception:
             log.exception("%s: the poller failed", self._account.key)
-            self._failed(flights)
+            self._failed(keys)
         finally:
-            self._lookups.discard(asyncio.current_task())
-            for flight in flights:
-                self._release_onlookers(flight.id)
+            task = asyncio.current_task()
+            if task is not None:
+                self._lookups.discard(task)
+            for key in keys:
+                self._release_onlookers(key)
             self._tick()
 
-    def _release_onlookers(self, job_id: str) -> None:
-        for onlooker in self._onlookers.pop(job_id, ()):
+    def _release_onlookers(self, attempt_id: str) -> None:
+        for onlooker in self._onlookers.pop(attempt_id, ()):
             if not onlooker.done():
                 onlooker.set_result(None)
 
-    async def _look_up(self, flights: Sequence[Flight]) -> None:
-        tasks = [flight.task for flight in flights if flight.task is not None]
+    async def _look_up(self, keys: Sequence[str]) -> None:
+        watched = {key: task for key in keys if (task := self._task(key)) is not None}
+        if not watched:
+            return
+        tasks = tuple(watched.values())
         provider = self._account.provider
-        clock = self._engine.clock
         try:
             request = self._account.guarded(provider.build_poll(tasks))
             response = await self._transport.poll(request)
         except SendError as error:
             log.debug("%s: a look-up failed: %s", self._account.key, error)
-            self._failed(flights)
+            self._failed(keys)
             return
         try:
             found = provider.read_poll(response, tasks)
         except PikaError as error:
-            complete(error, self._account.name, "poll", response, clock.wall())
-            self._refused(flights, error)
+            complete(error, self._account.name, "poll", response, self._engine.clock.wall())
+            self._refused(keys, error)
         else:
-            await self._told(flights, found)
+            await self._told(watched, found)
 
-    def _failed(self, flights: Sequence[Flight]) -> None:
-        self._schedule.failed([flight.id for flight in flights], self._engine.clock.now())
+    def _task(self, attempt_id: str) -> Task | None:
+        flight = self._flights.get(attempt_id)
+        attempt = flight.record.attempt(attempt_id) if flight is not None else None
+        return attempt.task if attempt is not None else None
 
-    def _refused(self, flights: Sequence[Flight], error: PikaError) -> None:
+    def _failed(self, keys: Sequence[str]) -> None:
+        self._schedule.failed(keys, self._engine.clock.now())
+
+    def _refused(self, keys: Sequence[str], error: PikaError) -> None:
         """Take in that a look-up itself was refused: the jobs are as they were."""
         now = self._engine.clock.now()
         match error:
             case AuthError():
-                self._failed(flights)
+                self._failed(keys)
                 self._pause(error)
             case RateLimited():
-                self._schedule.slow_down([f.id for f in flights], now, retry_after=error.retry_after)
-            case PikaError(status=400) if len(flights) > 1:
-                self._schedule.halve_batch([f.id for f in flights], now)
+                self._failed(keys)
+                self._schedule.slow_down(now, error.retry_after)
+            case PikaError(status=400) if len(keys) > 1:
+                self._failed(keys)
+                self._schedule.halve_batch(len(keys))
             case _:
-                self._failed(flights)
+                self._failed(keys)
 
     def _pause(self, error: AuthError) -> None:
         log.warning("%s: paused, the provider refuses the key", self._account.key)
         self.paused = error
         for flight in tuple(self._flights.values()):
             paid = AuthError(
-                error.message,
+                f"{error.message.rstrip('.')}. The job is paid and goes on: correct the key and wait for "
+                "error.job again.",
                 provider=self._account.name,
                 phase="poll",
                 charged="yes",
@@ -179,40 +237,69 @@ class Poller:
                 trace_id=error.trace_id,
             )
             flight.trouble(self._engine.explain(flight, paid))
+        for attempt_id in tuple(self._onlookers):
+            self._release_onlookers(attempt_id)
 
-    async def _told(self, flights: Sequence[Flight], found: Mapping[str, Snapshot]) -> None:
-        for flight in flights:
-            task = flight.task
-            if flight.id not in self._flights or task is None:
+    async def _told(self, watched: Mapping[str, Task], found: Mapping[str, Snapshot]) -> None:
+        for key, task in watched.items():
+            flight = self._flights.get(key)
+            if flight is None:
                 continue
             snapshot = found.get(task.id)
             if snapshot is None:
-                await self._missing(flight)
+                await self._missing(flight, key)
             else:
                 flight.missing = None
-                await self._seen(flight, task, snapshot)
+                await self._seen(flight, key, task, snapshot)
 
-    async def _seen(self, flight: Flight, task: Task, snapshot: Snapshot) -> None:
+    async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:
         now = self._engine.clock.now()
+        attempt = flight.record.attempt(key)
         match snapshot:
-            case Pending(poll_after=poll_after):
-                self._schedule.looked(flight.id, now, poll_after=poll_after)
-                if task.merged(snapshot.task) is not task:
-                    await self._engine.learn(flight, snapshot, "answer")
+            case Pending():
+                found_again = attempt is not None and attempt.state is AttemptState.UNRESOLVED
+                too_old = self._too_old(attempt)
+                wish = _SLOWLY if too_old else snapshot.poll_after
+                self._schedule.looked(key, now, poll_after=wish)
+                if (found_again and not too_old) or task.merged(snapshot.task) is not task:
+                    await self._engine.learn(flight, key, snapshot, "answer")
+                elif too_old:
+                    await self._lose(flight, key)
                 else:
                     self._engine.observe(flight, snapshot)
-                await self._engine.check_age(flight)
             case Failed(reason="no_output") if not flight.second_look:
                 flight.second_look = True
-                self._schedule.looked(flight.id, now)
+                self._schedule.looked(key, now)
             case _:
-                self._schedule.ended(flight.id, now)
-                await self._engine.learn(flight, snapshot, "answer")
+                self._schedule.ended(key, now)
+                await self._engine.learn(flight, key, snapshot, "answer")
 
-    async def _missing(self, flight: Flight) -> None:
+    def _too_old(self, attempt: Attempt | None) -> bool:
+        """Tell whether *attempt* has been running for longer than any render takes."""
+        if attempt is None or attempt.claimed_at is None:
+            return False
+        age = self._engine.clock.wall() - attempt.claimed_at
+        return age > self._account.capabilities.longest_render
+
+    async def _missing(self, flight: Flight, key: str) -> None:
         now = self._engine.clock.now()
         count, since = flight.missing or (0, now)
         flight.missing = (count + 1, since)
-        self._schedule.looked(flight.id, now)
-        if count + 1 >= _MISSING_LOOKS and now - since >= _MISSING_GRACE:
-            await self._engine.lose(flight)
+        lost = count + 1 >= _MISSING_LOOKS and now - since >= _MISSING_GRACE
+        self._schedule.looked(key, now, poll_after=_SLOWLY if lost else None)
+        if lost:
+            await self._lose(flight, key)
+
+    async def _lose(self, flight: Flight, key: str) -> None:
+        """Stop calling a task running that nobody can vouch for; it is still looked up, slowly."""
+        attempt = flight.record.attempt(key)
+        if attempt is None or attempt.state is not AttemptState.RUNNING:
+            return
+        await self._engine.apply(flight, Lost(attempt=key), keep=True)
+        log.warning("job %s: unresolved, the provider does not know its task", flight.id)
+        flight.trouble(self._engine.explain(flight, unresolved(flight.record.newest)))
+
+
+def _resolve(turn: asyncio.Future[bool], *, value: bool) -> None:
+    if not turn.done():
+        turn.set_result(value)

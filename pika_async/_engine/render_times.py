@@ -13,7 +13,7 @@ _SCALE: Final = 4.0
 _MEMORY: Final = 512.0  # renders, before older ones count half
 _PRIOR_WEIGHT: Final = 1.0  # one render's worth of opinion in every bin
 _PRIOR_SHAPE: Final = 4.0
-_TINY: Final = 1e-9
+_END: Final = _BINS - 1e-9
 _GOLDEN: Final = 0.6180339887498949
 
 
@@ -37,8 +37,12 @@ class RenderTimes:
     )
 
     def __init__(self, hint: float) -> None:
-        middles = (_age(k + 0.5) for k in range(_BINS))
-        self._prior = [_PRIOR_SHAPE / _PER_E / (1.0 + (hint / age) ** _PRIOR_SHAPE) for age in middles]
+        middles = [_age(k + 0.5) for k in range(_BINS)]
+        # A log-logistic law around the hint, whose tail never makes an end certain.
+        self._prior = [
+            _PRIOR_SHAPE / (1.0 + (hint / age) ** _PRIOR_SHAPE) * (1.0 + _SCALE / age) / _PER_E
+            for age in middles
+        ]
         self._ends = [0.0] * _BINS
         self._entered = [0.0] * (_BINS + 1)  # differences: their running sum is how many renders passed a bin
         self._partial = [0.0] * _BINS
@@ -97,8 +101,8 @@ class RenderTimes:
                 counts[:] = [count / 2.0 for count in counts]
         self._rebuild()
         landmarks = (self._position_of(0.05), self._position_of(0.7))
-        # A position is a twelfth of an age: smaller moves are not worth telling.
-        if all(abs(new - old) < 1.0 for new, old in zip(landmarks, self._landmarks, strict=True)):
+        # Half a position is 4 % of an age: smaller moves are not worth telling.
+        if all(abs(new - old) < 0.5 for new, old in zip(landmarks, self._landmarks, strict=True)):
             return False
         self._landmarks = landmarks
         return True
@@ -126,11 +130,14 @@ class RenderTimes:
         cumulative = self._cumulative
         bin_ = min(bisect_right(cumulative, hazard), _BINS) - 1
         low = cumulative[bin_]
-        return min(bin_ + (hazard - low) / (cumulative[bin_ + 1] - low), _BINS - _TINY)
+        return min(bin_ + (hazard - low) / (cumulative[bin_ + 1] - low), _END)
 
 
 def _position(age: float) -> float:
-    return min(_PER_E * log1p(max(age, 0.0) / _SCALE), _BINS - _TINY)
+    if age <= 0.0:
+        return 0.0
+    position = _PER_E * log1p(age / _SCALE)
+    return min(position, _END)
 
 
 def _age(position: float) -> float:

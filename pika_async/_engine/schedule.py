@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush
 from itertools import islice
 from math import inf
 from typing import Final
 
-from attrs import define
-
 from pika_async._engine.pace import Pace
 from pika_async._engine.render_times import RenderTimes
+from pika_async._engine.waiting import PendingJob, Waiting
 
 _LONGEST: Final = 32.0  # intervals between two looks
-_HAZARD: Final = 0.05  # between two looks, when the budget is free
-_HAZARD_BUDGETED: Final = 0.4
+_HAZARD: Final = 0.05  # between two looks, when there is no budget
+_HAZARD_BUDGETED: Final = 0.5
+_CHOICE: Final = 10  # jobs in line beyond a batch, among which the likeliest are found
 _MISSES: Final = 3  # ends found by look-ups, before callbacks are no longer relied on
 _CALLBACK_LONGEST: Final = 600.0
 _SWEEP: Final = 10_000  # jobs placed anew per take, about 20 ms
-
-
-@define(eq=False)
-class _Job:
-    key: str
-    times: RenderTimes
-    submitted: float
-    seen: float  # when it was last known to be pending
-    callback: bool
-    known: bool  # False when it may well have ended before it was added: its end then teaches nothing
-    hold: float = -inf  # no look before
-    due: float = 0.0
-    entry: int = 0  # the number of its place in the heap, 0 when it has none
-    taken: float | None = None  # when the look under way was asked for
-    again: bool = False  # a look at once was asked for, and granted
 
 
 class Schedule:
@@ -43,10 +26,10 @@ class Schedule:
     A request goes out full as soon as enough jobs are due; otherwise once per *interval*, with whatever is
     due and the next in line. A single job never waits for company. The budget is `Pace`'s.
 
-    While the budget lets every job be looked at once per *interval*, it is. Beyond, a job is due once it
-    is likely enough to have ended since its last look, and of those due the likeliest go first. Nothing
-    starves: a job is due again `longest_gap()` seconds after a look at most, after as many more it goes before
-    all likelier ones, in order. Without a budget (*rate* None) only the interval and likelihood space looks.
+    While the budget lets every job be looked at once per *interval*, it is. Beyond that, a job is due once
+    it is likely enough to have ended since its last look, and the likeliest go first. Nothing starves:
+    `longest_gap()` seconds after a look a job is due whatever its chances, and after as many more it
+    goes before all others. Without a budget (*rate* None) likelihood and interval alone space the looks.
 
     Every operation is O(log jobs). When the learned times move, jobs are placed anew, 10,000 per `take`.
     """
@@ -59,11 +42,9 @@ class Schedule:
         self._interval = interval
         self._render_time = render_time
         self._times: dict[str, RenderTimes] = {}
-        self._jobs: dict[str, _Job] = {}
-        self._heap: list[tuple[float, int, _Job]] = []
-        self._ready: OrderedDict[str, _Job] = OrderedDict()  # due, and out of the heap, longest due first
-        self._entries = 0
-        self._sweep: Iterator[_Job] | None = None
+        self._jobs: dict[str, PendingJob] = {}
+        self._waiting = Waiting()
+        self._sweep: Iterator[PendingJob] | None = None
         self._topped_up = -inf
         self._callbacks = 0
         self._misses = 0
@@ -81,7 +62,7 @@ class Schedule:
         return times
 
     def longest_gap(self) -> float:
-        """Tell after how many seconds at most a pending job is due again: 32 intervals, or 4 rounds of all."""
+        """Tell within how many seconds of a look a job is due again: 32 intervals, or 4 rounds of all."""
         rounds = len(self._jobs) * self.pace.spacing / self.batch
         return max(_LONGEST * self._interval, 4.0 * rounds)
 
@@ -94,14 +75,15 @@ class Schedule:
         times = self.times(kind)
         submitted = min(submitted_at, now)
         known = times.hazard(now - submitted) < _HAZARD_BUDGETED
-        job = self._jobs[key] = _Job(key, times, submitted, submitted, expect_callback, known)
+        job = PendingJob(key, times, submitted, submitted, expect_callback, known)
+        self._jobs[key] = job
         self._callbacks += expect_callback
         self._place(job)
 
     def discard(self, key: str) -> None:
         """Forget a job, if it is there."""
         if (job := self._jobs.pop(key, None)) is not None:
-            self._withdraw(job)
+            self._waiting.remove(job)
             self._callbacks -= job.callback
 
     def take(self, now: float) -> tuple[str, ...]:
@@ -112,21 +94,19 @@ class Schedule:
         if now < self.pace.opens(now):
             return ()
         self._place_anew()
-        while self._heap and self._heap[0][0] <= now:
-            _, entry, job = heappop(self._heap)
-            if job.entry == entry:
-                job.entry = 0
-                self._ready[job.key] = job
-        short = self.pace.spacing > 0.0 and self._crowded()
-        if len(self._ready) >= self.batch or self._urgent():
-            look = self._in_line(now, 2 * self.batch + 8 if short else min(self.batch, len(self._ready)))
-        elif now >= self._topped_up + self._gap():
-            look = self._in_line(now, 2 * self.batch + 8 if short else self.batch)
-            # When nobody may be looked at yet, ask again a little later.
-            self._topped_up = now if look else now - self._gap() + self._interval / 8.0
-        else:
+        due = self._waiting.collect(now, self.batch + _CHOICE)
+        full = due >= self.batch or self._hurried()
+        if not full and now < self._topped_up + self._top_up_gap():
             return ()
+        short = self.pace.spacing > 0.0 and self._crowded()
+        wanted = self.batch + _CHOICE if short else min(due, self.batch) if full else self.batch
+        look = self._waiting.pop(wanted, allowed=lambda job: self._earliest(job) <= now)
+        if not full:
+            self._topped_up = now
         if not look:
+            # Nobody may be looked at yet: ask again a little later.
+            wait = min(self._interval / 8.0, (self._waiting.next_due() or now) - now)
+            self._topped_up = now - self._top_up_gap() + wait
             return ()
         if len(look) > self.batch:
             look = self._likeliest(look, now)
@@ -137,18 +117,16 @@ class Schedule:
 
     def next_at(self, now: float) -> float | None:
         """Tell when to call `take` next, None while nobody waits. That `take` may still give nothing."""
-        while self._heap and self._heap[0][2].entry != self._heap[0][1]:
-            heappop(self._heap)
-        if not self._ready and not self._heap:
+        due, lined_up = self._waiting.next_due(), self._waiting.lined_up()
+        if due is None and not lined_up:
             return None
         opens = max(now, self.pace.opens(now))
-        missing = self.batch - len(self._ready)
-        if missing <= 0 or self._urgent() or self._sweep is not None:
+        missing = self.batch - lined_up
+        if missing <= 0 or self._hurried() or self._sweep is not None:
             return opens
-        at = self._topped_up + self._gap()
-        if self._heap:
-            due = self._heap[0][0]
-            if not self._ready and not self._crowded():
+        at = self._topped_up + self._top_up_gap()
+        if due is not None:
+            if not lined_up and not self._crowded():
                 at = max(at, due)
             # A batch may fill up earlier; finding out when, exactly, would cost more than a few idle takes.
             at = min(at, due if missing == 1 else max(due, now + self._interval / 8.0))
@@ -162,11 +140,11 @@ class Schedule:
         self.pace.answered()
         if (job := self._jobs.get(key)) is None:
             return
-        at = self._withdraw(job, now)
+        at = self._looked_at(job, now)
         if job.known and job.times.pending(job.seen - job.submitted, at - job.submitted):
             self._start_sweep()
         job.known = True
-        job.seen = max(job.seen, at)
+        job.seen = at
         job.hold = now + poll_after if poll_after else -inf
         job.again = poll_after == 0.0 and not job.again
         if job.again:
@@ -182,7 +160,7 @@ class Schedule:
             self.pace.answered()
         if (job := self._jobs.get(key)) is None:
             return
-        at = now if called_back else self._withdraw(job, now)
+        at = now if called_back else self._looked_at(job, now)
         since = now if called_back else job.seen
         if (job.known or called_back) and job.times.ended(since - job.submitted, at - job.submitted):
             self._start_sweep()
@@ -203,7 +181,7 @@ class Schedule:
         self.pace.failed(now)
         for key in keys:
             if (job := self._jobs.get(key)) is not None:
-                self._withdraw(job)
+                job.taken = None
                 job.hold = max(job.hold, now + self._interval)
                 self._place(job)
 
@@ -216,67 +194,58 @@ class Schedule:
         self.pace.answered()
         self.batch = min(self.batch, max(1, refused // 2))
 
+    def spend(self, now: float) -> float:
+        """Take a place in the budget for a request of another kind; gives the time it may be sent."""
+        when = max(now, self.pace.opens(now))
+        self.pace.sent(when)
+        return when
+
     def hurry(self, key: str) -> None:
         """Put a job first in line; one whose look is under way stays as it is."""
         if (job := self._jobs.get(key)) is not None and job.taken is None:
-            self._withdraw(job)
             self._put_first(job)
 
     def _crowded(self) -> bool:
         polled = len(self._jobs) - (self._callbacks if self._misses < _MISSES else 0)
         return polled * (self.pace.spacing or self._interval) > self.batch * self._interval
 
-    def _gap(self) -> float:
+    def _top_up_gap(self) -> float:
         return self.pace.spacing if self.pace.spacing and self._crowded() else self._interval
 
-    def _urgent(self) -> bool:
-        return bool(self._ready) and next(iter(self._ready.values())).due == -inf
+    def _hurried(self) -> bool:
+        first = self._waiting.first()
+        return first is not None and first.due == -inf
 
-    def _put_first(self, job: _Job) -> None:
+    def _put_first(self, job: PendingJob) -> None:
         job.due = -inf
-        self._ready[job.key] = job
-        self._ready.move_to_end(job.key, last=False)
+        self._waiting.push_first(job)
 
-    def _in_line(self, now: float, wanted: int) -> list[_Job]:
-        line = [self._ready.popitem(last=False)[1] for _ in range(min(wanted, len(self._ready)))]
-        early: list[_Job] = []
-        while self._heap and len(line) < wanted and len(early) < self.batch:
-            _, entry, job = heappop(self._heap)
-            if job.entry != entry:
-                continue
-            job.entry = 0
-            (early if self._earliest(job) > now else line).append(job)
-        for job in early:
-            self._push(job)
-        return line
-
-    def _likeliest(self, line: list[_Job], now: float) -> list[_Job]:
+    def _likeliest(self, line: list[PendingJob], now: float) -> list[PendingJob]:
         overdue = now - self.longest_gap()
 
-        def rank(job: _Job) -> tuple[float, float]:
+        def rank(job: PendingJob) -> tuple[float, float]:
             if job.due <= overdue:
                 return job.due, 0.0
-            times = job.times
-            return inf, times.hazard(job.seen - job.submitted) - times.hazard(now - job.submitted)
+            hazard = job.times.hazard
+            return inf, hazard(job.seen - job.submitted) - hazard(now - job.submitted)
 
         ranked = sorted(line, key=rank)
-        chosen = set(ranked[: self.batch])
+        chosen = frozenset(ranked[: self.batch])
         for job in reversed(line):
             if job not in chosen:
                 if job.due > now:
-                    self._push(job)
+                    self._waiting.push(job)
                 else:
-                    self._ready[job.key] = job
-                    self._ready.move_to_end(job.key, last=False)
+                    self._waiting.push_first(job)
         return ranked[: self.batch]
 
-    def _left_to_callback(self, job: _Job) -> bool:
+    def _left_to_callback(self, job: PendingJob) -> bool:
         return job.callback and self._misses < _MISSES
 
-    def _earliest(self, job: _Job) -> float:
+    def _earliest(self, job: PendingJob) -> float:
         return job.due if self._left_to_callback(job) else max(job.hold, job.seen + self._interval)
 
-    def _place(self, job: _Job) -> None:
+    def _place(self, job: PendingJob) -> None:
         earliest = max(job.hold, job.seen + self._interval)
         age = job.seen - job.submitted
         if self._left_to_callback(job):
@@ -289,22 +258,13 @@ class Schedule:
             job.due = max(earliest, min(likely, job.seen + self.longest_gap()))
         else:
             job.due = earliest
-        self._push(job)
+        self._waiting.push(job)
 
-    def _push(self, job: _Job) -> None:
-        self._entries += 1
-        job.entry = self._entries
-        heappush(self._heap, (job.due, job.entry, job))
-        if len(self._heap) > 2 * len(self._jobs) + 64:
-            self._heap = [item for item in self._heap if item[2].entry == item[1]]
-            heapify(self._heap)
-
-    def _withdraw(self, job: _Job, now: float = -inf) -> float:
+    def _looked_at(self, job: PendingJob, now: float) -> float:
+        """Tell when the look that was answered now saw the job: when it was asked for, to be safe."""
         at = now if job.taken is None else job.taken
         job.taken = None
-        job.entry = 0
-        self._ready.pop(job.key, None)
-        return at
+        return max(at, job.seen)
 
     def _start_sweep(self) -> None:
         self._sweep = iter(tuple(self._jobs.values()))

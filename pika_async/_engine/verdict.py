@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pika_async import errors
-from pika_async._ledger.machine import Attempt, AttemptState, JobRecord, JobState, Refusal
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
 from pika_async.errors import JobFailed, JobUnresolved, PikaError, RateLimited, SubmitRefused
 from pika_async.results import Failed, Succeeded
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from pika_async._ledger.machine import Event, JobRecord, Usage
+from pika_async._ledger.events import Event
+from pika_async._ledger.records import OPEN, AttemptState, JobRecord, Move, Received, Usage
 
 
 class Ledger(Protocol):
     """Keeps jobs. Every method that changes one is a single transaction, durable when it returns.
 
-    All raise `LedgerError`. *now* is wall-clock seconds, handed in.
+    All raise `LedgerError`; from one that changes something this says nothing about whether it is recorded,
+    so nothing may be sent on the strength of it. *now* is wall-clock seconds, handed in.
     """
+
+    @property
+    def durable(self) -> bool:
+        """Tell whether jobs outlive the process."""
+
+    @property
+    def id(self) -> str:
+        """Give the ledger's name, random and made once; known after `open`."""
 
     async def open(self) -> None:
         """Get ready; called once, inside the client's event loop."""
@@ -21,7 +31,7 @@ class Ledger(Protocol):
         """Let go; no other call follows."""
 
     async def create(self, job: JobRecord) -> JobRecord:
-        """Keep a new job, or give the one that already holds its idempotency key.
+        """Keep a new job, or give the one that already has its id or holds its idempotency key.
 
         A holder whose attempts were all refused gives the key up, in the same transaction.
         """
@@ -35,5 +45,40 @@ class Ledger(Protocol):
     async def usage(self, account: str) -> Usage:
         """Count the slots that *account* holds, and all submits ever claimed here."""
 
-    async def unfinished(self) -> Sequence[JobRecord]:
-        """Read every job that has an attempt still open."""
+    async def unfinished(self, states: Collection[AttemptState] = OPEN) -> Sequence[JobRecord]:
+        """Read every job that has an attempt in one of *states*, which are among `OPEN`."""
+
+    async def version(self) -> int:
+        """Give a number that changes whenever another process has changed something."""
+
+    async def find(self, text: str) -> JobRecord | None:
+        """Read the job whose id, or an attempt's, is *text*, or whose id alone starts with it."""
+
+    async def jobs(
+        self, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> Sequence[JobRecord]:
+        """Read jobs, newest first, from the one after job *before*.
+
+        *state* is one of a job, or an open one of an attempt (`unresolved`, say).
+        """
+
+    async def history(self, job_id: str) -> Sequence[Move]:
+        """Read what happened to a job, oldest first; memory keeps none."""
+
+    async def prune(self, older_than: float) -> int:
+        """Forget settled jobs made before *older_than* (wall-clock seconds), with their keys; count them.
+
+        Whatever may still cost or have cost money unseen stays, and so does the count of all submits.
+        """
+
+    async def secret(self) -> bytes:
+        """Give the secret that signs callback tokens, made once."""
+
+    async def inbox_put(self, attempt_id: str, body: bytes, content_type: str, now: float) -> bool:
+        """Keep a callback; False for a repeat, or when the attempt has had too many."""
+
+    async def inbox_pending(self, limit: int = 100) -> Sequence[Received]:
+        """Read the callbacks nobody has dealt with, oldest first."""
+
+    async def inbox_done(self, received_id: int) -> None:
+        """Mark a callback as dealt with; a repeat of it stays known."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 
-from pika_async._ledger.machine import (
+from pika_async._ledger.events import Event, Evidence
+from pika_async._ledger.faults import task_taken, unknown_job
+from pika_async._ledger.machine import account_of, settle
+from pika_async._ledger.records import (
+    CALLBACKS_PER_ATTEMPT,
     OPEN,
     Attempt,
-    Evidence,
-    Event,
+    AttemptState,
     JobRecord,
-    Unbind,
+    Move,
+    Received,
     Usage,
-    outranks,
-    step,
 )
-from pika_async.errors import LedgerError
+
+_CALLBACKS_REMEMBERED = 10_000
 
 
 class MemoryLedger:
     """Keeps open jobs, and finished ones only while an idempotency key points at them."""
 
+    durable = False
+
     def __init__(self) -> None:
+        self.id = os.urandom(8).hex()
+        self._secret = os.urandom(32)
         self._jobs: dict[str, JobRecord] = {}
         self._by_key: dict[str, str] = {}
-        self._by_task: dict[tuple[str, str], tuple[str, str]] = {}
+        self._by_task: dict[tuple[str, str], str] = {}
         self._slots: dict[str, int] = {}
         self._submits = 0
+        self._had: dict[str, set[bytes]] = {}
+        self._received = 0
+        self._pending: dict[int, Received] = {}
 
     async def open(self) -> None:
         """Do nothing: memory is always there."""
@@ -35,11 +46,17 @@ class MemoryLedger:
         """Do nothing: the jobs end with the process."""
 
     async def create(self, job: JobRecord) -> JobRecord:
-        """Keep *job*, or give the one that already holds its key."""
+        """Keep *job*, or give the one that already has its id or holds its key."""
+        if job.id in self._jobs:
+            return self._jobs[job.id]
         if job.key is not None:
-            held_by = self._by_key.get(job.key)
-            if held_by is not None and not self._jobs[held_by].frees_its_key:
-                return self._jobs[held_by]
+            holder = self._jobs.get(self._by_key.get(job.key, ""))
+            if holder is not None and not holder.frees_its_key:
+                return holder
+        for attempt in job.attempts:
+            if attempt.task is not None and (attempt.account, attempt.task.id) in self._by_task:
+                raise task_taken(attempt.account, self._by_task[attempt.account, attempt.task.id])
+        if job.key is not None:
             self._by_key[job.key] = job.id
         for attempt in job.attempts:
             self._count(None, attempt)
@@ -54,10 +71,15 @@ class MemoryLedger:
         """Let the machine decide on *event* and keep the outcome."""
         before = self._jobs.get(job_id)
         if before is None:
-            raise LedgerError(f"The ledger does not know job {job_id}; check the id and the ledger.")
-        if isinstance(event, Evidence) and not self._may_bind(before, event, now):
-            return before
-        after = self._step(before, event, now)
+            raise unknown_job(job_id)
+        account = account_of(before, event)
+        holder = None
+        if isinstance(event, Evidence):
+            holder = self._jobs.get(self._by_task.get((account, event.snapshot.task.id), ""))
+        usage = Usage(slots=self._slots.get(account, 0), submits=self._submits)
+        after, freed = settle(before, event, now, usage, holder)
+        if holder is not None and freed is not None:
+            self._keep(holder, freed)
         if after is not before:
             self._keep(before, after)
         return after
@@ -66,55 +88,100 @@ class MemoryLedger:
         """Count the slots that *account* holds, and all submits ever claimed here."""
         return Usage(slots=self._slots.get(account, 0), submits=self._submits)
 
-    async def unfinished(self) -> Sequence[JobRecord]:
-        """Read every job that has an attempt still open."""
-        return [job for job in self._jobs.values() if any(a.state in OPEN for a in job.attempts)]
+    async def unfinished(self, states: Collection[AttemptState] = OPEN) -> Sequence[JobRecord]:
+        """Read every job that has an attempt in one of *states*."""
+        return [job for job in self._jobs.values() if any(a.state in states for a in job.attempts)]
 
-    def _step(self, job: JobRecord, event: Event, now: float) -> JobRecord:
-        slots = self._slots.get(job.newest.account, 0)
-        return step(job, event, now, Usage(slots=slots, submits=self._submits))
+    async def version(self) -> int:
+        """Give 0: no other process writes here."""
+        return 0
 
-    def _may_bind(self, job: JobRecord, event: Evidence, now: float) -> bool:
-        attempt = job.attempt(event.attempt)
-        if attempt is None:
+    async def find(self, text: str) -> JobRecord | None:
+        """Read the job with that id, or attempt's id, or unique start of an id."""
+        exact = self._jobs.get(text) or self._jobs.get(text.partition("-")[0])
+        if exact is not None and (exact.id == text or exact.attempt(text) is not None):
+            return exact
+        found = [job for job in self._jobs.values() if text and job.id.startswith(text)]
+        return found[0] if len(found) == 1 else None
+
+    async def jobs(
+        self, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> Sequence[JobRecord]:
+        """Read the jobs still kept, newest first."""
+        ids = list(self._jobs)
+        newest_first = reversed(ids[: ids.index(before)] if before in self._jobs else ids)
+        found = (self._jobs[job_id] for job_id in newest_first)
+        return [job for job in found if state is None or _is_in(job, state)][:limit]
+
+    async def history(self, job_id: str) -> Sequence[Move]:  # noqa: ARG002
+        """Give nothing: memory keeps no history."""
+        return ()
+
+    async def prune(self, older_than: float) -> int:
+        """Forget settled jobs, with their keys."""
+        old = [job for job in self._jobs.values() if job.settled and job.created_at < older_than]
+        for job in old:
+            self._forget(job)
+        return len(old)
+
+    async def secret(self) -> bytes:
+        """Give this process's secret."""
+        return self._secret
+
+    async def inbox_put(self, attempt_id: str, body: bytes, content_type: str, now: float) -> bool:
+        """Keep a callback; False for a repeat, or when the attempt has had too many."""
+        had = self._had.setdefault(attempt_id, set())
+        if len(self._had) > _CALLBACKS_REMEMBERED:
+            del self._had[next(iter(self._had))]
+        if body in had or len(had) >= CALLBACKS_PER_ATTEMPT:
             return False
-        holder = self._by_task.get((attempt.account, event.snapshot.task.id))
-        if holder is None or holder == (job.id, attempt.id):
-            return True
-        other = self._jobs.get(holder[0])
-        held = other.attempt(holder[1]) if other is not None else None
-        if other is None or held is None:
-            return True
-        if not outranks(event.source, held.bound_by):
-            return False
-        self._keep(other, step(other, Unbind(attempt=held.id), now))
+        had.add(body)
+        self._received += 1
+        self._pending[self._received] = Received(
+            id=self._received,
+            attempt_id=attempt_id,
+            received_at=now,
+            content_type=content_type,
+            body=body,
+        )
         return True
+
+    async def inbox_pending(self, limit: int = 100) -> Sequence[Received]:
+        """Read the callbacks nobody has dealt with, oldest first."""
+        return list(self._pending.values())[:limit]
+
+    async def inbox_done(self, received_id: int) -> None:
+        """Mark a callback as dealt with."""
+        self._pending.pop(received_id, None)
 
     def _keep(self, before: JobRecord, after: JobRecord) -> None:
         known = {attempt.id: attempt for attempt in before.attempts}
+        for attempt in before.attempts:
+            if attempt.task is not None:
+                self._by_task.pop((attempt.account, attempt.task.id), None)
         for attempt in after.attempts:
-            old = known.get(attempt.id)
-            if old is not attempt:
-                self._count(old, attempt)
+            self._count(known.get(attempt.id), attempt)
+        self._jobs[after.id] = after
         if after.settled and after.key is None:
             self._forget(after)
-        else:
-            self._jobs[after.id] = after
 
     def _count(self, old: Attempt | None, new: Attempt) -> None:
-        account = new.account
-        self._slots[account] = (
-            self._slots.get(account, 0) + new.slot - (old.slot if old is not None else False)
-        )
+        held = old is not None and old.slot
+        if new.slot is not held:
+            self._slots[new.account] = self._slots.get(new.account, 0) + new.slot - held
         if new.claimed_at is not None and (old is None or old.claimed_at is None):
             self._submits += 1
-        if old is not None and old.task is not None and (new.task is None or new.task.id != old.task.id):
-            self._by_task.pop((account, old.task.id), None)
         if new.task is not None:
-            self._by_task[account, new.task.id] = (new.job_id, new.id)
+            self._by_task[new.account, new.task.id] = new.job_id
 
     def _forget(self, job: JobRecord) -> None:
         self._jobs.pop(job.id, None)
+        if job.key is not None and self._by_key.get(job.key) == job.id:
+            del self._by_key[job.key]
         for attempt in job.attempts:
             if attempt.task is not None:
                 self._by_task.pop((attempt.account, attempt.task.id), None)
+
+
+def _is_in(job: JobRecord, state: str) -> bool:
+    return job.state == state or any(a.state == state and a.state in OPEN for a in job.attempts)

@@ -59,14 +59,12 @@ class AceData:
         image, as in the documented example; else `2.0`, as in every other example, and the only one for
         a video or ingredients.
         """
-        own: dict[str, Any] = {}
-        match request:
-            case api.Ingredients(images=images, mode=mode):
-                video, own = None, {"ingredients": True, "ingredients_mode": mode}
-            case api.Generate(image=image, video=video):
-                images = (image,) if image else ()
-            case api.Style(style=style, image=image, video=video):
-                images, own = (image,) if image else (), {"effect": style}
+        if isinstance(request, api.Ingredients):
+            images, video = request.images, None
+            own: dict[str, Any] = {"ingredients": True, "ingredients_mode": request.mode}
+        else:
+            images, video = (request.image,) if request.image else (), request.video
+            own = {"effect": request.style} if isinstance(request, api.Style) else {}
         only_newest = isinstance(request, api.Ingredients) or video
         if only_newest and request.model not in {None, "2.0"}:
             raise api.UnsupportedRequest("model must be 2.0 with a video or ingredients; leave it out.")
@@ -134,12 +132,14 @@ class AceData:
                 url, source = told.sent("callback_url"), told.sent("video_url")
                 seen = wire.snapshot(api.Task(id_), told, raw, self.api_key, source)
                 found.append(api.Found(snapshot=seen, callback_url=api.Secret(url) if url else None))
-        if len(records) < _PAGE:
+        count = wire.read(wire.decoded(response.body)).count or 0
+        if not records or (len(records) < _PAGE and count <= len(records)):
             return api.Page(found=tuple(found), next_cursor=None)
-        times = sorted(told.created_at for told, _ in records if told.created_at is not None)
+        times = [told.created_at for told, _ in records if told.created_at is not None]
         if not times:
             raise refusals.at_lookup(response, None, None, self.api_key)
-        oldest = times[0] - 0.001 * (times[0] == times[-1])  # the same page must not come again for ever
+        # A page of one and the same time must not be asked for for ever.
+        oldest = min(times) if min(times) < max(times) else min(times) - 0.001
         return api.Page(found=tuple(found), next_cursor=repr(oldest))
 
     def read_callback(

@@ -38,7 +38,7 @@ class Output:
 
 @frozen
 class Told:
-    """What a submit answers and a callback pushes; a record is the same, wrapped as its `response`."""
+    """What a submit answers and a callback pushes; a record wraps the same as its `response`."""
 
     id: Any = _text()
     task_id: Any = _text()
@@ -49,6 +49,7 @@ class Told:
     created_at: float | None = None
     finished_at: float | None = None
     request: Any = None
+    count: int | None = None
 
     @property
     def outputs(self) -> tuple[Output, ...]:

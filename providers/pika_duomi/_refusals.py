@@ -45,13 +45,12 @@ def of_submit(status: int, code: int | None, message: str, good: tuple[int, ...]
     >>> of_submit(200, 400, "点数不足", (200,)), of_submit(500, 400, "点数不足", (200,))
     (<class 'pika_async.errors.InsufficientBalance'>, <class 'pika_async.errors.SubmitUnknown'>)
     """
-    if _open(status) or (code is not None and (_open(code) or code in good)):
-        return api.SubmitRefused if status == 404 else api.SubmitUnknown
-    if code is None and not message:
-        return api.SubmitRefused if status == 404 else api.SubmitUnknown
-    known = _by_words(message, code, status)
-    plain = status == 404 or 400 <= (status if code is None else code) < 500
-    return known or (api.SubmitRefused if plain else api.SubmitUnknown)
+    unproven = api.SubmitRefused if status == 404 else api.SubmitUnknown
+    readable = code is not None or (message and status >= 400)
+    if not readable or _open(status) or (code is not None and (_open(code) or code in good)):
+        return unproven
+    refused = 400 <= (status if code is None else code) < 500
+    return _by_words(message, code, status) or (api.SubmitRefused if refused else unproven)
 
 
 def of_lookup(status: int, code: int | None, message: str) -> type[api.PikaError] | None:

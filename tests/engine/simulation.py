@@ -23,7 +23,10 @@ class Render:
 
 @define
 class Run:
-    """What happened: every request's time and size, every job's delay from its end to its detection."""
+    """What happened: each request's time and size, each job's delay from its end to its detection.
+
+    `gaps` tells for each job the longest time that it was not looked at.
+    """
 
     requests: list[tuple[float, int]] = Factory(list)
     delays: list[float] = Factory(list)
@@ -31,7 +34,13 @@ class Run:
     finished_at: float = 0.0
 
     @property
+    def looks(self) -> int:
+        """Count the keys of all requests."""
+        return sum(size for _, size in self.requests)
+
+    @property
     def p50(self) -> float:
+        """Tell the median delay."""
         return median(self.delays)
 
     def busiest(self, window: float) -> int:
@@ -54,7 +63,11 @@ def simulate(
     answers: Callable[[float, tuple[str, ...]], str] = lambda now, keys: "ok",
     until: float = float("inf"),
 ) -> Run:
-    """Drive *schedule* until every render is detected; at most *slots* jobs are in flight at a time."""
+    """Drive *schedule* until every render is detected, or *until*.
+
+    At most *slots* jobs are in flight at a time. An answer comes *latency* seconds after its request and is
+    "ok", "failed", "429" or "400", as *answers* decides.
+    """
     run = Run()
     waiting = deque(sorted(renders, key=lambda render: render.at))
     ends: dict[str, float] = {}
@@ -83,9 +96,11 @@ def simulate(
                 case "failed":
                     schedule.failed(look, now)
                 case "429":
-                    schedule.slow_down(look, now)
+                    schedule.failed(look, now)
+                    schedule.slow_down(now)
                 case "400":
-                    schedule.halve_batch(look, now)
+                    schedule.failed(look, now)
+                    schedule.halve_batch(len(look))
                 case _:
                     for key in look:
                         if ends[key] <= sent:
@@ -101,5 +116,8 @@ def simulate(
         now = min(times) if times else now
         if now > until:
             break
+    for key, at in seen.items():
+        if key in ends:
+            run.gaps[key] = max(run.gaps.get(key, 0.0), now - at)
     run.finished_at = now
     return run

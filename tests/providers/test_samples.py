@@ -106,7 +106,7 @@ def finished(answer: Mapping[str, Any]) -> Succeeded:
 def gave_up(answer: Mapping[str, Any]) -> Failed:
     """Say what an answer with an error means for its task (1.7, 1.8); `forbidden` is moderation."""
     error = answer["error"]
-    reason = "content" if error["code"] == "forbidden" else "provider"
+    reason: Any = "content" if error["code"] == "forbidden" else "provider"
     task, trace = Task(answer["task_id"]), answer["trace_id"]
     return Failed(task=task, reason=reason, message=error["message"], code=error["code"], trace_id=trace)
 

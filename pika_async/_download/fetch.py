@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 import stamina
-from attrs import define
+from attrs import define, field
 
-from pika_async._media import Answer, BrokenOffError, LinkRefusedError, MediaSession, place_of
-from pika_async._part import Origin, Part, download_error, in_thread, landed, on_disk
-from pika_async._signature import HEAD, Kind, is_cut, looks_like
+from pika_async._download.media import Answer, BrokenOffError, LinkRefusedError, MediaSession, place_of
+from pika_async._download.part import Origin, Part, download_error, in_thread, landed, on_disk
+from pika_async._download.signature import HEAD, Kind, is_cut, looks_like
 from pika_async.errors import PikaError
 
 _BLOCK = 512 * 1024
@@ -41,8 +41,10 @@ class _GoneError(Exception):
 
 @define
 class Fetch:
+    """The state of one download between its requests; *began* once it started from the first byte."""
+
     session: MediaSession
-    link: str
+    link: str = field(repr=False)
     part: Part
     fresh_link: FreshLink | None
     expected: Kind | None
@@ -66,11 +68,7 @@ class Fetch:
                 retryable=True,
             ) from last
         except LinkRefusedError as refused:
-            raise download_error(
-                f"{self._shown} was not read, for {refused}: if that host is your own, allow it; "
-                "otherwise ask the provider for the video.",
-                retryable=False,
-            ) from None
+            raise download_error(f"{self._shown} was not read: {refused}.", retryable=False) from None
 
     async def _round(self) -> bool:
         async for attempt in stamina.retry_context(
@@ -131,7 +129,7 @@ class Fetch:
                     await self._begin(answer, place)
                 case 206 if "Range" in headers and _continues(answer, part):
                     await self._save(answer)
-                case 416 if part.size and answer.total == part.size:
+                case 416 if "Range" in headers and _is_all(answer, part):
                     pass
                 case 206 | 416:
                     await on_disk(part, part.restart, Origin())
@@ -193,11 +191,12 @@ class Fetch:
 
     async def _check_end(self) -> None:
         part, length = self.part, self.part.origin.length
-        if length is not None and part.size < length:
+        cut = self.expected == "video" and await on_disk(part, is_cut, part.path)
+        if part.size < length if length is not None else cut:
             raise BrokenOffError("the host ended early")
         if length is not None and part.size > length:
             why = "the host sent more than it had announced"
-        elif self.expected == "video" and await on_disk(part, is_cut, part.path):
+        elif cut:
             why = "the host's file ends in the middle of the video"
         else:
             return
@@ -211,13 +210,20 @@ class Fetch:
 
 
 def _continues(answer: Answer, part: Part) -> bool:
-    origin = part.origin
+    told = {answer.total, part.origin.length} - {None}
+    plain = answer.encoding == "identity"
+    return plain and answer.start == part.size and len(told) <= 1 and _is_same(answer, part.origin)
+
+
+def _is_all(answer: Answer, part: Part) -> bool:
+    same_length = part.origin.length in {None, part.size}
+    return answer.total == part.size and same_length and _is_same(answer, part.origin)
+
+
+def _is_same(answer: Answer, origin: Origin) -> bool:
     if answer.etag and origin.etag:
-        same = answer.etag == origin.etag
-    else:
-        same = answer.modified is None or answer.modified == origin.modified
-    fits = answer.total is None or answer.total == origin.length
-    return same and fits and answer.start == part.size and answer.encoding == "identity"
+        return answer.etag == origin.etag
+    return answer.modified is None or answer.modified == origin.modified
 
 
 def _backoff(broken: Exception) -> bool | float:

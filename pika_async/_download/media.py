@@ -26,7 +26,7 @@ from anyio import Semaphore
 from attrs import field, frozen
 from yarl import URL
 
-from pika_async._addresses import is_public
+from pika_async._download.addresses import is_public
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -35,7 +35,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", re.ASCII)
 
 
 class LinkRefusedError(Exception):
-    """We will not read this link: it is no plain http(s) link, or leads to an address that is not public."""
+    """We will not read this link; the text says why and what to do."""
 
 
 class BrokenOffError(Exception):
@@ -105,7 +105,7 @@ class MediaSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; downloads still running break off and keep their parts."""
+        """Close every connection; downloads still running end and keep their parts."""
         await self._guarded.close()
         await self._trusting.close()
 
@@ -123,19 +123,25 @@ class MediaSession:
             finally:
                 response.release()
             url = _checked(target, relative_to=url)
-        raise LinkRefusedError(f"it was redirected more than {_MOST_REDIRECTS} times")
+        raise LinkRefusedError(
+            f"it was redirected more than {_MOST_REDIRECTS} times; look the job up for a fresh link"
+        )
 
     async def _ask(self, url: URL, headers: Mapping[str, str]) -> ClientResponse:
         host = (url.host or "").lower()
         trusted = not self._allowed.isdisjoint({(host, None), (host, url.port)})
         session = self._trusting if trusted else self._guarded
+        if session.closed:
+            raise LinkRefusedError("the client is closed; download again with an open one")
         try:
             return await session.get(url, headers=headers, allow_redirects=False)
         except InvalidURL:
-            raise LinkRefusedError("it is not a valid link") from None
+            raise LinkRefusedError("it is not a valid link; ask the provider for the video") from None
         except ClientConnectorError as broken:
             if isinstance(broken.os_error, _NotPublicError):
-                raise LinkRefusedError(f"{host} is not a public address") from None
+                raise LinkRefusedError(
+                    f"{host} is not a public address; if that host is your own, allow it"
+                ) from None
             raise _interruption(broken) from broken
         except ClientResponseError as broken:
             # Its text holds the whole link, signature included.
@@ -198,11 +204,11 @@ def _checked(link: str, *, relative_to: URL | None = None) -> URL:
         plain = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
         userinfo = "@" in url.raw_authority
     except ValueError:
-        raise LinkRefusedError("it is not a valid link") from None
+        raise LinkRefusedError("it is not a valid link; ask the provider for the video") from None
     if not plain:
-        raise LinkRefusedError("it is not an http or https link")
+        raise LinkRefusedError("it is not an http or https link; ask the provider for the video")
     if userinfo:
-        raise LinkRefusedError("it carries a user name or password")
+        raise LinkRefusedError("it carries a user name or password; take that out")
     return url
 
 

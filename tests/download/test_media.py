@@ -8,8 +8,8 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from pika_async._media import BrokenOffError, LinkRefusedError, MediaSession, place_of
-from tests.media_host import Reply, hosting
+from pika_async._download.media import BrokenOffError, LinkRefusedError, MediaSession, place_of
+from tests.download.media_host import Reply, hosting
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +36,14 @@ async def text_of(session, link):
         return await answer.read()
 
 
+async def text_all(session, link):
+    parts = []
+    async with session.get(link, {}) as answer:
+        while part := await answer.read():
+            parts.append(part)
+    return b"".join(parts)
+
+
 SPELLINGS = [
     "127.0.0.1",
     "localhost",
@@ -45,7 +53,7 @@ SPELLINGS = [
     "2130706433",
     "0x7f000001",
     "0177.0.0.1",
-    "127.0.0.1",  # noqa: RUF001
+    "127.0.0.1",
     "127。0。0。1",
     "[::1]",
     "[::]",
@@ -101,9 +109,9 @@ async def test_an_allowed_origin_is_read():
 
 async def test_an_allowed_name_is_read_on_any_port():
     """A bare host name allows every port of that host, and its other spellings of case."""
-    async with hosting(lambda _: OK) as host:
-        async with MediaSession(allowed_hosts=["Media.Lan"], resolver=Names("127.0.0.1")) as session:
-            assert await text_of(session, f"http://media.LAN:{host.port}/cat.mp4") == b"ok"
+    lan = MediaSession(allowed_hosts=["Media.Lan"], resolver=Names("127.0.0.1"))
+    async with hosting(lambda _: OK) as host, lan as session:
+        assert await text_of(session, f"http://media.LAN:{host.port}/cat.mp4") == b"ok"
 
 
 def test_an_allowed_host_must_be_one():
@@ -157,34 +165,27 @@ async def test_a_name_that_changes_its_address_is_refused():
     def first_only(address):
         return address == "127.0.0.1"
 
-    names = Names("127.0.0.1", "127.0.0.2")
-    async with hosting(lambda _: OK, "127.0.0.2") as internal:
-        async with hosting(lambda _: OK.but(cut=1)) as host:
-            async with MediaSession(public=first_only, resolver=names) as session:
-                link = f"http://media.test:{host.port}/cat.mp4"
-                with pytest.raises(BrokenOffError):
-                    await text_all(session, link)
-                with pytest.raises(LinkRefusedError):
-                    await text_all(session, f"http://media.test:{internal.port}/cat.mp4")
+    media = MediaSession(public=first_only, resolver=Names("127.0.0.1", "127.0.0.2"))
+    async with (
+        hosting(lambda _: OK.but(cut=1)) as host,
+        hosting(lambda _: OK, "127.0.0.2") as internal,
+        media as session,
+    ):
+        with pytest.raises(BrokenOffError):
+            await text_all(session, f"http://media.test:{host.port}/cat.mp4")
+        with pytest.raises(LinkRefusedError):
+            await text_all(session, f"http://media.test:{internal.port}/cat.mp4")
         assert internal.connections == 0
-
-
-async def text_all(session, link):
-    parts = []
-    async with session.get(link, {}) as answer:
-        while part := await answer.read():
-            parts.append(part)
-    return b"".join(parts)
 
 
 async def test_no_proxy_cookie_or_key_is_used(monkeypatch):
     """Proxies and netrc of the environment, and cookies of the host, are left alone."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with hosting(lambda _: OK.with_headers(Set_Cookie="a=b")) as host:
-        async with MediaSession(allowed_hosts=[host.origin]) as session:
-            await text_of(session, host.link())
-            await text_of(session, host.link())
+    baking = OK.with_headers(Set_Cookie="a=b")
+    async with hosting(lambda _: baking) as host, MediaSession(allowed_hosts=[host.origin]) as session:
+        await text_of(session, host.link())
+        await text_of(session, host.link())
     assert {"cookie", "authorization", "referer"}.isdisjoint(host.asked[-1].headers)
 
 
@@ -198,10 +199,10 @@ async def test_a_signed_link_is_sent_letter_for_letter():
 
 async def test_silence_ends_the_wait():
     """A host that sends nothing for the idle timeout has broken off."""
-    async with hosting(lambda _: OK.but(cut=1, stall=True)) as host:
-        async with MediaSession(allowed_hosts=[host.origin], idle_timeout=0.05) as session:
-            with pytest.raises(BrokenOffError, match="silent"):
-                await text_all(session, host.link())
+    impatient = MediaSession(allowed_hosts=["127.0.0.1"], idle_timeout=0.05)
+    async with hosting(lambda _: OK.but(cut=1, stall=True)) as host, impatient as session:
+        with pytest.raises(BrokenOffError, match="silent"):
+            await text_all(session, host.link())
 
 
 async def test_a_host_that_is_not_there_has_broken_off():
@@ -213,6 +214,14 @@ async def test_a_host_that_is_not_there_has_broken_off():
             await text_of(session, host.link())
 
 
+async def test_a_closed_session_reads_nothing():
+    """After closing, a link is refused in plain words."""
+    async with MediaSession() as session:
+        pass
+    with pytest.raises(LinkRefusedError, match="closed"):
+        await text_of(session, "http://example.com/cat.mp4")
+
+
 async def test_an_answer_that_is_not_http_tells_no_signature():
     """What is raised for an unreadable answer, its chain included, does not hold the link's query."""
 
@@ -222,7 +231,7 @@ async def test_an_answer_that_is_not_http_tells_no_signature():
         writer.close()
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    origin = "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    origin = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server, MediaSession(allowed_hosts=[origin]) as session:
         with pytest.raises(BrokenOffError) as broken:
             await text_of(session, f"http://{origin}/cat.mp4?sig=s3cret")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async._addresses import is_public
+from pika_async._download.addresses import is_public
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from pika_async._fetch import Fetch, FreshLink, OnProgress
-from pika_async._media import MediaSession
-from pika_async._part import Part, on_disk
-from pika_async._signature import Kind
+from pika_async._download.fetch import Fetch, FreshLink, OnProgress
+from pika_async._download.media import MediaSession
+from pika_async._download.part import Part, on_disk
+from pika_async._download.signature import Kind
 
 
 @frozen

@@ -8,15 +8,14 @@ import hashlib
 import json
 import os
 
-import anyio
 import pytest
 import stamina
 
 from pika_async._download import download
-from pika_async._media import MediaSession
-from pika_async._part import Part
+from pika_async._download.media import MediaSession
+from pika_async._download.part import Part
 from pika_async.errors import DownloadError, JobFailed
-from tests.media_host import Reply, file_reply, hosting, video
+from tests.download.media_host import Reply, file_reply, hosting, video
 
 pytestmark = pytest.mark.anyio
 
@@ -139,6 +138,39 @@ async def test_a_part_that_is_whole_needs_no_byte(tmp_path):
     done = await fetched(lambda asked: file_reply(asked, FILE), tmp_path / "cat.mp4")
     assert done.resumed
     assert done.path.read_bytes() == FILE
+
+
+@pytest.mark.parametrize("etag", ['"one"', '"two"'])
+async def test_a_shorter_file_in_its_place_starts_over(tmp_path, etag):
+    """416 with our own size is no proof when the file was to be longer."""
+    shorter = video(8_000)
+    await leave_a_part(tmp_path / "cat.mp4")
+
+    def script(asked):
+        if asked.start is None:
+            return file_reply(asked, shorter, etag=etag)
+        return Reply(416, {"Content-Range": "bytes */8000", "Content-Length": "0", "ETag": etag})
+
+    done = await fetched(script, tmp_path / "cat.mp4")
+    assert done.path.read_bytes() == shorter
+
+
+async def test_a_length_told_late_is_no_change(tmp_path):
+    """A host that tells the length only with a range is resumed all the same."""
+
+    def script(asked):
+        reply = file_reply(asked, FILE)
+        return reply if asked.start else reply.but(cut=9_000).with_headers(Content_Length=None)
+
+    async with hosting(script) as host, reading(host) as session:
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
+    assert done.path.read_bytes() == FILE
+
+
+async def test_a_failure_without_a_byte_leaves_nothing(tmp_path):
+    """There is no empty part to wonder about."""
+    await failure(lambda _: Reply(404, {"Content-Length": "0"}), tmp_path / "cat.mp4")
+    assert not names(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -298,13 +330,16 @@ async def test_a_link_that_stays_expired_is_an_error(tmp_path, fresh):
 async def test_a_link_that_is_early_is_waited_for(tmp_path):
     """When the provider stands by a link that is not there yet, it is tried again."""
     replies = iter([Reply(404, {"Content-Length": "0"})])
-    async with hosting(lambda asked: next(replies, None) or file_reply(asked, FILE)) as host:
-        async with reading(host) as session:
 
-            async def fresh_link():
-                return host.link()
+    def script(asked):
+        return next(replies, None) or file_reply(asked, FILE)
 
-            done = await download(session, host.link(), tmp_path / "cat.mp4", fresh_link=fresh_link)
+    async with hosting(script) as host, reading(host) as session:
+
+        async def fresh_link():
+            return host.link()
+
+        done = await download(session, host.link(), tmp_path / "cat.mp4", fresh_link=fresh_link)
     assert done.path.read_bytes() == FILE
 
 
@@ -324,7 +359,7 @@ async def test_a_failed_look_up_is_told(tmp_path):
 async def test_an_internal_address_is_an_error_at_once(tmp_path):
     """A link that leads inside is refused without a second attempt, and says how to allow it."""
     async with hosting(lambda _: HTML) as host, MediaSession() as session:
-        with pytest.raises(DownloadError, match="not a public address: if that host is your own") as failed:
+        with pytest.raises(DownloadError, match="not a public address; if that host is your own") as failed:
             await download(session, host.link(), tmp_path / "cat.mp4")
         assert host.connections == 0
     assert not failed.value.retryable
@@ -393,18 +428,20 @@ async def test_a_folder_in_the_way_is_an_error(tmp_path):
 
 async def test_two_downloads_of_one_name_do_not_mix(tmp_path):
     """The second is told to wait while the first one runs."""
-    async with hosting(lambda asked: file_reply(asked, FILE).but(cut=9_000, stall=True)) as host:
-        async with reading(host) as session, anyio.create_task_group() as group:
-            started = anyio.Event()
-            group.start_soon(_run, session, host.link(), tmp_path / "cat.mp4", started)
-            await started.wait()
-            with pytest.raises(DownloadError, match="being downloaded already"):
-                await download(session, host.link(), tmp_path / "cat.mp4")
-            group.cancel_scope.cancel()
 
+    def script(asked):
+        return file_reply(asked, FILE).but(cut=9_000, stall=True)
 
-async def _run(session, link, path, started):
-    await download(session, link, path, on_progress=lambda *_: started.set())
+    async with hosting(script) as host, reading(host) as session:
+        started = asyncio.Event()
+        first = download(session, host.link(), tmp_path / "cat.mp4", on_progress=lambda *_: started.set())
+        task = asyncio.create_task(first)
+        await started.wait()
+        with pytest.raises(DownloadError, match="being downloaded already"):
+            await download(session, host.link(), tmp_path / "cat.mp4")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_a_full_disk_is_told_and_keeps_the_part(tmp_path, monkeypatch):
@@ -438,25 +475,26 @@ async def test_a_cancelled_download_can_be_resumed(tmp_path):
     """A cancelled caller returns at once and leaves a part and its notes."""
     big = video(3_000_000)
     replies = iter([{"cut": 2_000_000, "stall": True}, {}])
-    async with hosting(lambda asked: file_reply(asked, big).but(**next(replies))) as host:
-        async with reading(host) as session:
-            arrived = asyncio.Event()
+    arrived = asyncio.Event()
 
-            def on_progress(done, total):
-                if done:
-                    arrived.set()
+    def on_progress(done, total):
+        if done:
+            arrived.set()
 
-            task = asyncio.create_task(
-                download(session, host.link(), tmp_path / "cat.mp4", on_progress=on_progress)
-            )
-            await arrived.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            kept = (tmp_path / "cat.mp4.part").read_bytes()
-            assert kept
-            assert big.startswith(kept)
-            done = await download(session, host.link(), tmp_path / "cat.mp4")
+    def script(asked):
+        return file_reply(asked, big).but(**next(replies))
+
+    async with hosting(script) as host, reading(host) as session:
+        first = download(session, host.link(), tmp_path / "cat.mp4", on_progress=on_progress)
+        task = asyncio.create_task(first)
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        kept = (tmp_path / "cat.mp4.part").read_bytes()
+        assert kept
+        assert big.startswith(kept)
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
     assert done.resumed
     assert done.path.read_bytes() == big
 

@@ -21,6 +21,8 @@ def video(size: int = 20_000, *, fill: bytes = b"pika") -> bytes:
 
 @frozen
 class Asked:
+    """A request that came, its header names in lower case."""
+
     path: str
     headers: Mapping[str, str]
 
@@ -32,7 +34,7 @@ class Asked:
 
 @frozen
 class Reply:
-    """An answer; of its body only the first *cut* bytes are sent, and then *end* happens."""
+    """An answer; with *cut* only that many bytes of its body are sent, and the connection ends."""
 
     status: int = 200
     headers: Mapping[str, str] = field(factory=dict)
@@ -72,6 +74,8 @@ def file_reply(asked: Asked, body: bytes, *, etag: str | None = '"one"') -> Repl
 
 @define
 class Host:
+    """A running host: where it is, who came, and what they asked for."""
+
     script: Script
     port: int = 0
     connections: int = 0

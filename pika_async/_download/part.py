@@ -86,7 +86,7 @@ class Part:
         return self._digest.hexdigest()
 
     def open(self) -> None:
-        """Lock the part and take up what an earlier process left; raise `_BusyError` or OSError."""
+        """Lock the part and take up what an earlier process left."""
         with self._lock:
             while not self._closed and self._file is None:
                 self._file = self._locked()
@@ -135,11 +135,15 @@ class Part:
             else:
                 self._rename_to_free_name()
             self._notes.unlink(missing_ok=True)
+            self._close()
 
     def close(self) -> None:
-        """Let the part go, for a later download to take up."""
+        """Let the part go, for a later download to take up; an empty one leaves no trace."""
         self._closed = True
         with self._lock:
+            if self._file is not None and not os.fstat(self._file.fileno()).st_size:
+                self._notes.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
             self._close()
 
     def _close(self) -> None:
@@ -205,14 +209,17 @@ class Part:
 
 
 def in_thread(call: Callable[..., T], *args: object) -> asyncio.Future[T]:
+    """Start *call* in a worker thread; the result may be awaited later."""
     return asyncio.get_running_loop().run_in_executor(None, call, *args)
 
 
 async def on_disk(part: Part, call: Callable[..., T], *args: object) -> T:
+    """Run *call*, which touches *part*, in a worker thread."""
     return await landed(part, in_thread(call, *args))
 
 
 async def landed(part: Part, work: Awaitable[T]) -> T:
+    """Await *work* on *part* and tell its failure in words."""
     try:
         return await work
     except _BusyError:
@@ -242,4 +249,5 @@ async def landed(part: Part, work: Awaitable[T]) -> T:
 
 
 def download_error(message: str, *, retryable: bool, status: int | None = None) -> DownloadError:
+    """Say what went wrong with a video that is paid for."""
     return DownloadError(message, phase="download", charged="yes", retryable=retryable, status=status)

@@ -1,0 +1,162 @@
+"""Many requests through one client: `map` pulls as slots free up and yields as jobs end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from attrs import frozen
+
+from pika_async._job import Job, first_result, timed_out
+from pika_async.errors import PikaError
+from pika_async.requests import VideoRequest
+from pika_async.results import VideoResult
+
+if TYPE_CHECKING:
+    from pika_async._engine.engine import Engine
+    from pika_async._engine.flight import Expectation, Flight
+
+
+@frozen(kw_only=True)
+class Item:
+    """One request of a `map` with its *job* and its *result* or *error*.
+
+    An item without either is still running: it comes from `Map.aclose`, and its job lives on.
+    """
+
+    request: VideoRequest
+    job: Job | None
+    result: VideoResult | None = None
+    error: PikaError | None = None
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the job lives on; take `job.token` to find it again."""
+        return self.result is None and self.error is None
+
+
+class Map(AsyncIterator[Item]):
+    """Yields an item for each request, in the order in which the jobs end.
+
+    No more requests are pulled than jobs fit into the slots, and none while that many items wait to be
+    taken, so an endless iterable needs no more memory than a short one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        requests: Iterable[VideoRequest] | AsyncIterable[VideoRequest],
+        *,
+        timeout: float | None,
+    ) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self._width = sum(account.limits.max_concurrency for account in engine.accounts.values())
+        self._active: dict[str, tuple[Flight, VideoRequest, Expectation]] = {}
+        self._ready: deque[Item] = deque()
+        self._exhausted = False
+        self._pull: asyncio.Task[VideoRequest] | None = None
+        self._source: Iterator[VideoRequest] | AsyncIterator[VideoRequest] = (
+            aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
+        )
+        self._wake: asyncio.Future[None] | None = None
+
+    async def __anext__(self) -> Item:
+        while True:
+            await self._fill()
+            if self._ready:
+                return self._ready.popleft()
+            if self._exhausted and not self._active:
+                raise StopAsyncIteration
+            await self._changed()
+
+    async def aclose(self) -> list[Item]:
+        """Stop pulling; gives the items not taken yet, those of running jobs among them."""
+        self._exhausted = True
+        if self._pull is not None:
+            self._pull.cancel()
+            await asyncio.gather(self._pull, return_exceptions=True)
+            self._pull = None
+        items = list(self._ready)
+        self._ready.clear()
+        for flight, request, expectation in self._active.values():
+            expectation.withdraw()
+            items.append(Item(request=request, job=Job(self._engine, flight)))
+        self._active.clear()
+        return items
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if self._pull is not None:
+            self._pull.cancel()
+
+    async def _fill(self) -> None:
+        while not self._exhausted and len(self._active) + len(self._ready) < self._width:
+            try:
+                if isinstance(self._source, Iterator):
+                    request = next(self._source)
+                elif (pull := self._pulled(self._source)).done():
+                    self._pull = None
+                    request = pull.result()
+                else:
+                    return
+            except (StopIteration, StopAsyncIteration):
+                self._exhausted = True
+                return
+            await self._admit(request)
+
+    def _pulled(self, source: AsyncIterator[VideoRequest]) -> asyncio.Task[VideoRequest]:
+        """Give the task that asks an async source for its next request."""
+        if self._pull is None:
+            self._pull = asyncio.get_running_loop().create_task(_next(source))
+            self._pull.add_done_callback(self._notify)
+        return self._pull
+
+    async def _admit(self, request: VideoRequest) -> None:
+        from pika_async._engine.flight import Phase
+
+        try:
+            flight = await self._engine.admission.buy(request, callback_url=None)
+        except PikaError as error:
+            self._ready.append(Item(request=request, job=None, error=error))
+            return
+        expectation = flight.expect(Phase.ENDED, timeout=self._timeout)
+        self._active[flight.id] = (flight, request, expectation)
+        expectation.future.add_done_callback(partial(self._ended, flight, request))
+
+    def _ended(self, flight: Flight, request: VideoRequest, future: asyncio.Future[None]) -> None:
+        if self._active.pop(flight.id, None) is None or future.cancelled():
+            return
+        job = Job(self._engine, flight)
+        error: BaseException | None = future.exception()
+        if isinstance(error, TimeoutError) and not isinstance(error, PikaError):
+            error = timed_out(self._engine, flight, self._timeout)
+        result: VideoResult | None = None
+        if error is None:
+            try:
+                result = first_result(self._engine, flight)
+            except PikaError as failure:
+                error = failure
+        kept = error if isinstance(error, PikaError) else None
+        self._ready.append(Item(request=request, job=job, result=result, error=kept))
+        self._notify()
+
+    def _notify(self, _: object = None) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _changed(self) -> None:
+        self._wake = asyncio.get_running_loop().create_future()
+        await self._wake
+
+
+async def _next(source: AsyncIterator[VideoRequest]) -> VideoRequest:
+    return await anext(source)

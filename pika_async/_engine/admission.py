@@ -1,0 +1,192 @@
+"""How jobs enter the engine: bought anew, found again by key or token, or left by a dead process."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from pika_async import _registry
+from pika_async._engine.files import digest, hashes
+from pika_async._engine.flight import Flight, Phase
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord
+from pika_async.errors import ConfigError, UnsupportedRequest
+from pika_async.requests import VideoRequest
+
+if TYPE_CHECKING:
+    from pika_async._engine.account import Account
+    from pika_async._engine.dispatch import Dispatch
+    from pika_async._engine.engine import Engine
+    from pika_async._token import JobToken
+
+log = logging.getLogger("pika_async")
+
+
+def random_id(size: int = 10) -> str:
+    """Make an id of *size* random bytes, readable and safe in addresses."""
+    return base64.b32encode(os.urandom(size)).decode().lower().rstrip("=")
+
+
+def attempt_id(job_id: str, number: int) -> str:
+    """Make an attempt's id: job, number and a nonce, all covered by the callback token's MAC."""
+    return f"{job_id}-{number}-{random_id(5)}"
+
+
+class Admission:
+    """Makes the flight of a job, and sets it on the way its record calls for."""
+
+    def __init__(self, engine: Engine, dispatch: Dispatch) -> None:
+        self._engine = engine
+        self._dispatch = dispatch
+
+    def route(self, request: VideoRequest) -> Sequence[Account]:
+        """Give the accounts that can express *request*, in order of preference."""
+        able: list[Account] = []
+        refusals: dict[str, str] = {}
+        for account in self._engine.accounts.values():
+            try:
+                account.loaded.check(request)
+            except UnsupportedRequest as error:
+                refusals[account.name] = error.message
+            else:
+                able.append(account)
+        if not able:
+            raise _registry.unsupported(refusals, request)
+        return able
+
+    async def buy(
+        self,
+        request: VideoRequest,
+        *,
+        callback_url: str | bool | None,
+        idempotency_key: str | None = None,
+    ) -> Flight:
+        """Record a new job and queue it, or join the one that already has the key."""
+        accounts = self.route(request)
+        job_id = random_id()
+        first = Attempt(id=attempt_id(job_id, 1), job_id=job_id, number=1, account=accounts[0].key)
+        job = JobRecord(id=job_id, request=request, created_at=self._engine.clock.wall(), attempts=(first,))
+        if idempotency_key is not None or self._engine.ledger.durable:
+            job = await _identified(job, request, idempotency_key)
+        record = await self._engine.ledger.create(job)
+        if record.id != job_id:
+            return self._joined(record, job.digest)
+        flight = Flight(
+            record,
+            accounts[0],
+            self._engine.clock,
+            request=request,
+            fallbacks=tuple(accounts[1:]),
+            callback_url=callback_url,
+        )
+        self._engine.flights[job_id] = flight
+        self._dispatch.enqueue(flight)
+        return flight
+
+    def _joined(self, record: JobRecord, wanted: str | None) -> Flight:
+        if record.digest != wanted:
+            raise UnsupportedRequest(
+                "This idempotency_key was used for another request; use a new key for a new video."
+            )
+        known = self._engine.flights.get(record.id)
+        return known if known is not None else self.take_up(record, queued=True)
+
+    def by_token(self, token: JobToken) -> Flight:
+        """Find a job by its token; it is read from the ledger, or adopted, when somebody waits for it."""
+        known = self._engine.flights.get(token.job_id)
+        if known is not None:
+            return known
+        account = self._engine.accounts.get(f"{token.provider}:{token.label}")
+        if account is None:
+            raise ConfigError(
+                f"The job belongs to {token.provider} (account {token.label}); open the client with that "
+                "provider.",
+                provider=token.provider,
+            )
+        state = AttemptState.QUEUED if token.task is None else AttemptState.RUNNING
+        attempt = Attempt(
+            id=attempt_id(token.job_id, 1),
+            job_id=token.job_id,
+            number=1,
+            account=account.key,
+            state=state,
+            slot=token.task is not None,
+            task=token.task,
+            bound_by=None if token.task is None else "answer",
+        )
+        record = JobRecord(
+            id=token.job_id, request=None, created_at=self._engine.clock.wall(), attempts=(attempt,)
+        )
+        flight = Flight(record, account, self._engine.clock)
+        self._engine.flights[flight.id] = flight
+        return flight
+
+    async def settle_in(self, flight: Flight) -> None:
+        """Read a job that came by its token from the ledger, or enter it there; once, at the first wait."""
+        if flight.record.request is not None or flight.phase is not Phase.WAITING:
+            return
+        if flight.posted_at is not None:
+            return
+        flight.posted_at = self._engine.clock.now()
+        known = await self._engine.ledger.get(flight.id)
+        if known is None and flight.task is None:
+            self._engine.flights.pop(flight.id, None)
+            raise ConfigError(
+                "The token was made before the provider accepted the job, and this ledger does not know it; "
+                "open the ledger that does.",
+                provider=flight.account.name,
+            )
+        flight.record = known or await self._engine.ledger.create(flight.record)
+        self._set_going(flight, queued=False)
+
+    def take_up(self, record: JobRecord, *, queued: bool) -> Flight:
+        """Go on with a job of the ledger; with *queued*, also buy it if it was never sent."""
+        known = self._engine.flights.get(record.id)
+        if known is not None:
+            return known
+        account = self._engine.accounts.get(record.newest.account)
+        if account is None:
+            provider, _, label = record.newest.account.partition(":")
+            raise ConfigError(
+                f"Job {record.id} belongs to {provider} (account {label}); open the client with that provider.",
+                provider=provider,
+            )
+        flight = Flight(
+            record, account, self._engine.clock, request=cast("VideoRequest | None", record.request)
+        )
+        self._engine.flights[record.id] = flight
+        self._set_going(flight, queued=queued)
+        return flight
+
+    def _set_going(self, flight: Flight, *, queued: bool) -> None:
+        for attempt in flight.record.attempts:
+            if attempt.slot:
+                self._engine.accounts[attempt.account].limits.adopt()
+        newest = flight.record.newest
+        if newest.state is AttemptState.QUEUED:
+            if queued:
+                self._dispatch.enqueue(flight)
+            return
+        flight.posted_at = self._engine.clock.now()
+        self._engine.follow(flight)
+
+    async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
+        """Take up every job that the ledger holds unfinished and this process does not have yet."""
+        for record in await self._engine.ledger.unfinished():
+            if record.id in self._engine.flights:
+                continue
+            if record.newest.state is AttemptState.QUEUED and not queued:
+                continue
+            try:
+                yield self.take_up(record, queued=queued)
+            except ConfigError as error:
+                log.warning("job %s is not recovered: %s", record.id, error)
+
+
+async def _identified(job: JobRecord, request: VideoRequest, key: str | None) -> JobRecord:
+    from attrs import evolve
+
+    files = await hashes(request)
+    return evolve(job, files=files or None, key=key, digest=digest(request, files))

@@ -1,0 +1,50 @@
+"""How a ledger says that it cannot: one plain sentence for whoever must act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pika_async.errors import LedgerError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_ADVICE = {
+    "FULL": "the disk is full. Free some space, then try again",
+    "BUSY": "another process keeps it locked. End that process, then try again",
+    "LOCKED": "another process keeps it locked. End that process, then try again",
+    "CORRUPT": "the file is damaged. Restore it from a backup, or choose another file",
+    "NOTADB": "the file is not a database. Choose another file",
+    "READONLY": "the file is read-only. Allow writing to it and to its folder",
+    "PERM": "access is denied. Allow writing to it and to its folder",
+    "CANTOPEN": "it cannot be opened. Allow writing to it and to its folder",
+    "IOERR": "the disk reports an error. Check the disk, then try again",
+}
+
+
+def from_sqlite(error: sqlite3.Error, path: Path) -> LedgerError:
+    """Say in our words what SQLite says in its own; the cause is kept by whoever raises it."""
+    name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+    advice = _ADVICE.get(name, f"SQLite says {str(error).rstrip('.')}. Check the file, or choose another")
+    return LedgerError(f"The ledger {path.name} cannot be used: {advice}.")
+
+
+def unusable(path: Path, why: str) -> LedgerError:
+    """Make the error for a file that cannot be a ledger; *why* says what to do."""
+    return LedgerError(f"The ledger {path.name} cannot be used: {why}.")
+
+
+def unknown_job(job_id: str) -> LedgerError:
+    """Make the error for a job that is not here."""
+    return LedgerError(f"The ledger does not know job {job_id}; check the id and the ledger.")
+
+
+def task_taken(account: str, job_id: str) -> LedgerError:
+    """Make the error for a task that another job has."""
+    return LedgerError(f"The task on {account} belongs to job {job_id} already; use that job's token.")
+
+
+def not_open(path: Path) -> LedgerError:
+    """Make the error for a ledger used before it is opened or after it is closed."""
+    return LedgerError(f"The ledger {path.name} is not open; open a client for each piece of work.")

@@ -1,0 +1,78 @@
+"""What every command shares: examples in its help, `--verbose`, and options that arrive as one value."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeAlias
+
+import click
+
+Callback: TypeAlias = Callable[..., None]
+Decorator: TypeAlias = Callable[[Callback], Callback]
+
+
+class _Command(click.Command):
+    examples: tuple[str, ...] = ()
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, one a line and never wrapped: they are there to be copied."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+def command(name: str, *examples: str) -> Callable[[Callback], click.Command]:
+    """Make the decorated function the command *name*."""
+
+    def make(callback: Callback) -> click.Command:
+        made = click.command(name, cls=_Command)(callback)
+        made.examples = examples
+        made.params.append(_verbose())
+        return made
+
+    return make
+
+
+def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decorator]) -> Decorator:
+    """Give the decorated function *options* as one argument *name*, made of them by *make*."""
+
+    def decorate(callback: Callback) -> Callback:
+        @wraps(callback)
+        def gather(**given: Any) -> None:
+            parts = {option: given.pop(option) for option in options}
+            callback(**{name: make(**parts)}, **given)
+
+        function: Callback = gather
+        for option in reversed(list(options.values())):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _verbose() -> click.Option:
+    return click.Option(
+        ["-v", "--verbose"],
+        count=True,
+        expose_value=False,
+        callback=_log_to_stderr,
+        help="Log to stderr what happens; twice for every request (keys are never shown).",
+    )
+
+
+def _log_to_stderr(ctx: click.Context, _: click.Parameter, verbosity: int) -> None:
+    if not verbosity:
+        return
+    log, handler = logging.getLogger("pika_async"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+
+    def undo() -> None:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+    ctx.call_on_close(undo)

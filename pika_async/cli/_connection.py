@@ -1,0 +1,148 @@
+"""Where a command's request goes: chosen providers, an address of the user's, or the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import click
+from attrs import frozen
+
+from pika_async import ConfigError, Pika
+from pika_async.cli._command import Decorator, gathered
+
+SANDBOX_KEY: Final = "sandbox-key"
+MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
+_SANDBOX_PROVIDER: Final = "acedata"
+
+
+@frozen(kw_only=True)
+class Connection:
+    """How to reach the provider; *render_time* is that of the sandbox, in seconds."""
+
+    providers: tuple[str, ...] = ()
+    base_url: str | None = None
+    media_hosts: tuple[str, ...] = ()
+    sandbox: bool = False
+    render_time: float = 2.0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Pika]:
+        """Open a client, in front of a sandbox of its own where that was asked for."""
+        if self.sandbox:
+            from pika_async.sandbox import Sandbox
+
+            async with Sandbox(render_time=self.render_time) as server, self._tried(server.url) as pika:
+                yield pika
+        else:
+            async with self._real() as pika:
+                yield pika
+
+    def _tried(self, url: str) -> Pika:
+        from pika_async import _registry
+
+        names = self.providers or (_SANDBOX_PROVIDER,)
+        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).provider for name in names)
+        # Nobody is served but us: look-ups need no budget, and no proxy reaches our loopback.
+        return Pika(
+            *adapters,
+            poll_rate=None,
+            poll_interval=0.05,
+            trust_env=False,
+            media_hosts=[urlsplit(url).netloc],
+        )
+
+    def _real(self) -> Pika:
+        return Pika(
+            *(self.providers or [_only_provider_with_key()]),
+            base_url=self.base_url,
+            media_hosts=self.media_hosts,
+        )
+
+    def usual_render_time(self, provider: str) -> float | None:
+        """Give the seconds that *provider* usually needs for a render, where that is known."""
+        if self.sandbox:
+            return self.render_time
+        from pika_async import _registry
+
+        plugin = _registry.plugins().get(provider)
+        return plugin.capabilities.render_time if plugin and plugin.capabilities else None
+
+    @property
+    def arguments(self) -> list[str]:
+        """The options with which another command reaches the same place."""
+        address = ["--base-url", self.base_url] if self.base_url else []
+        return address + [word for host in self.media_hosts for word in ("--media-host", host)]
+
+
+def _only_provider_with_key() -> str:
+    from pika_async import _registry
+
+    match _registry.with_keys():
+        case [name]:
+            return name
+        case []:
+            able = (p.capabilities for p in _registry.plugins().values() if p.capabilities is not None)
+            variables = [capabilities.key_variables[0] for capabilities in able if capabilities.key_variables]
+            raise ConfigError(
+                f"No API key is in the environment; set {' or '.join(variables) or 'one'}, or add --sandbox, "
+                "which needs none."
+            )
+        case names:
+            raise ConfigError(
+                f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
+            )
+
+
+_ADDRESS_OPTIONS = {
+    "base_url": click.option("--base-url", metavar="URL", help="Talk to the provider at this address."),
+    "media_hosts": click.option(
+        "--media-host",
+        "media_hosts",
+        multiple=True,
+        metavar="HOST",
+        envvar=MEDIA_HOST_VARIABLE,
+        show_envvar=True,
+        help="Also download from this host or host:port, though it is not public.",
+    ),
+}
+
+_CHOICE_OPTIONS = {
+    "providers": click.option(
+        "--provider",
+        "providers",
+        multiple=True,
+        type=click.Choice(sorted(entry_points(group="pika_async.providers").names)),
+        help="Who renders; repeat it in order of preference.",
+    ),
+    "sandbox": click.option(
+        "--sandbox", is_flag=True, help="Use a pretended provider inside this command: no key, no cost."
+    ),
+    "render_time": click.option(
+        "--render-time",
+        type=click.FloatRange(min=0),
+        default=2.0,
+        metavar="SECONDS",
+        show_default=True,
+        help="How long the sandbox renders.",
+    ),
+}
+
+
+def _checked(**given: Any) -> Connection:
+    connection = Connection(**given)
+    if connection.base_url and connection.sandbox:
+        raise click.UsageError("--sandbox has its own address; leave out --base-url.")
+    if connection.base_url and len(connection.providers) > 1:
+        raise click.UsageError("--base-url goes with one --provider; leave the others out.")
+    return connection
+
+
+connection_options: Decorator = gathered("connection", _checked, {**_CHOICE_OPTIONS, **_ADDRESS_OPTIONS})
+"""Give the decorated function a `connection` for a new request."""
+
+address_options: Decorator = gathered("connection", _checked, _ADDRESS_OPTIONS)
+"""Give the decorated function a `connection` whose provider is known otherwise."""

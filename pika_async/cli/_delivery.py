@@ -1,0 +1,82 @@
+"""What becomes of a finished video: a file or a link, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import asdict, frozen
+
+from pika_async import Job, VideoResult
+from pika_async.cli._command import Decorator, gathered
+from pika_async.cli._words import printable
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """How to hand over the video; *timeout* is the longest wait for it, in seconds."""
+
+    file: Path | None
+    overwrite: bool
+    as_json: bool
+    timeout: float
+
+    def hand_over(self, video: VideoResult, job: Job) -> None:
+        """Print the result to stdout, and nothing else there."""
+        if self.as_json:
+            file = str(self.file) if self.file else None
+            whole = {**asdict(video), "token": job.token, "provider": job.provider, "file": file}
+            click.echo(json.dumps(whole))
+        else:
+            click.echo(str(self.file) if self.file else printable(video.video_url or ""))
+
+
+def _checked(**given: Any) -> Delivery:
+    delivery = Delivery(**given)
+    if delivery.file is not None:
+        _refuse_unwritable(delivery.file, delivery.overwrite)
+    return delivery
+
+
+def _refuse_unwritable(file: Path, overwrite: bool) -> None:
+    if file.is_dir():
+        raise _refused(f"{str(file)!r} is a folder; name a file in it.")
+    if os.path.lexists(file) and not overwrite:
+        raise _refused(f"{str(file)!r} exists; choose another name, or add --overwrite to replace it.")
+    folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise _refused(f"nothing can be written to {str(folder)!r}; choose another place.")
+
+
+def _refused(sentence: str) -> click.BadParameter:
+    return click.BadParameter(sentence, param_hint="'-o'")
+
+
+delivery_options: Decorator = gathered(
+    "delivery",
+    _checked,
+    {
+        "file": click.option(
+            "-o",
+            "--output",
+            "file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Save the video here; without it, its link is printed.",
+        ),
+        "overwrite": click.option("--overwrite", is_flag=True, help="Replace FILE if it exists."),
+        "as_json": click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object."),
+        "timeout": click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=900,
+            metavar="SECONDS",
+            show_default=True,
+            help="Stop waiting after this long; the job goes on.",
+        ),
+    },
+)
+"""Give the decorated function a `delivery`; a place that cannot be written to is refused at once."""

@@ -1,0 +1,90 @@
+"""The fields of a request as options, each declared once for every command that has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from pika_async import Camera, PikaError
+from pika_async.cli._command import Decorator, gathered
+from pika_async.requests import Media, VideoRequest
+
+
+def media(text: str) -> Media:
+    """Read a link, or the name of a file that must be there before anything is bought."""
+    if text.lower().startswith(("http://", "https://")):
+        return text
+    path = Path(text).expanduser()
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise click.BadParameter(
+            f"{text!r} is no http(s) link, and no file that can be read ({reason})."
+        ) from None
+    if empty:
+        raise click.BadParameter(f"the file {text!r} is empty.")
+    return path
+
+
+def _camera(text: str) -> Camera:
+    moves = (part.partition("=") for part in text.split(","))
+    try:
+        return Camera(**{move.strip(): direction.strip() for move, _, direction in moves})  # type: ignore[arg-type]
+    except TypeError:
+        raise click.BadParameter(f"{text!r} is not like pan=left,tilt=up,rotate=cw,zoom=in.") from None
+    except PikaError as error:
+        raise click.BadParameter(error.message) from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not JSON ({error}).") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f'{text!r} is no JSON object such as {{"name": 1}}.')
+    return found
+
+
+OPTIONS: Mapping[str, Decorator] = {
+    "image": click.option("--image", type=media, metavar="URL|FILE", help="Start from this image."),
+    "video": click.option("--video", type=media, metavar="URL|FILE", help="Start from this video."),
+    "mode": click.option(
+        "--mode",
+        type=click.Choice(["creative", "precise"]),
+        help="How closely to keep to the images.",
+    ),
+    "negative_prompt": click.option("--negative-prompt", metavar="TEXT", help="What must not appear."),
+    "model": click.option("--model", metavar="NAME", help="The model, such as 2.0."),
+    "aspect_ratio": click.option("--aspect-ratio", metavar="W:H", help="Such as 16:9."),
+    "seed": click.option("--seed", type=int, metavar="N", help="The same seed, a similar video."),
+    "frame_rate": click.option("--frame-rate", type=int, metavar="N", help="Frames per second."),
+    "guidance_scale": click.option(
+        "--guidance-scale", type=float, metavar="X", help="How closely to keep to the prompt."
+    ),
+    "motion": click.option("--motion", type=int, metavar="N", help="How much moves."),
+    "camera": click.option("--camera", type=_camera, metavar="MOVES", help="Such as pan=left,zoom=in."),
+    "sound_effects": click.option(
+        "--sound-effects/--no-sound-effects", default=None, help="Add sound effects or none."
+    ),
+    "extra_body": click.option(
+        "--extra-body", type=_json_object, metavar="JSON", help="Merged last into the provider's own request."
+    ),
+}
+
+
+def _only_set(**given: object) -> dict[str, object]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def request_options(kind: type[VideoRequest]) -> Decorator:
+    """Give the decorated function *fields*: what was set of the fields of *kind*."""
+    known = {attribute.name for attribute in attrs.fields(kind)}
+    return gathered("fields", _only_set, {name: OPTIONS[name] for name in OPTIONS if name in known})

@@ -1,0 +1,146 @@
+"""One video from the request to the file, and what to say when that is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pika_async import Job, JobFailed, Pika, PikaError, VideoResult
+from pika_async._token import JobToken
+from pika_async.cli._connection import Connection
+from pika_async.cli._delivery import Delivery
+from pika_async.cli._display import Display, display
+from pika_async.cli._interrupt import run
+from pika_async.cli._words import say, seconds, size
+
+if TYPE_CHECKING:
+    from pika_async.requests import VideoRequest
+
+_REFRESH = 0.1
+
+
+def buy(request: VideoRequest, connection: Connection, delivery: Delivery) -> None:
+    """Buy *request* and hand the video over."""
+    _carry_out(_Order(connection, delivery), lambda pika: pika.submit(request))
+
+
+def resume(token: str, connection: Connection, delivery: Delivery) -> None:
+    """Hand over the video of a job that was bought before."""
+
+    async def known(pika: Pika) -> Job:
+        return pika.job(token)
+
+    _carry_out(_Order(connection, delivery), known)
+
+
+def _carry_out(order: _Order, start: Callable[[Pika], Awaitable[Job]]) -> None:
+    try:
+        with display() as shown:
+            video, job = run(order.fulfil(start, shown))
+    except PikaError as error:
+        for line in order.after(error):
+            error.add_note(line)
+        raise
+    except KeyboardInterrupt as interrupt:
+        for line in order.after_interrupt():
+            interrupt.add_note(line)
+        raise
+    order.sum_up(job)
+    order.delivery.hand_over(video, job)
+
+
+class _Order:
+    """What is known of the one job of a command, also after its event loop is gone."""
+
+    def __init__(self, connection: Connection, delivery: Delivery) -> None:
+        self.connection = connection
+        self.delivery = delivery
+        self._sent = False
+        self._job: Job | None = None
+        self._began = time.monotonic()
+
+    async def fulfil(
+        self, start: Callable[[Pika], Awaitable[Job]], shown: Display
+    ) -> tuple[VideoResult, Job]:
+        """Start the job, wait for it, and download its video if a file was named."""
+        async with self.connection.open() as pika:
+            shown.sending()
+            job = self._job = await self._started(start(pika), shown)
+            video = await self._awaited(job, shown)
+            if self.delivery.file is not None:
+                await self._downloaded(pika, job, self.delivery.file, shown)
+            return video, job
+
+    async def _started(self, starting: Awaitable[Job], shown: Display) -> Job:
+        self._sent = True
+        answer = asyncio.ensure_future(starting)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            # What was sent may be paid for: its answer, and with it the token, is worth the wait.
+            shown.note("Interrupted; waiting for the provider's answer. Interrupt again to give it up.")
+            self._job = await answer
+            raise
+
+    async def _awaited(self, job: Job, shown: Display) -> VideoResult:
+        usual = self.connection.usual_render_time(job.provider)
+
+        async def refresh() -> None:
+            while True:
+                shown.rendering(job.provider, job.state, job.progress, usual)
+                await asyncio.sleep(_REFRESH)
+
+        refreshing = asyncio.ensure_future(refresh())
+        try:
+            return await job.wait(self.delivery.timeout)
+        finally:
+            refreshing.cancel()
+
+    async def _downloaded(self, pika: Pika, job: Job, file: Path, shown: Display) -> None:
+        def progress(done: int, total: int | None) -> None:
+            shown.downloading(file.name, done, total)
+
+        progress(0, None)
+        await pika.download(job, file, overwrite=self.delivery.overwrite, on_progress=progress)
+
+    def sum_up(self, job: Job) -> None:
+        """Tell how it went, and what there is besides the result."""
+        took = seconds(time.monotonic() - self._began)
+        file = self.delivery.file
+        say(f"{job.provider} delivered {size(file.stat().st_size) if file else 'the video'} in {took}")
+        for other in job.results[1:]:
+            say(f"one more video of this job: {other.video_url}")
+        if self.connection.sandbox and file is None:
+            say("The sandbox and its link end with this command; add -o FILE to keep the video.")
+
+    def after(self, error: PikaError) -> list[str]:
+        """Tell how to go on after *error*, if a provider may hold the job."""
+        job = error.job or self._job
+        if job is None:
+            return []
+        accepted = JobToken.decode(job.token).task is not None
+        if accepted and not isinstance(error, JobFailed):
+            return self._to_go_on(job)
+        return [] if error.charged == "no" else [f"Its job is {job.token}"]
+
+    def after_interrupt(self) -> list[str]:
+        """Tell what became of the request, and how to go on."""
+        if self._job is not None:
+            return self._to_go_on(self._job)
+        if self._sent:
+            return ["The provider may have taken the job; look at its console before you ask again."]
+        return ["Nothing was bought."]
+
+    def _to_go_on(self, job: Job) -> list[str]:
+        output = ["-o", str(self.delivery.file or "FILE")]
+        words = ["pika-async", "fetch", job.token, *self.connection.arguments, *output]
+        if self.connection.sandbox:
+            return [
+                "The sandbox ended with this command; a real job goes on, and this would get its video:",
+                f"  {shlex.join(words)}",
+            ]
+        return ["The job goes on; to get its video:", f"  {shlex.join(words)}"]

@@ -1,0 +1,31 @@
+"""The command `generate`: a video from words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from pika_async import Generate
+from pika_async.cli._command import command as make_command
+from pika_async.cli._connection import Connection, connection_options
+from pika_async.cli._delivery import Delivery, delivery_options
+from pika_async.cli._fields import request_options
+
+
+@make_command(
+    "generate",
+    'pika-async generate "A cat surfing at sunset" --sandbox -o cat.mp4',
+    'pika-async generate "It waves" --image cat.png --provider acedata',
+    'pika-async generate "A storm" --camera pan=left,zoom=in --json',
+)
+@click.argument("prompt")
+@request_options(Generate)
+@delivery_options
+@connection_options
+def command(prompt: str, fields: Mapping[str, Any], connection: Connection, delivery: Delivery) -> None:
+    """Buy a video of PROMPT. Waits for it, then saves it or prints its link."""
+    from pika_async.cli._order import buy
+
+    buy(Generate(prompt, **fields), connection, delivery)

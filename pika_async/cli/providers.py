@@ -1,0 +1,95 @@
+"""The command `providers`: who is installed, what each can do, and whose key is set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pika_async.cli._command import command as make_command
+from pika_async.cli._words import printable, seconds
+
+if TYPE_CHECKING:
+    from pika_async._registry import Plugin
+    from pika_async.provider import Capabilities
+
+_CALLBACKS = {"no": "none", "optional": "optional", "required": "always"}
+
+
+@make_command("providers", "pika-async providers", "pika-async providers --json")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def command(as_json: bool) -> None:
+    """List who can render, and what. Broken providers are listed with the reason."""
+    from pika_async import _registry
+
+    plugins = _registry.plugins()
+    if as_json:
+        click.echo(json.dumps({"providers": [_described(plugin) for plugin in plugins.values()]}, indent=2))
+    else:
+        _show(plugins)
+
+
+def _described(plugin: Plugin) -> Mapping[str, Any]:
+    """Give *plugin* as JSON; of keys it says whether they are set, and never what they are."""
+    described = {"name": plugin.name, "distribution": plugin.distribution, "broken": plugin.broken}
+    able = plugin.capabilities
+    if able is None:
+        return described
+    return described | {
+        "kinds": _kinds(able),
+        "fields": sorted(able.fields),
+        "models": able.models,
+        "styles": able.styles,
+        "closed_styles": able.closed_styles,
+        "inline_media": able.inline_media,
+        "callbacks": able.callbacks,
+        "poll_batch": able.poll_batch,
+        "render_time": able.render_time,
+        "keys": {variable: _is_set(variable) for variable in able.key_variables},
+    }
+
+
+def _show(plugins: Mapping[str, Plugin]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for number, plugin in enumerate(plugins.values()):
+        if number:
+            table.add_row()
+        table.add_row(Text(plugin.name, style="bold"), Text(f"from {plugin.distribution}"))
+        for label, value in _lines(plugin):
+            table.add_row(Text(f"  {label}"), Text(printable(value)))
+    Console().print(table)
+
+
+def _lines(plugin: Plugin) -> Iterator[tuple[str, str]]:
+    able = plugin.capabilities
+    if able is None:
+        yield "broken", f"{plugin.broken}; update or remove {plugin.distribution}"
+        return
+    yield "kinds", ", ".join(_kinds(able))
+    yield "fields", ", ".join(sorted(able.fields))
+    yield "models", ", ".join(able.models) or "not listed"
+    if able.styles:
+        yield "styles", ", ".join(able.styles) + ("" if able.closed_styles else " and others")
+    yield "media", "links and files" if able.inline_media else "links only"
+    yield "callbacks", _CALLBACKS[able.callbacks]
+    yield "look-ups", f"{able.poll_batch} jobs at a time" if able.poll_batch > 1 else "one job at a time"
+    yield "a render", f"usually takes about {seconds(able.render_time)}"
+    states = (f"{name} ({'set' if _is_set(name) else 'not set'})" for name in able.key_variables)
+    yield "key", " or ".join(states) or "none needed"
+
+
+def _kinds(able: Capabilities) -> list[str]:
+    return sorted(kind.__name__.lower() for kind in able.kinds)
+
+
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())

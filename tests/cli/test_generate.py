@@ -1,0 +1,178 @@
+"""Buying a video: the result, the refusals before anything is bought, the errors after."""
+
+import json
+import stat
+
+import pytest
+
+MP4 = b"ftyp"
+
+
+def test_saves_the_video_and_prints_its_name(tried, tmp_path):
+    """`-o FILE` brings a whole video to FILE; stdout holds its name alone."""
+    file = tmp_path / "cat.mp4"
+    result = tried("generate", "A cat", "-o", file)
+    assert (result.exit_code, result.stdout) == (0, f"{file}\n")
+    assert file.read_bytes()[4:8] == MP4
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_every_provider_works_in_the_sandbox(tried, tmp_path):
+    """`--provider duomi --sandbox` needs no key either."""
+    result = tried("generate", "A cat", "--provider", "duomi", "-o", tmp_path / "cat.mp4")
+    assert result.exit_code == 0
+    assert "duomi delivered 4" in result.stderr
+
+
+def test_providers_are_taken_in_order_of_preference(tried):
+    """A request goes to the first named provider that can express it."""
+    result = tried(
+        "generate", "A cat", "--provider", "acedata", "--provider", "duomi", "--seed", "7", "--json"
+    )
+    assert json.loads(result.stdout)["provider"] == "duomi"
+
+
+def test_prints_the_link_without_a_file(tried):
+    """Without `-o` the link is all there is on stdout, and stderr says that it will not last."""
+    result = tried("generate", "A cat")
+    assert result.stdout.startswith("http://127.0.0.1:")
+    assert result.stdout.endswith("/video.mp4\n")
+    assert "add -o FILE" in result.stderr
+
+
+def test_json_is_one_object(tried, tmp_path):
+    """`--json` prints one object on stdout, with the documented keys in their order."""
+    file = tmp_path / "cat.mp4"
+    result = tried("generate", "A cat", "--json", "-o", file)
+    found = json.loads(result.stdout)
+    assert list(found) == [
+        "id", "video_url", "image_url", "duration", "state", "token", "provider", "file",
+    ]  # fmt: skip
+    assert found["token"].startswith("pika1.")
+    assert (found["state"], found["provider"], found["file"]) == ("succeeded", "acedata", str(file))
+
+
+def test_an_existing_file_is_refused_before_buying(run, sandbox_beside, tmp_path):
+    """A file that exists costs nothing."""
+    sandbox = sandbox_beside(render_time=0.01)
+    file = tmp_path / "cat.mp4"
+    file.write_text("mine")
+    result = run("generate", "A cat", "-o", file)
+    assert result.exit_code == 2
+    assert "--overwrite" in result.stderr
+    assert (file.read_text(), sandbox.requests) == ("mine", {})
+
+
+def test_overwrite_replaces(tried, tmp_path):
+    """`--overwrite` is the user's word that the old file may go."""
+    file = tmp_path / "cat.mp4"
+    file.write_text("old")
+    assert tried("generate", "A cat", "-o", file, "--overwrite").exit_code == 0
+    assert file.read_bytes()[4:8] == MP4
+
+
+@pytest.mark.parametrize("place", ["", "file/cat.mp4"])
+def test_an_impossible_place_is_refused(tried, tmp_path, place):
+    """A folder, or a place under a file, is a usage error and not a lost video."""
+    (tmp_path / "file").write_text("")
+    result = tried("generate", "A cat", "-o", tmp_path / place)
+    assert result.exit_code == 2
+    assert "'-o'" in result.stderr
+
+
+def test_folders_are_made(tried, tmp_path):
+    """FILE may lie in a folder that does not exist yet."""
+    assert tried("generate", "A cat", "-o", tmp_path / "new" / "cat.mp4").exit_code == 0
+    assert stat.S_ISREG((tmp_path / "new" / "cat.mp4").stat().st_mode)
+
+
+@pytest.mark.parametrize("option", ["--image", "--video"])
+def test_missing_media_is_refused(tried, option):
+    """A file that is not there is named before anything is bought."""
+    result = tried("generate", "A cat", option, "nope.png")
+    assert result.exit_code == 2
+    assert "'nope.png' is no http(s) link, and no file that can be read (No such file" in result.stderr
+
+
+def test_a_local_image_is_sent(tried, tmp_path):
+    """`--image FILE` reads the file."""
+    image = tmp_path / "cat.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert tried("generate", "It waves", "--image", image).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("sandbox-moderated", "change the prompt"),
+        ("sandbox-no-balance", "balance"),
+        ("sandbox-render-fails", "could not render"),
+        ("sandbox-no-link", "gives no video"),
+    ],
+)
+def test_a_failure_is_one_plain_sentence(tried, word, sentence):
+    """What goes wrong is said on stderr, with exit code 1 and without a traceback."""
+    result = tried("generate", f"A cat {word}")
+    (error,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert sentence in error.casefold()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_bad_field_is_an_error(tried):
+    """What no provider takes is refused by the request itself."""
+    result = tried("generate", "A cat", "--aspect-ratio", "wide")
+    assert result.exit_code == 1
+    assert (
+        result.stderr == "Error: aspect_ratio must be a ratio W:H such as 16:9; change it and call again.\n"
+    )
+
+
+def test_a_timeout_tells_how_to_go_on(tried):
+    """When the wait is over, the token and the command that goes on are printed unbroken."""
+    result = tried("generate", "A cat sandbox-never-finishes", "--timeout", "0.1", "-o", "my cat.mp4")
+    assert result.exit_code == 1
+    command = result.stderr.splitlines()[-1].split(maxsplit=3)
+    assert command[:2] == ["pika-async", "fetch"]
+    assert command[2].startswith("pika1.")
+    assert command[3] == "-o 'my cat.mp4'"
+
+
+def test_no_key_says_what_to_set(run):
+    """Without a key the variables are named, and the sandbox."""
+    result = run("generate", "A cat")
+    assert result.exit_code == 1
+    assert "ACEDATA_API_KEY or DUOMI_API_KEY" in result.stderr
+    assert "--sandbox" in result.stderr
+
+
+def test_several_keys_ask_for_a_choice(run, monkeypatch):
+    """With several keys the provider must be named, and no key is shown."""
+    monkeypatch.setenv("ACEDATA_API_KEY", "canary-1")
+    monkeypatch.setenv("DUOMI_API_KEY", "canary-2")
+    result = run("generate", "A cat")
+    assert result.exit_code == 1
+    assert "--provider" in result.stderr
+    assert "canary" not in result.output
+
+
+def test_the_environment_is_enough(run, sandbox_beside, tmp_path):
+    """Key, address and media host are read from the environment; the render is bought once."""
+    sandbox = sandbox_beside(render_time=0.01)
+    result = run("generate", "A cat", "-o", tmp_path / "cat.mp4")
+    assert result.exit_code == 0
+    assert sandbox.billed == {"A cat": 1}
+
+
+def test_verbose_logs_without_the_key(run, sandbox_beside):
+    """`-vv` shows what happens, and never the key."""
+    sandbox_beside(render_time=0.01)
+    result = run("generate", "A cat", "-vv")
+    assert "INFO job " in result.stderr
+    assert "canary" not in result.output
+
+
+def test_base_url_goes_with_one_provider(run):
+    """An address belongs to one provider."""
+    words = ["--provider", "acedata", "--provider", "duomi", "--base-url", "http://127.0.0.1:1"]
+    assert run("generate", "A cat", *words).exit_code == 2
