@@ -7,9 +7,11 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, not_queued, wait_for
+from pika_async._options import Options, load
+from pika_async._secret import Secret
 from pika_async.errors import ConfigError, DownloadError, PikaError
 from pika_async.requests import (
     CommonFields,
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._ledger import Ledger
     from pika_async._download.media import MediaSession
-    from pika_async._registry import Loaded
     from pika_async._transport import Sender
+    from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
 
 
@@ -48,16 +50,18 @@ class Pika:
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
-    all processes. *media_hosts* are hosts inside your network that links may lead to. *transport* and *clock* are for tests (see `pika_async.testing`).
+    all processes. *callbacks* has answers pushed to your application. *media_hosts* are hosts inside your
+    network that links may lead to. *transport* and *clock* are for tests (see `pika_async.testing`).
     """
 
     def __init__(
         self,
         *providers: str | Provider,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         base_url: str | None = None,
         account: str = "default",
         callback_url: str | Literal[False] | None = None,
+        callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Ledger | None = None,
         max_submits: int | None = None,
         max_concurrency: int = 32,
@@ -69,50 +73,46 @@ class Pika:
         transport: Sender | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if max_concurrency < 1 or poll_batch < 1 or poll_interval < 0 or (poll_rate or 1) <= 0:
-            raise ConfigError(
-                "max_concurrency, poll_batch and poll_rate must be above 0, and poll_interval not below 0."
-            )
-        self._loaded = _loaded(providers, api_key, base_url)
-        self._account = account
-        self._callback_url = callback_url
-        self._ledger = ledger
-        self._max_submits = max_submits
-        self._max_concurrency = max_concurrency
-        self._polling: dict[str, Any] = {
-            "poll_rate": poll_rate,
-            "poll_batch": poll_batch,
-            "poll_interval": poll_interval,
-        }
-        self._trust_env = trust_env
+        api_key = Secret(api_key or "")  # before anything can fail: tracebacks show local variables
+        self._options = Options(
+            loaded=load(providers, api_key, base_url),
+            account=account,
+            callback_url=callback_url,
+            callbacks=callbacks,
+            ledger=ledger,
+            max_submits=max_submits,
+            max_concurrency=max_concurrency,
+            poll_rate=poll_rate,
+            poll_batch=poll_batch,
+            poll_interval=poll_interval,
+            trust_env=trust_env,
+            transport=transport,
+            clock=clock,
+        )
         self._media_hosts = tuple(media_hosts)
-        self._transport = transport
-        self._clock = clock
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
+        self._receiver: Receiver | None = None
+
+    @property
+    def callbacks(self) -> Receiver:
+        """The receiver to mount into your application; it answers 503 while the client is not open."""
+        if self._receiver is None:
+            if self._options.callbacks is None:
+                raise ConfigError("The client has no receiver; make it with Pika(callbacks=Callbacks(...)).")
+            from pika_async.callbacks import Receiver
+
+            self._receiver = Receiver(self._options.callbacks)
+        return self._receiver
 
     async def __aenter__(self) -> Self:
-        from pika_async._engine.account import Account
-        from pika_async._engine.clock import SystemClock
-        from pika_async._engine.engine import Engine
-        from pika_async._transport import Transport
-
         if self._loop is not None:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
-        ledger = _opened(self._ledger)
-        await ledger.open()
-        self._engine = Engine(
-            [Account(loaded, self._account, self._max_concurrency) for loaded in self._loaded],
-            ledger=ledger,
-            transport=self._transport or Transport(trust_env=self._trust_env),
-            clock=self._clock or SystemClock(),
-            make_job=Job,
-            max_submits=self._max_submits,
-            secrets=(await ledger.secret(),),
-            **self._polling,
-        )
+        self._engine = await self._options.open(Job)
+        if self._options.callbacks is not None:
+            self.callbacks.open(self._engine.inbox, self._engine.secrets)
         return self
 
     async def __aexit__(
@@ -124,6 +124,8 @@ class Pika:
         """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens."""
         engine, self._engine = self._engine, None
         media, self._media = self._media, None
+        if self._receiver is not None:
+            self._receiver.close()
         if media is not None:
             await media.aclose()
         if engine is not None:
@@ -289,7 +291,7 @@ class Pika:
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
     ) -> Flight:
-        receiver = self._callback_url if callback_url is None else callback_url
+        receiver = self._options.callback_url if callback_url is None else callback_url
         return await engine.admission.buy(
             request, callback_url=receiver, idempotency_key=idempotency_key
         )
@@ -310,39 +312,3 @@ class Pika:
             engine.abandon_wait(flight)
             raise
         return first_result(engine, flight)
-
-
-def _opened(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
-    from pika_async._ledger.memory import MemoryLedger
-
-    match ledger:
-        case None:
-            return MemoryLedger()
-        case str() | os.PathLike():
-            from pika_async._ledger.sqlite import SqliteLedger
-
-            return SqliteLedger(ledger)
-        case _:
-            return ledger
-
-
-def _loaded(providers: tuple[str | Provider, ...], api_key: str | None, base_url: str | None) -> list[Loaded]:
-    from pika_async import _registry
-
-    if not providers:
-        providers = tuple(_registry.with_keys())
-        if len(providers) != 1:
-            found = "no API key is" if not providers else f"keys of {' and '.join(map(str, providers))} are"
-            raise ConfigError(f'Name a provider, as in Pika("acedata"): {found} in the environment.')
-    if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
-        raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
-    loaded = [
-        _registry.make(p, api_key=api_key, base_url=base_url, environment=os.environ)
-        if isinstance(p, str)
-        else _registry.load(type(p).__name__.lower(), p)
-        for p in providers
-    ]
-    names = [one.name for one in loaded]
-    if len(set(names)) != len(names):
-        raise ConfigError(f"A provider is named twice in {', '.join(names)}; open one client for each.")
-    return loaded

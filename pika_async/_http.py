@@ -48,6 +48,7 @@ def _url(_: object, __: Attribute[Any], value: str) -> None:
         raise ConfigError(f"{value[:80]!r} is not an http(s) address; correct base_url and try again.")
 
 
+@lru_cache(1024)
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -58,6 +59,7 @@ def _is_address(url: str) -> bool:
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_TEXT = re.compile(r"[\t -~]*")
 
 
 def _headers(_: object, __: Attribute[Any], value: Mapping[str, Text]) -> None:
@@ -72,7 +74,7 @@ def _headers(_: object, __: Attribute[Any], value: Mapping[str, Text]) -> None:
 
 # Apart from its caller, whose traceback would otherwise show the revealed text.
 def _is_header_text(text: Text) -> bool:
-    return all(" " <= c <= "~" or c == "\t" for c in (text.reveal() if isinstance(text, Secret) else text))
+    return _HEADER_TEXT.fullmatch(text.reveal() if isinstance(text, Secret) else text) is not None
 
 
 @frozen(kw_only=True)

@@ -138,8 +138,8 @@ def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> P
     return engine.explain(
         flight,
         JobTimeout(
-            f"No slot was free within {queue_timeout:g} s and nothing was sent; raise max_concurrency or "
-            "queue_timeout, or call again later.",
+            f"No slot was free {'in time' if queue_timeout is None else f'within {queue_timeout:g} s'} and nothing "
+            "was bought; raise max_concurrency or the timeout, or call again later.",
             charged="no",
             retryable=True,
             phase="submit",

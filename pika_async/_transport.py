@@ -186,6 +186,11 @@ class Transport:
             **options,
         )
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether every connection is given back."""
+        return self._connector.closed
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._submits.close()

@@ -10,10 +10,10 @@ import os
 import socket
 import ssl
 import struct
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +108,8 @@ class Server:
 
     def count(self, asked: Asked) -> None:
         self.asked.append(asked)
-        if asked.method == "POST":
-            with suppress(ValueError):
-                self.posts[asked.json.get("prompt", "")] += 1
+        with suppress(ValueError, TypeError, KeyError):
+            self.posts[asked.json["prompt"]] += asked.method == "POST"
         self._news.set()
 
     async def until(self, done: Callable[[], bool]) -> None:
@@ -132,8 +131,8 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         except asyncio.CancelledError:
+            # The end of the test. Passed on, Python 3.11 would log it as an error of its own.
             writer.transport.abort()
-            raise
         finally:
             writer.close()
 
@@ -247,7 +246,7 @@ def http(
             content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
         case "close":
             named["Connection"] = "close"
-    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{n}: {v}" for n, v in named.items())]
+    head = [f"HTTP/1.1 {status} X", *(f"{n}: {v}" for n, v in named.items())]
     return "\r\n".join([*head, "", ""]).encode() + content
 
 
@@ -310,3 +309,26 @@ def identity(folder: Path) -> Identity:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(chain)
     return Identity(server, ssl.create_default_context(cafile=chain))
+
+
+def shown(error: BaseException) -> str:
+    """Give all that tracebacks with locals and the chain of *error* can show, outside the tests."""
+    texts: list[str] = []
+    seen: set[int] = set()
+
+    def walk(told: traceback.TracebackException | None) -> None:
+        if told is None or id(told) in seen:
+            return
+        seen.add(id(told))
+        texts.extend(told.format_exception_only())
+        frames = [frame for frame in told.stack if Path(__file__).parent not in Path(frame.filename).parents]
+        texts.extend(f"{frame.name}: {frame.locals}" for frame in frames)
+        walk(told.__cause__)
+        walk(told.__context__)
+
+    walk(traceback.TracebackException.from_exception(error, capture_locals=True))
+    link: BaseException | None = error
+    while link is not None:
+        texts.append(f"{link} {link!r} {link.args} {vars(link)}")
+        link = link.__cause__ or link.__context__
+    return "\n".join(texts)

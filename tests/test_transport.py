@@ -7,7 +7,6 @@ import gzip
 import inspect
 import socket
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,12 +22,12 @@ from pika_async._secret import Secret
 from pika_async._transport import SendError, Timeouts, Transport
 from pika_async.requests import Blob
 from tests import hostile
-from tests.hostile import Asked, Identity, Script, Server, Wire, http, serving
+from tests.hostile import Asked, Identity, Script, Server, Wire, http, serving, shown
 
 pytestmark = pytest.mark.anyio
 
 CANARY = "canary-4e1f"
-SHORT = Timeouts(connect=5.0, submit=0.1, poll=0.1, held=0.1)
+SHORT = Timeouts(connect=5.0, submit=0.2, poll=0.2, held=0.2)
 SLOW_CONNECT = Timeouts(connect=0.1, submit=5.0, poll=5.0, held=5.0)
 ANSWER = http(200, {"task": "t1"}, Content_Type="application/json")
 
@@ -62,29 +61,6 @@ async def sending(timeouts: Timeouts | None = None, *, trust: Identity | None = 
         yield transport
     finally:
         await transport.aclose()
-
-
-def shown(error: BaseException) -> str:
-    """Give everything a traceback with locals can show of *error*, outside this file."""
-    texts: list[str] = []
-    seen: set[int] = set()
-
-    def walk(told: traceback.TracebackException | None) -> None:
-        if told is None or id(told) in seen:
-            return
-        seen.add(id(told))
-        texts.extend(told.format_exception_only())
-        ours = {__file__, hostile.__file__}
-        texts.extend(f"{frame.name}: {frame.locals}" for frame in told.stack if frame.filename not in ours)
-        walk(told.__cause__)
-        walk(told.__context__)
-
-    walk(traceback.TracebackException.from_exception(error, capture_locals=True))
-    link: BaseException | None = error
-    while link is not None:
-        texts.append(f"{link} {link!r} {link.args} {vars(link)}")
-        link = link.__cause__ or link.__context__
-    return "\n".join(texts)
 
 
 async def failure(transport: Transport, request: HttpRequest, fence: Any = None) -> SendError:
@@ -232,9 +208,12 @@ async def test_an_unknown_name_sends_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_a_name_that_is_not_found_in_time_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that never answers ends with the total timeout, and nothing is sent."""
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
     async with sending(SHORT) as transport:
-        monkeypatch.setattr(transport._connector._resolver, "resolve", hostile.forever)
-        monkeypatch.setattr(transport._connector, "_resolve_host", lambda *_, **__: hostile.forever(None))
+        monkeypatch.setattr(transport._connector._resolver, "resolve", never)
         assert not (await failure(transport, order("http://api.test"))).sent
 
 

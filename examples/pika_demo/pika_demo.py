@@ -25,12 +25,16 @@ class Video:
     error: str | None = None
 
 
+def _base_url(url: str | None) -> str:
+    return (url or "https://api.demo.invalid").rstrip("/")
+
+
 @frozen(kw_only=True)
 class Demo:
     """Speak Demo's dialect."""
 
     api_key: api.Secret = field(converter=api.Secret)
-    base_url: str = field(default=None, converter=lambda url: (url or "https://api.demo.invalid").rstrip("/"))
+    base_url: str = field(default=None, converter=_base_url)
     capabilities: ClassVar[api.Capabilities] = api.Capabilities(
         kinds={api.Generate}, fields={"seed", "aspect_ratio"}, key_variables=("DEMO_API_KEY",)
     )

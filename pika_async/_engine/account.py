@@ -9,8 +9,8 @@ from attrs import frozen
 
 from pika_async._engine.limits import Limits
 from pika_async._registry import Loaded
-from pika_async.errors import ConfigError
-from pika_async.provider import Capabilities, Finds, HttpRequest, Provider
+from pika_async.errors import ConfigError, PikaError
+from pika_async.provider import Call, Capabilities, Finds, HttpRequest, Provider, VideoRequest
 
 if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
@@ -80,6 +80,19 @@ class Account:
             submit_spacing=self.limits.spacing,
             paused=paused.message if paused is not None else None,
         )
+
+    def build_submit(self, request: VideoRequest, call: Call) -> HttpRequest:
+        """Have the adapter build the POST; raises `ConfigError` for a defect of the adapter."""
+        try:
+            return self.guarded(self.provider.build_submit(request, call))
+        except PikaError:
+            raise
+        except Exception as error:
+            raise ConfigError(
+                f"The adapter {self.name} failed to build the request ({type(error).__name__}) and nothing was "
+                "sent; report it to the adapter's author.",
+                provider=self.name,
+            ) from error
 
     def guarded(self, request: HttpRequest) -> HttpRequest:
         """Give *request* back; raises `ConfigError` when it would carry a key to a foreign host."""

@@ -171,6 +171,8 @@ class Admission:
             return
         flight.posted_at = self._engine.clock.now()
         self._engine.follow(flight)
+        if self._engine.callbacks is not None:
+            self._engine.inbox.wake()
 
     async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
         """Take up every job that the ledger holds unfinished and this process does not have yet."""

@@ -128,7 +128,10 @@ class Dispatch:
         try:
             request = await self._built(flight, attempt)
             claimed = await self._claimed(flight, attempt, request)
-        except PikaError:
+        except PikaError as error:
+            # Whether or not a claim that raised was committed, no byte has left.
+            event = Refused(attempt=attempt.id, owner=self._engine.owner, refusal=refusal_of(error))
+            await self._engine.apply(flight, event, keep=True)
             await self._engine.apply(flight, Cancel(), keep=True)
             raise
         finally:
@@ -138,7 +141,13 @@ class Dispatch:
             await self._not_claimed(flight)
             return
         flight.posted()
-        await self._post(flight, claimed, request, before)
+        try:
+            await self._post(flight, claimed, request, before)
+        except PikaError:
+            raise
+        except Exception as error:
+            log.exception("job %s: the engine failed after the claim", flight.id)
+            await self._unknown(flight, claimed, f"A defect in pika_async, please report it: {error!r}")
 
     async def _claimed(self, flight: Flight, attempt: Attempt, request: HttpRequest) -> Attempt | None:
         """Commit the intent to POST; None when the ledger does not grant it."""
@@ -172,7 +181,7 @@ class Dispatch:
             attempt_id=attempt.id,
             now=self._engine.clock.wall(),
         )
-        built = account.guarded(account.provider.build_submit(request, call))
+        built = account.build_submit(request, call)
         if built.method != "POST":
             raise ConfigError(
                 f"The adapter {account.name} submits with {built.method}, which HTTP stacks replay; report it "
@@ -185,6 +194,7 @@ class Dispatch:
         callbacks = flight.account.capabilities.callbacks
         if callbacks == "no":
             return None
+        token = self._engine.token_for(attempt.id)
         match flight.callback_url:
             case False:
                 if callbacks == "required":
@@ -194,9 +204,11 @@ class Dispatch:
                     )
                 return None
             case str(receiver):
-                return callback_token.address(self._engine.token_for(attempt.id), receiver)
+                return callback_token.address(token, receiver)
+            case _ if self._engine.callbacks is not None:
+                return self._engine.callbacks.address(token)
             case _:
-                return callback_token.address(self._engine.token_for(attempt.id), None)
+                return callback_token.address(token, None)
 
     async def _not_claimed(self, flight: Flight) -> None:
         """Go on after a claim that the ledger did not grant."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pika_async._engine.account import Account
@@ -14,6 +14,7 @@ from pika_async._engine.admission import Admission, attempt_id, random_id
 from pika_async._engine.clock import Clock
 from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.flight import Flight, Phase
+from pika_async._engine.inbox import EngineInbox
 from pika_async._engine.poller import Poller
 from pika_async._engine.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
@@ -21,14 +22,17 @@ from pika_async._engine.verdict import outcome, unresolved
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Abandon, Cancel, Claim, Event, Evidence, NextAttempt, Resubmit
 from pika_async._ledger.machine import step
-from pika_async._ledger.records import JobRecord, JobState, Source
+from pika_async._ledger.records import AttemptState, JobRecord, JobState, Source
 from pika_async._transport import Sender
 from pika_async.callbacks.token import make_token
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError
 from pika_async.results import Pending, Snapshot, Succeeded, Task, VideoResult
 
 if TYPE_CHECKING:
+    from pika_async.callbacks import Callbacks
     from pika_async._job import Job
+
+T = TypeVar("T")
 
 log = logging.getLogger("pika_async")
 
@@ -49,6 +53,7 @@ class Engine:
         poll_interval: float,
         max_submits: int | None = None,
         secrets: Sequence[bytes] = (),
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.accounts: Mapping[str, Account] = {account.key: account for account in accounts}
         self.ledger = ledger
@@ -62,8 +67,10 @@ class Engine:
         self._dispatch = Dispatch(self, transport, max_submits)
         self.admission = Admission(self, self._dispatch)
         self.sweeper = Sweeper(self, transport)
+        self.inbox = EngineInbox(self, transport)
+        self.callbacks = callbacks
         self.origins: WeakKeyDictionary[VideoResult, tuple[Account, Task]] = WeakKeyDictionary()
-        self._errands: set[asyncio.Task[object]] = set()
+        self._errands: set[asyncio.Task[Any]] = set()
         for account in accounts:
             schedule = Schedule(
                 batch=min(poll_batch, account.capabilities.poll_batch),
@@ -77,12 +84,18 @@ class Engine:
         """Bring POSTs to their end, then stop; jobs that live on are found by their token."""
         self.closing = True
         self.sweeper.stop()
-        for account in self.accounts.values():
-            account.poller.stop()
-            while account.queue:
-                await self.leave_unsent(account.queue.popleft())
-        await self._dispatch.aclose(patience)
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        self.inbox.stop()
+        try:
+            for account in self.accounts.values():
+                account.poller.stop()
+                while account.queue:
+                    await self.leave_unsent(account.queue.popleft())
+            await self._dispatch.aclose(patience)
+            await asyncio.gather(*self._errands, return_exceptions=True)
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
         for account in self.accounts.values():
             await account.poller.aclose()
         for flight in tuple(self.flights.values()):
@@ -92,8 +105,10 @@ class Engine:
             )
             flight.trouble(self.explain(flight, error))
         self.flights.clear()
-        await self._transport.aclose()
-        await self.ledger.aclose()
+        try:
+            await self._transport.aclose()
+        finally:
+            await self.ledger.aclose()
 
     async def apply(self, flight: Flight, event: Event, *, keep: bool = False) -> None:
         """Let the ledger decide on *event*.
@@ -127,6 +142,8 @@ class Engine:
                 account.limits.release()
                 self._dispatch.pump(account)
             account.poller.consider(flight, attempt)
+            if self.callbacks is not None and old is not None and old.state is AttemptState.SUBMITTING:
+                self.inbox.wake()
             if (old is None or old.state is not attempt.state) and log.isEnabledFor(logging.INFO):
                 log.info("job %s: attempt %d on %s is %s", *_told(attempt))
         if before.state is not after.state:
@@ -192,11 +209,12 @@ class Engine:
             flight.cancelled = True
             self.spawn(self.cancel_unsent(flight))
 
-    def spawn(self, errand: Coroutine[Any, Any, object]) -> None:
+    def spawn(self, errand: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run *errand* in a task that closing the client waits for."""
         task = asyncio.get_running_loop().create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+        return task
 
     async def resume(self, flight: Flight) -> None:
         """Make sure that somebody works on *flight* before it is waited for."""
@@ -212,7 +230,10 @@ class Engine:
     async def look(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""
         for attempt in flight.record.attempts:
-            await self.accounts[attempt.account].poller.look_next(attempt.id)
+            poller = self.accounts[attempt.account].poller
+            await poller.look_next(attempt.id)
+            if poller.paused is not None and not flight.ended:
+                raise poller.refused_key(flight, poller.paused)
 
     async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
         """Apply a person's word to an unresolved job."""

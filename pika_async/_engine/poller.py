@@ -30,6 +30,7 @@ LOOKUPS_AT_ONCE = 8
 _MISSING_LOOKS = 5
 _MISSING_GRACE = 120.0
 _SLOWLY = 60.0
+_HINTS_TOGETHER = 0.03
 
 
 class Poller:
@@ -43,6 +44,7 @@ class Poller:
         self._flights: dict[str, Flight] = {}
         self._lookups: set[asyncio.Task[None]] = set()
         self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
+        self._hints: list[str] = []
         self._turns: set[asyncio.Future[bool]] = set()
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -70,8 +72,32 @@ class Poller:
             now = self._engine.clock.now()
             kind = type(flight.request).__name__ if flight.request is not None else ""
             self._flights[attempt.id] = flight
-            self._schedule.add(attempt.id, kind, flight.posted_at or now, now)
+            self.paused = None
+            self._schedule.add(
+                attempt.id, kind, flight.posted_at or now, now, expect_callback=self._expects_callbacks
+            )
             self._tick()
+
+    @property
+    def _expects_callbacks(self) -> bool:
+        return self._engine.callbacks is not None and self._account.capabilities.callbacks != "no"
+
+    def called_back(self) -> None:
+        """Note that callbacks arrive, so that looks may be rare."""
+        self._schedule.callback_seen()
+
+    def confirm(self, attempt_id: str) -> None:
+        """Look a task up soon, because a callback says that it has ended; hints of one moment share a look."""
+        self._hints.append(attempt_id)
+        if len(self._hints) == 1:
+            clock = self._engine.clock
+            clock.call_at(clock.now() + _HINTS_TOGETHER, self._confirm_all)
+
+    def _confirm_all(self) -> None:
+        hints, self._hints = self._hints, []
+        for attempt_id in hints:
+            self._schedule.hurry(attempt_id)
+        self._tick()
 
     def forget(self, attempt_id: str) -> None:
         """Stop looking."""
@@ -83,6 +109,7 @@ class Poller:
         """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
         if attempt_id not in self._flights:
             return
+        self.resume()
         seen = asyncio.get_running_loop().create_future()
         self._onlookers.setdefault(attempt_id, []).append(seen)
         self._schedule.hurry(attempt_id)
@@ -226,19 +253,23 @@ class Poller:
         log.warning("%s: paused, the provider refuses the key", self._account.key)
         self.paused = error
         for flight in tuple(self._flights.values()):
-            paid = AuthError(
-                f"{error.message.rstrip('.')}. The job is paid and goes on: correct the key and wait for "
-                "error.job again.",
-                provider=self._account.name,
-                phase="poll",
-                charged="yes",
-                status=error.status,
-                code=error.code,
-                trace_id=error.trace_id,
-            )
-            flight.trouble(self._engine.explain(flight, paid))
+            flight.trouble(self.refused_key(flight, error))
         for attempt_id in tuple(self._onlookers):
             self._release_onlookers(attempt_id)
+
+    def refused_key(self, flight: Flight, error: AuthError) -> PikaError:
+        """Make the error for a paid job that cannot be looked up with this key."""
+        paid = AuthError(
+            f"{error.message.rstrip('.')}. The job is paid and goes on: correct the key and wait for "
+            "error.job again.",
+            provider=self._account.name,
+            phase="poll",
+            charged="yes",
+            status=error.status,
+            code=error.code,
+            trace_id=error.trace_id,
+        )
+        return self._engine.explain(flight, paid)
 
     async def _told(self, watched: Mapping[str, Task], found: Mapping[str, Snapshot]) -> None:
         for key, task in watched.items():

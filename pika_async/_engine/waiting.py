@@ -30,7 +30,7 @@ class PendingJob:
 
 
 class Waiting:
-    """A heap by due time, whose due jobs move to a line as needed; a removed job's entry in the heap just goes stale.
+    """A heap by due time, whose due jobs move to a line as needed; removed ones go stale in the heap.
 
     >>> waiting, times = Waiting(), RenderTimes(90.0)
     >>> for due in (3.0, 1.0, 2.0):
@@ -88,10 +88,6 @@ class Waiting:
             heappop(self._heap)
             self._stale -= 1
         return self._heap[0][0] if self._heap else None
-
-    def lined_up(self) -> int:
-        """Count the jobs in line."""
-        return len(self._line)
 
     def first(self) -> PendingJob | None:
         """Give the first job in line."""

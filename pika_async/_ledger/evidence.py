@@ -9,6 +9,11 @@ from pika_async._ledger.records import FINAL, OPEN, Attempt, AttemptState, JobRe
 from pika_async.results import Failed, Pending, Snapshot, Succeeded
 
 _RANK: dict[Source | None, int] = {None: 0, "callback": 1, "history": 2, "answer": 3}
+_STATES: dict[type[Snapshot], AttemptState] = {
+    Pending: AttemptState.RUNNING,
+    Succeeded: AttemptState.SUCCEEDED,
+    Failed: AttemptState.FAILED,
+}
 _UNANSWERED = frozenset({AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
 
 
@@ -111,16 +116,9 @@ def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:
     if attempt.task is not None and attempt.task.id == task.id:
         task = attempt.task.merged(task)
         bound_by = max(event.source, attempt.bound_by or event.source, key=_RANK.__getitem__)
-    state = AttemptState.RUNNING
-    match snapshot:
-        case Pending():
-            known = attempt.state is state and task is attempt.task and bound_by == attempt.bound_by
-            if known:
-                return attempt
-        case Succeeded():
-            state = AttemptState.SUCCEEDED
-        case Failed():
-            state = AttemptState.FAILED
+    state = _STATES[type(snapshot)]
+    if state is attempt.state and task is attempt.task and bound_by == attempt.bound_by:
+        return attempt
     return evolve(
         attempt,
         version=attempt.version + 1,

@@ -141,8 +141,10 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
                 ),
                 slot=False,
             )
-        case Restored(attempt=id_):
-            return _move(job, id_, lambda a: a.state is AttemptState.QUEUED, state=AttemptState.AMBIGUOUS)
+    restored: Restored = event
+    return _move(
+        job, restored.attempt, lambda a: a.state is AttemptState.QUEUED, state=AttemptState.AMBIGUOUS
+    )
 
 
 def _with(attempt: Attempt, **changes: Any) -> Attempt:

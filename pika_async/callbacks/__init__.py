@@ -1,1 +1,7 @@
-"""Callbacks: the tokens that name an attempt to the provider."""
+"""Callbacks: answers that providers push, received by a pure handler in thin shells."""
+
+from pika_async.callbacks.handler import CallbackEvent, Handler, Reply
+from pika_async.callbacks.options import Callbacks
+from pika_async.callbacks.receiver import Inbox, Receiver
+
+__all__ = ["CallbackEvent", "Callbacks", "Handler", "Inbox", "Receiver", "Reply"]

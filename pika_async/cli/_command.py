@@ -63,13 +63,13 @@ def _verbose() -> click.Option:
 
 
 def _log_to_stderr(ctx: click.Context, _: click.Parameter, verbosity: int) -> None:
-    if not verbosity:
-        return
-    log, handler = logging.getLogger("pika_async"), logging.StreamHandler()
+    log = logging.getLogger("pika_async")
+    # Even without `--verbose`: warnings that nobody handles would go to stderr, between our sentences.
+    handler = logging.StreamHandler() if verbosity else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     before = log.level
     log.addHandler(handler)
-    log.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    log.setLevel({0: before, 1: logging.INFO}.get(verbosity, logging.DEBUG))
 
     def undo() -> None:
         log.removeHandler(handler)

@@ -89,7 +89,7 @@ class LiveLine:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("")
+        self._task = progress.add_task("starting", total=None)
 
     def sending(self) -> None:
         self._progress.update(self._task, description="sending the request", total=None)

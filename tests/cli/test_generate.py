@@ -108,6 +108,8 @@ def test_a_local_image_is_sent(tried, tmp_path):
         ("sandbox-no-balance", "balance"),
         ("sandbox-render-fails", "could not render"),
         ("sandbox-no-link", "gives no video"),
+        ("sandbox-late-moderated", "moderation stopped the video"),
+        ("sandbox-rate-limited", "wait, then call again"),
     ],
 )
 def test_a_failure_is_one_plain_sentence(tried, word, sentence):
@@ -117,6 +119,16 @@ def test_a_failure_is_one_plain_sentence(tried, word, sentence):
     assert sentence in error.casefold()
     assert (result.exit_code, result.stdout) == (1, "")
     assert isinstance(result.exception, SystemExit)
+
+
+def test_a_lost_answer_names_the_job(process):
+    """Who may have paid gets the job's token, and stderr holds no log line nobody asked for."""
+    with process("generate", "A cat sandbox-dropped", "--sandbox") as running:
+        code, _, err = running.end()
+    assert code == 1
+    said = err.splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["sending", "Error:", "Its"]
+    assert said[-1].startswith("Its job is pika1.")
 
 
 def test_a_bad_field_is_an_error(tried):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pika_async._engine.schedule import Schedule
 from tests.engine.simulation import Render, simulate
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 renders = st.builds(
     Render,
@@ -111,7 +111,7 @@ def test_likeliest_go_first():
     assert schedule.take(86.0) == ("old",)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(5, 200), st.floats(1.1, 2.0), st.floats(0.3, 4.0))
 def test_learned_times_converge(fastest, spread, hint):
     """After some hundred renders the learned quartiles are right, wherever the hint was."""
@@ -267,6 +267,16 @@ def test_hurried_job_goes_first():
     schedule.hurry("job-33")
     assert schedule.next_at(100.0) == 100.5
     assert schedule.take(100.5) == ("job-33",)
+
+
+def test_other_requests_share_the_budget():
+    """A place taken for something else delays the next look, and the places line up."""
+    schedule = Schedule(batch=50, rate=2.0)
+    submit(schedule, 3)
+    assert [schedule.spend(10.0), schedule.spend(10.0)] == [10.0, 10.5]
+    assert schedule.take(10.9) == ()
+    assert schedule.next_at(10.9) == 11.0
+    assert len(schedule.take(11.0)) == 3
 
 
 def test_adopted_job_is_looked_at_at_once():

@@ -30,7 +30,7 @@ def test_jobs_come_out_once_and_in_order(steps, now):
             waiting.push(jobs[number])
             inside[number] = due
     due_now = sorted(due for due in inside.values() if due <= now)
-    assert waiting.collect(now, 20) == waiting.lined_up() == len(due_now)
+    assert waiting.collect(now, 20) == len(due_now)
     assert waiting.next_due() == min((due for due in inside.values() if due > now), default=None)
     out = waiting.pop(20, allowed=lambda job: True)
     assert [job.due for job in out] == sorted(inside.values())

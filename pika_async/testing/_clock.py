@@ -1,16 +1,13 @@
-"""For tests of programs and adapters: a clock that is moved by hand and a transport that plays a script."""
+"""A clock that stands still until a test moves it."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 
-from attrs import define, field
-
-from pika_async._http import HttpRequest, HttpResponse
-from pika_async._transport import Fence, Timeouts
+from attrs import define
 
 
 @define(eq=False)
@@ -69,41 +66,3 @@ async def settle(turns: int = 30) -> None:
     """Let every task of the loop go on until it waits for something."""
     for _ in range(turns):
         await asyncio.sleep(0)
-
-
-Answer = HttpResponse | Exception
-
-
-@define(eq=False)
-class ScriptedTransport:
-    """Answers each request by calling *script*, which gives or raises; *submits* and *polls* keep them all."""
-
-    script: Callable[[HttpRequest], Answer | Awaitable[Answer]]
-    timeouts: Timeouts = field(factory=Timeouts)
-    submits: list[HttpRequest] = field(factory=list)
-    polls: list[HttpRequest] = field(factory=list)
-    closed: bool = False
-
-    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse:
-        """Run the fence, note the POST, and answer."""
-        if fence is not None:
-            await fence()
-        self.submits.append(request)
-        return await self._answer(request)
-
-    async def poll(self, request: HttpRequest) -> HttpResponse:
-        """Note the look-up and answer."""
-        self.polls.append(request)
-        return await self._answer(request)
-
-    async def aclose(self) -> None:
-        """Note that the client let go."""
-        self.closed = True
-
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
-        answer = self.script(request)
-        if not isinstance(answer, HttpResponse | Exception):
-            answer = await answer
-        if isinstance(answer, Exception):
-            raise answer
-        return answer

@@ -1,0 +1,156 @@
+"""A contest: contestants take turns in one run, each in its own process, and the medians are compared."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import median
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from attrs import field, frozen
+
+from benchmarks._server import Server, end
+
+Sample: TypeAlias = dict[str, Any]
+
+
+class DidNotFinishError(Exception):
+    """A contestant that failed, took too long, or is not installed; the text says which."""
+
+
+class Child:
+    """One contestant's process."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks._contestant"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        end(self._process)
+
+    def do(self, call: str, *, patience: float = 120.0, **arguments: Any) -> Sample:
+        """Have *call* ("module:function") done; raises `DidNotFinishError`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"call": call, "with": arguments}) + "\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], patience)[0]:
+            self._process.kill()
+            raise DidNotFinishError(f"did not finish in {patience:.0f} s")
+        line = self._process.stdout.readline()
+        answer: Sample = json.loads(line) if line else {"failed": "its process died"}
+        if "missing" in answer:
+            raise DidNotFinishError(f"not installed ({answer['missing']}), skipped")
+        if "failed" in answer:
+            print(answer.get("trace", ""), file=sys.stderr)
+            raise DidNotFinishError(f"failed: {answer['failed']}")
+        return answer
+
+
+@frozen(kw_only=True)
+class Turn:
+    """What a contestant does in its turn; *renders* and *media* are the server's part.
+
+    *warm_up* replaces some arguments in a first call that nobody counts.
+    """
+
+    call: str
+    arguments: Mapping[str, Any] = field(factory=dict)
+    renders: tuple[float, float] = (0.0, 0.0)
+    media: int = 0
+    warm_up: Mapping[str, Any] = field(factory=dict)
+    fresh: bool = False
+    patience: float = 120.0
+
+
+@frozen
+class Outcome:
+    """Every contestant's samples, and what is to be said of those that have none."""
+
+    samples: dict[str, list[Sample]]
+    absent: dict[str, str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.samples
+
+    def median(self, name: str, value: str | Callable[[Sample], float]) -> float:
+        """Give the median over the rounds, of a field or of something made of it."""
+        read: Callable[[Sample], float] = value if callable(value) else lambda sample: float(sample[value])
+        return median(read(sample) for sample in self.samples[name])
+
+    @property
+    def remarks(self) -> list[str]:
+        return [f"{name}: {why}" for name, why in self.absent.items()]
+
+
+def compete(server: Server, turns: Mapping[str, Turn], *, rounds: int) -> Outcome:
+    """Let everybody have a turn per round, beginning with another one each time."""
+    outcome = Outcome({}, {})
+    with _children(turns) as children:
+        for name, turn in turns.items():
+            _attempt(outcome, name, lambda: _warm(server, children[name], turn))  # noqa: B023
+        names = list(turns)
+        for number in range(rounds):
+            shift = number % len(names)
+            for name in names[shift:] + names[:shift]:
+                if name in outcome.absent:
+                    continue
+                turn = turns[name]
+                if turn.fresh and number:
+                    end(children[name]._process)  # noqa: SLF001
+                    children[name] = Child()
+                    _attempt(outcome, name, lambda: _warm(server, children[name], turn))  # noqa: B023
+                sample = _attempt(outcome, name, lambda: _take(server, children[name], turn))  # noqa: B023
+                if sample is not None:
+                    outcome.samples.setdefault(name, []).append(sample)
+    return outcome
+
+
+@contextmanager
+def _children(turns: Mapping[str, Turn]) -> Iterator[dict[str, Child]]:
+    children: dict[str, Child] = {}
+    try:
+        for name in turns:
+            children[name] = Child()
+        yield children
+    finally:
+        for child in children.values():
+            end(child._process)  # noqa: SLF001
+
+
+def _attempt(outcome: Outcome, name: str, action: Callable[[], Sample | None]) -> Sample | None:
+    try:
+        return action()
+    except DidNotFinishError as why:
+        outcome.absent[name] = str(why)
+        outcome.samples.pop(name, None)
+        return None
+
+
+def _warm(server: Server, child: Child, turn: Turn) -> None:
+    server.reset(media=turn.media)
+    child.do(turn.call, url=server.url, **{**turn.arguments, **turn.warm_up})
+
+
+def _take(server: Server, child: Child, turn: Turn) -> Sample:
+    server.reset(renders=turn.renders, media=turn.media)
+    sample = child.do(turn.call, patience=turn.patience, url=server.url, **turn.arguments)
+    asked = server.counts()
+    sample["submits"], sample["look-ups"] = asked.get("submit", 0), asked.get("look-up", 0)
+    sample["requests"] = sample["submits"] + sample["look-ups"]
+    sample["posted"] = asked["posted"]
+    return sample

@@ -1,0 +1,60 @@
+"""The work that contestants do, the same for each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from statistics import median, quantiles
+from typing import Any
+
+from benchmarks._clients import opener
+from benchmarks._machine import Peak, Stalls
+from benchmarks._wires import done_at
+
+
+async def sequential(url: str, *, client: str, jobs: int, **options: Any) -> None:
+    """Buy one video after another."""
+    async with opener(client)(url, **options) as generate:
+        for number in range(jobs):
+            assert await generate(f"A cat surfing at sunset, number {number}")
+
+
+async def gather(url: str, *, client: str, jobs: int, at_most: int | None = None, **options: Any) -> dict[str, Any]:
+    """Buy all at once, or *at_most* at a time for clients that know no such limit; tells what the loop bore."""
+    turns = asyncio.Semaphore(at_most or jobs)
+    delays: list[float] = []
+    async with opener(client)(url, **options) as generate:
+
+        async def bought(number: int) -> None:
+            delays.append(-done_at(await generate(f"A cat surfing at sunset, number {number}")) + time.monotonic())
+
+        async def in_turn(number: int) -> None:
+            async with turns:
+                await bought(number)
+
+        with Peak() as peak, Stalls() as stalls:
+            await asyncio.gather(*((in_turn if at_most else bought)(number) for number in range(jobs)))
+    assert len(delays) == jobs
+    return {
+        "p50": median(delays),
+        "p95": quantiles(delays, n=20)[-1],
+        "memory": peak.grown,
+        "stall": stalls.longest,
+        "busy": stalls.longest_busy,
+    }
+
+
+async def plain_gather(url: str, *, client: str, jobs: int, at_most: int | None = None, **options: Any) -> None:
+    """Buy all at once, with nothing watching."""
+    turns = asyncio.Semaphore(at_most or jobs)
+    async with opener(client)(url, **options) as generate:
+
+        async def in_turn(number: int) -> str:
+            async with turns:
+                return await generate(f"A cat surfing at sunset, number {number}")
+
+        if at_most:
+            done = await asyncio.gather(*(in_turn(number) for number in range(jobs)))
+        else:
+            done = await asyncio.gather(*(generate(f"A cat surfing at sunset, number {n}") for n in range(jobs)))
+    assert all(done)

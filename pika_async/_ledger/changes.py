@@ -1,0 +1,90 @@
+"""What one transaction is going to write, kept back so that it goes out in few statements."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from pika_async._ledger.records import Attempt, JobRecord
+from pika_async._ledger.rows import (
+    COMPARE_AND_SET_ATTEMPTS,
+    COMPARE_AND_SET_JOB,
+    INSERT_ATTEMPTS,
+    INSERT_HISTORY,
+    INSERT_JOBS,
+    Row,
+    attempt_row,
+    job_change,
+    job_row,
+    write_rows,
+)
+
+
+class ConflictError(Exception):
+    """A row was not as it was read: what was decided on it is void."""
+
+
+class Changes:
+    """Rows by table; a job may be in here once, because each row is compared with what was read."""
+
+    def __init__(self) -> None:
+        self._jobs: set[str] = set()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._jobs.clear()
+        self._new_jobs: list[Row] = []
+        self._job_changes: list[Row] = []
+        self._attempts: list[Row] = []
+        self._history: list[Row] = []
+        self._blobs: list[Row] = []
+        self._counts: dict[str, list[int]] = {}
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
+    def add_job(self, seq: int, job: JobRecord) -> None:
+        """Write a new job, without its attempts."""
+        self._jobs.add(job.id)
+        row, blobs = job_row(seq, job)
+        self._new_jobs.append(row)
+        self._blobs.extend((seq, sha256, data) for sha256, data in blobs.items())
+
+    def change_job(self, seq: int, before: JobRecord, after: JobRecord, at: float, note: str) -> None:
+        """Write what changed of the job itself, if anything did."""
+        self._jobs.add(after.id)
+        if after.version != before.version:
+            self._job_changes.append(job_change(before, after))
+            self._history.append((seq, 0, after.version, at, before.state.value, after.state.value, note))
+
+    def put_attempt(self, seq: int, old: Attempt | None, new: Attempt, at: float, note: str) -> None:
+        """Write a new or changed attempt."""
+        self._attempts.append(attempt_row(seq, new))
+        before = None if old is None else old.state.value
+        self._history.append((seq, new.number, new.version, at, before, new.state.value, note))
+
+    def count(self, account: str, slots: int, submits: int) -> None:
+        """Add to what an account uses."""
+        counts = self._counts.setdefault(account, [0, 0])
+        counts[0] += slots
+        counts[1] += submits
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write all by compare-and-set; raises `ConflictError` if a row is not as it was read."""
+        write_rows(connection, INSERT_JOBS, self._new_jobs)
+        written = write_rows(connection, INSERT_ATTEMPTS, self._attempts, COMPARE_AND_SET_ATTEMPTS)
+        if written != len(self._attempts):
+            raise ConflictError
+        for change in self._job_changes:
+            if connection.execute(COMPARE_AND_SET_JOB, change).rowcount != 1:
+                raise ConflictError
+        write_rows(connection, INSERT_HISTORY, self._history)
+        for job, sha256, data in self._blobs:
+            connection.execute("INSERT OR IGNORE INTO blobs (sha256, data) VALUES (?, ?)", (sha256, data))
+            connection.execute("INSERT OR IGNORE INTO blob_uses (job, sha256) VALUES (?, ?)", (job, sha256))
+        for account, (slots, submits) in self._counts.items():
+            connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, 0, 0)", (account,))
+            connection.execute(
+                "UPDATE accounts SET slots = slots + ?, submits = submits + ? WHERE account = ?",
+                (slots, submits, account),
+            )
+        self._clear()

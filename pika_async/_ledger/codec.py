@@ -1,0 +1,161 @@
+"""Requests and what became of them as JSON text, and back to equal values. Pure.
+
+Bytes never go into the text: they are handed out, and asked for, by their SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import fields
+
+from pika_async._ledger.records import Refusal
+from pika_async.requests import Blob, Generate, Ingredients, Style, VideoRequest, fields_set
+from pika_async.results import Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
+
+_KINDS: dict[str, type[VideoRequest]] = {kind.__name__: kind for kind in (Generate, Ingredients, Style)}
+_OUTCOMES: dict[str, type[Snapshot | Refusal]] = {
+    kind.__name__: kind for kind in (Pending, Succeeded, Failed, Refusal)
+}
+_FIELDS = {kind: tuple(a.name for a in fields(kind)) for kind in _OUTCOMES.values()}
+_MEDIA = frozenset({"image", "video"})
+
+
+def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
+    """Give the kind and the fields set as text, and the bytes among its media by SHA-256.
+
+    >>> encode_request(Generate("A cat", seed=7))
+    ('["Generate",{"seed":7,"prompt":"A cat"}]', {})
+    """
+    if not isinstance(request, Generate | Ingredients | Style):
+        return None, {}
+    blobs: dict[str, bytes] = {}
+    given = fields_set(request)
+    for name in _MEDIA & given.keys():
+        given[name] = _media(given[name], blobs)
+    if "images" in given:
+        given["images"] = [_media(image, blobs) for image in given["images"]]
+    if "camera" in given:
+        given["camera"] = {a.name: getattr(given["camera"], a.name) for a in fields(type(given["camera"]))}
+    return _dumps([type(request).__name__, given]), blobs
+
+
+def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoRequest | None:
+    """Give the request again; *blob* finds bytes by their SHA-256. Raises `ValueError` for a foreign text."""
+    if text is None:
+        return None
+    try:
+        kind, given = json.loads(text)
+        for name in _MEDIA & given.keys():
+            given[name] = _unmedia(given[name], blob)
+        if "images" in given:
+            given["images"] = [_unmedia(image, blob) for image in given["images"]]
+        return _KINDS[kind](**given)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a request of this version") from error
+
+
+def encode_task(task: Task) -> str:
+    """Give a task as text; raises `TypeError` or `ValueError` for a locator that is not JSON."""
+    return _dumps([task.id, task.locator])
+
+
+def decode_task(text: str) -> Task:
+    """Give the task again."""
+    return Task(*json.loads(text))
+
+
+def encode_outcome(outcome: Snapshot | Refusal) -> str:
+    """Give an answer as text; a raw item that JSON cannot hold is left out, the rest is kept.
+
+    >>> encode_outcome(Refusal(error="AuthError", message="No."))
+    '["Refusal",{"error":"AuthError","message":"No."}]'
+    """
+    values = _values(outcome)
+    try:
+        return _dumps([type(outcome).__name__, values])
+    except (TypeError, ValueError, RecursionError):
+        values.pop("raw", None)
+        return _dumps([type(outcome).__name__, values])
+
+
+def decode_outcome(text: str) -> Any:
+    """Give the answer again: a `Snapshot` or a `Refusal`."""
+    kind, values = json.loads(text)
+    if "task" in values:
+        values["task"] = Task(*values["task"])
+    if "results" in values:
+        values["results"] = tuple(_result(*row) for row in values["results"])
+    if "state" in values:
+        values["state"] = State(values["state"])
+    return _OUTCOMES[kind](**values)
+
+
+def encode_plain(value: object) -> str:
+    """Give plain JSON as compact text."""
+    return _dumps(value)
+
+
+def _result(
+    id_: str, video_url: str | None, image_url: str | None, duration: float | None, state: str
+) -> VideoResult:
+    return VideoResult(id_, video_url, image_url, duration, State(state))
+
+
+def _values(outcome: Snapshot | Refusal) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in _FIELDS[type(outcome)]:
+        value = getattr(outcome, name)
+        match value:
+            case None:
+                continue
+            case Task():
+                value = [value.id, value.locator]
+            case tuple() if name == "results":
+                value = [[r.id, r.video_url, r.image_url, r.duration, r.state] for r in value]
+        values[name] = value
+    return values
+
+
+def _media(media: object, blobs: dict[str, bytes]) -> object:
+    match media:
+        case Path():
+            return {"path": str(media)}
+        case bytes():
+            return {"bytes": _kept(media, blobs)}
+        case Blob():
+            return {"blob": _kept(media.data, blobs), "type": media.content_type, "name": media.name}
+        case _:
+            return media
+
+
+def _kept(data: bytes, blobs: dict[str, bytes]) -> str:
+    sha256 = hashlib.sha256(data).hexdigest()
+    blobs[sha256] = data
+    return sha256
+
+
+def _unmedia(media: object, blob: Callable[[str], bytes]) -> object:
+    match media:
+        case {"path": str(path)}:
+            return Path(path)
+        case {"bytes": str(sha256)}:
+            return blob(sha256)
+        case {"blob": str(sha256), "type": str(content_type), "name": str(name)}:
+            return Blob(blob(sha256), content_type, name)
+        case _:
+            return media
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+# ASCII keeps half a surrogate pair, which providers send and UTF-8 refuses, readable again.
+_dumps = json.JSONEncoder(separators=(",", ":"), default=_jsonable).encode

@@ -1,0 +1,89 @@
+"""Opening a SQLite ledger: the checks, the settings that make a commit durable, and what a copy must undo."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+from pika_async._ledger.batch import Batch, Known
+from pika_async._ledger.events import Restored
+from pika_async._ledger.faults import unusable
+from pika_async._ledger.place import Epoch, prepare
+from pika_async._ledger.records import AttemptState
+from pika_async._ledger.schema import check, migrate
+
+log = logging.getLogger("pika_async")
+
+_SETTINGS = (
+    "PRAGMA synchronous = FULL",
+    # macOS: an ordinary fsync leaves the data in the drive's cache.
+    "PRAGMA fullfsync = 1",
+    "PRAGMA checkpoint_fullfsync = 1",
+    "PRAGMA cache_size = -8000",
+)
+
+
+def open_file(path: Path, patience: float, now: float) -> sqlite3.Connection:
+    """Open the ledger at *path*, made when missing; raises `LedgerError` or SQLite's own errors."""
+    prepare(path)
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None, cached_statements=256
+    )
+    try:
+        check(connection, path)
+        _write_ahead(connection, path, patience)
+        for setting in _SETTINGS:
+            connection.execute(setting)
+        _settle_in(connection, path, now)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, path: Path, patience: float) -> None:
+    # SQLite does not wait for locks while it changes this; another process may be doing the same.
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+    if mode != "wal":
+        raise unusable(path, "its file system cannot share memory between processes. Use a local disk")
+
+
+def _settle_in(connection: sqlite3.Connection, path: Path, now: float) -> None:
+    epoch = Epoch(path)
+    connection.execute("BEGIN IMMEDIATE")
+    migrate(connection, path)
+    if epoch.is_another_file(connection):
+        doubtful = _doubt(connection, now)
+        log.warning(
+            "ledger %s: this is a copy, or was moved or restored; %d queued attempts may have been sent "
+            "since, and wait for your word",
+            path.name,
+            doubtful,
+        )
+    epoch.advance(connection)
+    connection.execute("COMMIT")
+    epoch.confirm(connection)
+
+
+def _doubt(connection: sqlite3.Connection, now: float) -> int:
+    batch = Batch(connection, Known(), careful=True)
+    doubtful = 0
+    for job in batch.select(
+        "SELECT jobs.id FROM attempts JOIN jobs ON seq = job WHERE attempts.state = 'queued'"
+    ):
+        for attempt in job.attempts:
+            if attempt.state is AttemptState.QUEUED:
+                batch.apply(job.id, Restored(attempt=attempt.id), now)
+                doubtful += 1
+    batch.flush()
+    return doubtful

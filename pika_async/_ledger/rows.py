@@ -1,0 +1,199 @@
+"""Jobs and attempts as rows of SQLite, and the statements that write them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from pika_async._ledger.codec import (
+    decode_outcome,
+    decode_request,
+    decode_task,
+    encode_outcome,
+    encode_plain,
+    encode_request,
+    encode_task,
+)
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
+from pika_async.requests import VideoRequest
+
+log = logging.getLogger("pika_async")
+
+Row: TypeAlias = tuple[Any, ...]
+
+JOB_COLUMNS = (
+    "seq, id, version, state, created_at, cancel_requested, winner, key, digest, request, files, extras"
+)
+ATTEMPT_COLUMNS = (
+    "job, number, id, account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, "
+    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
+)
+HISTORY_COLUMNS = "job, number, version, at, before, after, note"
+
+_FIXED = {"job", "number", "id", "account"}
+_CHANGES = ", ".join(f"{c} = excluded.{c}" for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED)
+
+INSERT_JOBS = f"INSERT INTO jobs ({JOB_COLUMNS}) VALUES"
+INSERT_ATTEMPTS = f"INSERT INTO attempts ({ATTEMPT_COLUMNS}) VALUES"
+INSERT_HISTORY = f"INSERT INTO history ({HISTORY_COLUMNS}) VALUES"
+COMPARE_AND_SET_ATTEMPTS = (
+    f"ON CONFLICT (job, number) DO UPDATE SET {_CHANGES} WHERE attempts.version = excluded.version - 1"
+)
+COMPARE_AND_SET_JOB = (
+    "UPDATE jobs SET version = ?, state = ?, cancel_requested = ?, winner = ?, key = ?, extras = ? "
+    "WHERE id = ? AND version = ?"
+)
+
+
+def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
+    """Give a new job's row, and the bytes of its media by SHA-256."""
+    request, blobs = encode_request(job.request)
+    row = (
+        seq,
+        job.id,
+        job.version,
+        job.state.value,
+        job.created_at,
+        int(job.cancel_requested),
+        job.winner,
+        job.key,
+        job.digest,
+        request,
+        None if job.files is None else encode_plain(job.files),
+        _extras(job),
+    )
+    return row, blobs
+
+
+def job_change(before: JobRecord, after: JobRecord) -> Row:
+    """Give what `COMPARE_AND_SET_JOB` is to set."""
+    return (
+        after.version,
+        after.state.value,
+        int(after.cancel_requested),
+        after.winner,
+        after.key,
+        _extras(after),
+        after.id,
+        before.version,
+    )
+
+
+def attempt_row(seq: int, a: Attempt) -> Row:
+    """Give an attempt's row; *seq* is its job's."""
+    task = a.task
+    return (
+        seq,
+        a.number,
+        a.id,
+        a.account,
+        a.state.value,
+        a.version,
+        int(a.slot),
+        int(a.superseded),
+        int(a.abandoned),
+        a.owner,
+        a.not_before,
+        a.claimed_at,
+        a.lease_until,
+        a.resolve_after,
+        a.slot_until,
+        a.negatives,
+        None if task is None else indexable(task.id),
+        None if task is None else encode_task(task),
+        a.bound_by,
+        None if a.outcome is None else encode_outcome(a.outcome),
+    )
+
+
+def read_job(row: Row, attempts: Sequence[Row], blob: Callable[[str], bytes]) -> JobRecord:
+    """Make a record of a job's row and those of its attempts, oldest first."""
+    _, id_, version, state, created_at, cancel_requested, winner, key, digest, request, files, extras = row
+    return JobRecord(
+        id=id_,
+        request=_request(id_, request, blob),
+        created_at=created_at,
+        attempts=tuple(_read_attempt(id_, attempt) for attempt in attempts),
+        files=None if files is None else json.loads(files),
+        key=key,
+        digest=digest,
+        state=JobState(state),
+        version=version,
+        cancel_requested=bool(cancel_requested),
+        winner=winner,
+        extras=tuple(decode_outcome(extra) for extra in json.loads(extras or "[]")),
+    )
+
+
+def _read_attempt(job_id: str, row: Row) -> Attempt:
+    (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
+    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome) = row[11:]
+    return Attempt(
+        id=id_,
+        job_id=job_id,
+        number=number,
+        account=account,
+        state=AttemptState(state),
+        version=version,
+        slot=bool(slot),
+        superseded=bool(superseded),
+        abandoned=bool(abandoned),
+        owner=owner,
+        not_before=not_before,
+        claimed_at=claimed_at,
+        lease_until=lease_until,
+        resolve_after=resolve_after,
+        slot_until=slot_until,
+        negatives=negatives,
+        task=None if task is None else decode_task(task),
+        bound_by=bound_by,
+        outcome=None if outcome is None else decode_outcome(outcome),
+    )
+
+
+def write_rows(
+    connection: sqlite3.Connection, insert: str, rows: Sequence[Row], on_conflict: str = ""
+) -> int:
+    """Write many rows in few statements, and count those written.
+
+    Each statement lets go of the interpreter's lock and has to win it back: under load that costs more than
+    the statement.
+    """
+    written, start = 0, 0
+    for size in (32, 8, 1):
+        while len(rows) - start >= size:
+            chunk = rows[start : start + size]
+            marks = f"({', '.join('?' * len(chunk[0]))})"
+            statement = f"{insert} {', '.join([marks] * size)} {on_conflict}"
+            written += connection.execute(statement, [v for row in chunk for v in row]).rowcount
+            start += size
+    return written
+
+
+def indexable(text: str) -> str | bytes:
+    r"""Give *text* as SQLite can hold it: half a surrogate pair has no UTF-8.
+
+    >>> indexable("t1"), indexable(chr(0xD800))
+    ('t1', b'\xed\xa0\x80')
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _extras(job: JobRecord) -> str | None:
+    return encode_plain([encode_outcome(extra) for extra in job.extras]) if job.extras else None
+
+
+def _request(job_id: str, text: str | None, blob: Callable[[str], bytes]) -> VideoRequest | None:
+    try:
+        return decode_request(text, blob)
+    except ValueError:
+        # What is known of its attempts must stay readable: money may hang on it.
+        log.warning("job %s: its request cannot be read; it can be followed, not sent", job_id)
+        return None

@@ -1,0 +1,131 @@
+"""The tables of a SQLite ledger, and how an older file becomes a newer one.
+
+Rows are clustered by *seq*, the order of arrival, so that a running job touches the last pages only, however
+many finished ones lie before it; indexes on states hold open rows alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from pika_async._ledger.faults import unusable
+from pika_async._ledger.records import OPEN
+
+APPLICATION_ID = 0x50494B41
+OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
+
+
+def _version_1(connection: sqlite3.Connection) -> None:
+    for statement in (
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE jobs (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            version INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            cancel_requested INTEGER NOT NULL,
+            winner TEXT,
+            key TEXT,
+            digest TEXT,
+            request TEXT,
+            files TEXT,
+            extras TEXT
+        )""",
+        "CREATE UNIQUE INDEX jobs_key ON jobs (key) WHERE key IS NOT NULL",
+        """CREATE TABLE attempts (
+            job INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            id TEXT NOT NULL UNIQUE,
+            account TEXT NOT NULL,
+            state TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            slot INTEGER NOT NULL,
+            superseded INTEGER NOT NULL,
+            abandoned INTEGER NOT NULL,
+            owner TEXT,
+            not_before REAL NOT NULL,
+            claimed_at REAL,
+            lease_until REAL NOT NULL,
+            resolve_after REAL NOT NULL,
+            slot_until REAL NOT NULL,
+            negatives INTEGER NOT NULL,
+            task_id BLOB,
+            task TEXT,
+            bound_by TEXT,
+            outcome TEXT,
+            PRIMARY KEY (job, number)
+        ) WITHOUT ROWID""",
+        "CREATE UNIQUE INDEX attempts_task ON attempts (account, task_id) WHERE task_id IS NOT NULL",
+        f"CREATE INDEX attempts_open ON attempts (state) WHERE state IN ({OPEN_STATES})",
+        """CREATE TABLE accounts (
+            account TEXT PRIMARY KEY,
+            slots INTEGER NOT NULL CHECK (slots >= 0),
+            submits INTEGER NOT NULL CHECK (submits >= 0)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE history (
+            job INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            at REAL NOT NULL,
+            before TEXT,
+            after TEXT NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (job, number, version)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)",
+        """CREATE TABLE blob_uses (
+            job INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            PRIMARY KEY (job, sha256)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX blob_uses_sha256 ON blob_uses (sha256)",
+        """CREATE TABLE inbox (
+            id INTEGER PRIMARY KEY,
+            attempt_id TEXT NOT NULL,
+            body_sha256 BLOB NOT NULL,
+            received_at REAL NOT NULL,
+            content_type TEXT NOT NULL,
+            body BLOB,
+            done INTEGER NOT NULL,
+            UNIQUE (attempt_id, body_sha256)
+        )""",
+        "CREATE INDEX inbox_pending ON inbox (id) WHERE done = 0",
+        f"PRAGMA application_id = {APPLICATION_ID}",
+    ):
+        connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO meta (name, value) VALUES (?, ?)",
+        [("id", os.urandom(8).hex()), ("secret", os.urandom(32)), ("epoch", 0)],
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
+"""Step *n* makes version *n* + 1 of version *n*, inside the transaction that opens the file."""
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """Give the file's version, touching nothing; raises `LedgerError` if it is newer, or no ledger."""
+    version = read_int(connection, "PRAGMA user_version")
+    foreign = read_int(connection, "PRAGMA application_id") != APPLICATION_ID
+    if foreign and (version or read_int(connection, "SELECT count(*) FROM sqlite_master")):
+        raise unusable(path, "the database belongs to another program. Choose another file")
+    if version > len(MIGRATIONS):
+        raise unusable(path, "a newer pika_async made it. Upgrade pika_async, or choose another file")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to the newest version; another process may have done so since `check`."""
+    version = check(connection, path)
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        step(connection)
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+def read_int(connection: sqlite3.Connection, statement: str) -> int:
+    """Run a statement that answers with one whole number."""
+    return int(connection.execute(statement).fetchone()[0])

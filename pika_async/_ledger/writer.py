@@ -1,0 +1,235 @@
+"""The one thread that touches a SQLite file: whatever waits is done in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from pika_async._ledger.batch import Batch, Known
+from pika_async._ledger.faults import from_sqlite, not_open, unusable
+from pika_async._ledger.place import Epoch
+from pika_async.errors import LedgerError
+
+T = TypeVar("T")
+Commit: TypeAlias = Callable[[sqlite3.Connection], None]
+
+_MOST_AT_ONCE = 500
+_EPOCH_LASTS = 60.0
+
+
+@frozen(kw_only=True)
+class _Order:
+    """Somebody's wish; *job_id* is read ahead, together with all others'."""
+
+    future: asyncio.Future[Any]
+    work: Callable[[Batch], Any]
+    job_id: str | None
+    writes: bool
+
+
+_Answer: TypeAlias = tuple[_Order, Any, BaseException | None]
+
+
+class Writer:
+    """Runs orders in its thread, and answers only what is durable.
+
+    *prepare* opens the file, in the thread; *commit* is what ends a transaction, replaceable by tests that
+    need slow or failing disks.
+    """
+
+    def __init__(self, path: Path, prepare: Callable[[], sqlite3.Connection], commit: Commit) -> None:
+        self._path = path
+        self._prepare = prepare
+        self._commit = commit
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._known = Known()
+        self._epoch = Epoch(path)
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread | None = None
+        self._epoch_until = 0.0
+
+    async def start(self) -> None:
+        """Open the file; raises `LedgerError` if that cannot be done."""
+        self._loop = asyncio.get_running_loop()
+        opened, self._closed = self._loop.create_future(), self._loop.create_future()
+        self._thread = threading.Thread(
+            target=self._run, args=(opened,), name=f"ledger {self._path.name}", daemon=True
+        )
+        self._thread.start()
+        try:
+            await opened
+        except BaseException:
+            self._orders.put(None)
+            self._thread = None
+            raise
+
+    async def stop(self) -> None:
+        """Finish what was ordered, and close the file."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._orders.put(None)
+            await self._closed
+            thread.join()
+
+    async def run(self, work: Callable[[Batch], T], *, job_id: str | None = None, writes: bool = True) -> T:
+        """Do *work* in the next transaction, and give its result once that is durable."""
+        if self._thread is None:
+            raise not_open(self._path)
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._orders.put(_Order(future=future, work=work, job_id=job_id, writes=writes))
+        return await future
+
+    def _run(self, opened: asyncio.Future[None]) -> None:
+        try:
+            connection = self._prepare()
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
+            self._tell([(_bare(opened), None, self._named(error))])
+            return
+        self._epoch_until = time.monotonic() + _EPOCH_LASTS
+        self._tell([(_bare(opened), None, None)])
+        try:
+            while orders := self._waiting():
+                if reads := [order for order in orders if not order.writes]:
+                    self._tell(self._read(connection, reads))
+                if writes := [order for order in orders if order.writes]:
+                    self._tell(self._write(connection, writes))
+        finally:
+            connection.close()
+            self._tell([(_bare(self._closed), None, None)])
+
+    def _waiting(self) -> list[_Order]:
+        """Wait for an order, and take all others that wait; nothing at the end."""
+        orders: list[_Order] = []
+        order = self._orders.get()
+        while order is not None:
+            orders.append(order)
+            if len(orders) == _MOST_AT_ONCE:
+                return orders
+            try:
+                order = self._orders.get_nowait()
+            except Empty:
+                return orders
+        if orders:
+            self._orders.put(None)
+        return orders
+
+    def _read(self, connection: sqlite3.Connection, orders: Sequence[_Order]) -> list[_Answer]:
+        try:
+            connection.execute("BEGIN")
+            answers, batch = self._decide(connection, orders, careful=False)
+            connection.execute("COMMIT")
+            batch.forget()
+        except Exception as error:  # noqa: BLE001 - one order's trouble must not end the thread
+            return self._failed(connection, orders, error)
+        return answers
+
+    def _write(self, connection: sqlite3.Connection, orders: Sequence[_Order]) -> list[_Answer]:
+        try:
+            return self._transaction(connection, orders, careful=False)
+        except (sqlite3.OperationalError, LedgerError) as error:
+            return self._failed(connection, orders, error)
+        except Exception:  # noqa: BLE001 - said again, and answered, by the order that it is about
+            self._roll_back(connection)
+        answers: list[_Answer] = []
+        for order in orders:
+            try:
+                answers += self._transaction(connection, [order], careful=True)
+            except Exception as error:  # noqa: BLE001 - as above
+                answers += self._failed(connection, [order], error)
+        return answers
+
+    def _transaction(
+        self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
+    ) -> list[_Answer]:
+        connection.execute("BEGIN IMMEDIATE")
+        unchanged = connection.total_changes
+        answers, batch = self._decide(connection, orders, careful=careful)
+        batch.flush()
+        if connection.total_changes == unchanged:
+            connection.execute("ROLLBACK")
+            return answers
+        count_on = time.monotonic() > self._epoch_until
+        if count_on:
+            self._epoch.advance(connection)
+        try:
+            self._commit(connection)
+        except Exception as error:
+            # It may be durable all the same, so it must not be done again.
+            raise self._named(error) from error
+        batch.forget()
+        if count_on:
+            with suppress(sqlite3.Error, LedgerError):
+                self._epoch.confirm(connection)
+                self._epoch_until = time.monotonic() + _EPOCH_LASTS
+        return answers
+
+    def _decide(
+        self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
+    ) -> tuple[list[_Answer], Batch]:
+        self._known.refresh(connection)
+        batch = Batch(connection, self._known, careful=careful)
+        batch.load([order.job_id for order in orders if order.job_id is not None])
+        return [_done(order, batch) for order in orders], batch
+
+    def _failed(
+        self, connection: sqlite3.Connection, orders: Sequence[_Order], error: BaseException
+    ) -> list[_Answer]:
+        self._roll_back(connection)
+        named = self._named(error)
+        return [(order, None, named) for order in orders]
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self._known.forget()
+        # A disk that fails may fail this too; the next BEGIN tells.
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _named(self, error: BaseException) -> BaseException:
+        """Give *error* in our words, with its cause."""
+        match error:
+            case LedgerError():
+                return error
+            case sqlite3.Error():
+                named = from_sqlite(error, self._path)
+            case Exception():
+                named = unusable(self._path, f"it cannot hold this ({error}). Report it if it stays so")
+            case _:
+                return error
+        named.__cause__ = error
+        return named
+
+    def _tell(self, answers: list[_Answer]) -> None:
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_answer, answers)
+
+
+def _done(order: _Order, batch: Batch) -> _Answer:
+    try:
+        return order, order.work(batch), None
+    except LedgerError as error:
+        return order, None, error
+
+
+def _answer(answers: list[_Answer]) -> None:
+    for order, result, error in answers:
+        if order.future.done():
+            continue
+        if error is None:
+            order.future.set_result(result)
+        else:
+            order.future.set_exception(error)
+
+
+def _bare(future: asyncio.Future[None]) -> _Order:
+    return _Order(future=future, work=lambda _: None, job_id=None, writes=False)

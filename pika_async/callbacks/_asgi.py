@@ -1,0 +1,63 @@
+"""The shell for ASGI 3 applications; needs no framework and no lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from pika_async.callbacks.handler import Reply
+    from pika_async.callbacks.receiver import Receiver
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+AsgiApp: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def application(receiver: Receiver) -> AsgiApp:
+    """Make an application all of whose paths lead to *receiver*."""
+
+    async def respond(scope: Message, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                headers: dict[str, str] = {}
+                for name, value in scope["headers"]:
+                    key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+                    headers[key] = f"{headers[key]}, {text}" if key in headers else text
+                reply = await receiver.answer(scope["method"], scope["path"], headers, _chunks(receive))
+                await _send(reply, send)
+            case "lifespan":
+                await _live(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close"})
+
+    return respond
+
+
+async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("The callback's sender went away.")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    headers = [(b"content-length", b"0")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    # A server may raise OSError when nobody is there to hear the answer.
+    with suppress(OSError):
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return

@@ -1,0 +1,94 @@
+"""The user's options: where providers push to, and the secrets that make an address ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen
+from attrs.converters import optional
+
+from pika_async._secret import Secret
+from pika_async.errors import ConfigError
+
+_SHORTEST = 16
+
+
+def _stripped(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _check_url(_: object, __: Attribute[Any], url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or not url.isascii() or not url.isprintable() or set(" ?#@") & set(url):
+        raise ConfigError(
+            "public_url must be an http(s) address without password, query or fragment, such as "
+            '"https://app.example.com/pika"; correct it.'
+        )
+
+
+def _wrapped(secret: str | bytes | Secret) -> Secret:
+    # Every byte becomes one character, so that text and bytes can be kept, and measured, alike.
+    match secret:
+        case Secret():
+            return secret
+        case str():
+            return Secret(secret.encode().decode("latin-1"))
+        case bytes():
+            return Secret(secret.decode("latin-1"))
+
+
+def _all_wrapped(secrets: str | bytes | Iterable[str | bytes | Secret]) -> tuple[Secret, ...]:
+    return tuple(map(_wrapped, [secrets] if isinstance(secrets, str | bytes) else secrets))
+
+
+def _check_secrets(_: object, __: Attribute[Any], secrets: Secret | tuple[Secret, ...] | None) -> None:
+    for secret in (secrets,) if isinstance(secrets, Secret) else secrets or ():
+        if len(secret.reveal()) < _SHORTEST:
+            raise ConfigError(
+                f"A callback secret has fewer than {_SHORTEST} bytes; make a long random one, for instance "
+                "with secrets.token_urlsafe()."
+            )
+
+
+def _check_limit(_: object, attribute: Attribute[Any], value: float) -> None:
+    if value <= 0:
+        raise ConfigError(f"{attribute.name} must be above 0; leave it out for the usual limit.")
+
+
+@frozen(kw_only=True)
+class Callbacks:
+    """Have answers pushed to *public_url*, the address under which providers reach your receiver.
+
+    *secret*, text or bytes, signs the addresses; every process that submits or receives needs the same.
+    Without one, the ledger's own is used, made once and kept there. *old_secrets* still verify.
+    A body may have *max_body* bytes and take *body_timeout* seconds to arrive.
+
+    >>> Callbacks(public_url="https://app.example.com/pika/", secret="sixteen bytes or more")
+    Callbacks(public_url='https://app.example.com/pika', secret=Secret('***'), old_secrets=(), \
+max_body=1048576, body_timeout=10.0)
+    """
+
+    public_url: str = field(converter=_stripped, validator=_check_url)
+    secret: Secret | None = field(default=None, converter=optional(_wrapped), validator=_check_secrets)
+    old_secrets: tuple[Secret, ...] = field(default=(), converter=_all_wrapped, validator=_check_secrets)
+    max_body: int = field(default=1024 * 1024, validator=_check_limit)
+    body_timeout: float = field(default=10.0, validator=_check_limit)
+
+    def address(self, token: str) -> Secret:
+        """Give the address to which the provider pushes what becomes of one attempt."""
+        return Secret(f"{self.public_url}/{token}")
+
+    def keys(self, ledger_secret: bytes) -> tuple[bytes, ...]:
+        """Give all that verifies tokens; the first one signs the new ones.
+
+        The ledger's own is always among them: it signed whatever was sent before there was another.
+        """
+        old = (secret.reveal().encode("latin-1") for secret in self.old_secrets)
+        first = ledger_secret if self.secret is None else self.secret.reveal().encode("latin-1")
+        return tuple(dict.fromkeys((first, *old, ledger_secret)))

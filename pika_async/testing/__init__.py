@@ -1,0 +1,16 @@
+"""For tests of programs and adapters: a clock moved by hand, a scripted transport, a conformance kit."""
+
+from pika_async.testing._clock import FakeClock, FakeTimer, settle
+from pika_async.testing._conformance import check_provider
+from pika_async.testing._script import Answer, ScriptedTransport
+from pika_async.testing._world import FakeWorld
+
+__all__ = [
+    "Answer",
+    "FakeClock",
+    "FakeTimer",
+    "FakeWorld",
+    "ScriptedTransport",
+    "check_provider",
+    "settle",
+]

@@ -1,0 +1,153 @@
+"""What an adapter builds: every declared kind and field, look-ups, and no secret in plain sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, field, fields_dict, frozen
+
+from pika_async._http import origin
+from pika_async.provider import (
+    Blob,
+    Call,
+    Camera,
+    Generate,
+    HttpRequest,
+    Ingredients,
+    Provider,
+    Secret,
+    Style,
+    Task,
+    UnsupportedRequest,
+    VideoRequest,
+)
+from pika_async.testing._world import wire_text
+
+KEY = "sandbox-conformance-4f1d"
+BASE_URL = "https://provider.test"
+NOW = 1_800_000_000.0
+TASKS = tuple(Task(f"task-{number:04}") for number in range(200))
+_TOKEN = "conformance-1-token.mac"  # noqa: S105 - nobody's
+_IMAGE = "https://media.test/image.png"
+_VIDEO = "https://media.test/video.mp4"
+_BLOB = Blob(b"\x89PNG\r\n\x1a\n", "image/png", "image.png")
+VALUES: Mapping[str, Sequence[Any]] = {
+    "negative_prompt": ("blur",),
+    "model": ("conformance", "1.0", "1.5", "2.0"),
+    "aspect_ratio": ("9:16", "1:1", "16:9"),
+    "seed": (7,),
+    "frame_rate": (8, 12, 16, 25, 30),
+    "guidance_scale": (7.5, 12.0),
+    "motion": (1, 3),
+    "camera": (Camera(pan="left"), Camera(zoom="in")),
+    "sound_effects": (True, False),
+    "image": (_IMAGE, _BLOB),
+    "video": (_VIDEO, _BLOB),
+    "mode": ("precise", "creative"),
+}
+
+
+def hold(promise: bool, broken: str) -> None:
+    """Raise the AssertionError that says which promise is *broken*."""
+    if not promise:
+        raise AssertionError(broken)
+
+
+@frozen(kw_only=True)
+class Builds:
+    """Builds with *provider* as the core would, and checks what comes out."""
+
+    provider: Provider
+    powers: frozenset[str]
+    values: Mapping[str, Sequence[Any]]
+    kinds: Sequence[VideoRequest] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        capabilities = self.provider.capabilities
+        style = next(iter(capabilities.styles), "Inflate")
+        plain: dict[type[VideoRequest], VideoRequest] = {
+            Generate: Generate("A cat"),
+            Style: Style(style, "A cat"),
+            Ingredients: Ingredients("A cat", (_IMAGE,)),
+        }
+        kinds = [request for kind, request in plain.items() if kind in capabilities.kinds]
+        object.__setattr__(self, "kinds", kinds)
+
+    def submit(self, request: VideoRequest, *, told: bool = True) -> HttpRequest:
+        """Build as the core does, which refuses what is not declared before it asks the adapter."""
+        capabilities = self.provider.capabilities
+        capabilities.check(request)
+        address = Secret(f"https://callback.invalid/{_TOKEN}")
+        wanted = capabilities.callbacks == "required" or (told and capabilities.callbacks == "optional")
+        call = Call(callback_url=address if wanted else None, attempt_id="conformance-1", now=NOW)
+        return self.sound(self.provider.build_submit(request, call))
+
+    def sound(self, request: HttpRequest) -> HttpRequest:
+        """Check what every request must be."""
+        shown = repr(request)
+        hold(KEY not in shown, f"The key is plain text in {request.url}: keep it a Secret.")
+        hold(_TOKEN not in shown, f"The callback address is plain text in {request.url}: keep it a Secret.")
+        strange = request.bears_secrets and request.origin != origin(BASE_URL)
+        hold(not strange, f"A secret would go to {request.origin}, which is not the base_url.")
+        return request
+
+    def check_requests(self) -> None:
+        """Build every declared kind."""
+        hold(bool(self.kinds), "capabilities.kinds is empty.")
+        for plain in self.kinds:
+            name = type(plain).__name__
+            try:
+                wire = self.submit(plain)
+                self.submit(plain, told=False)
+            except UnsupportedRequest as error:
+                raise AssertionError(f"{name} is declared, and refused: {error}") from error
+            hold(
+                wire.method == "POST",
+                f"{name} is submitted with {wire.method}; HTTP stacks replay all but POST.",
+            )
+            hold(wire == self.submit(plain), f"{name} is built differently each time; an adapter is pure.")
+            echoed = _TOKEN in wire_text(wire) or wire.held
+            silent = self.provider.capabilities.callbacks == "no"
+            hold(echoed or silent, f"{name} does not carry the callback address.")
+            hold(
+                wire != self.submit(evolve(plain, prompt="A dog")), f"{name}.prompt does not reach the wire."
+            )
+            extra = evolve(plain, extra_body={"conformance": 1})
+            hold(wire != self.submit(extra), f"{name}.extra_body does not reach the wire.")
+
+    def check_fields(self) -> None:
+        """Set each declared field in turn: it changes the wire, or is refused by name."""
+        for name in sorted(self.provider.capabilities.fields):
+            able = [plain for plain in self.kinds if name in fields_dict(type(plain))]
+            hold(bool(able), f"{name} is declared, and no declared kind of request has it.")
+            hold(name in self.values, f"There is no value to try {name} with; pass values={{{name!r}: ...}}.")
+            outcomes = {outcome for plain in able for outcome in self._tried(plain, name)}
+            hold("changed" in outcomes, f"{name} is declared, and every value of it is refused.")
+
+    def _tried(self, plain: VideoRequest, name: str) -> set[str]:
+        outcomes = set()
+        wire = self.submit(plain)
+        declared = self.provider.capabilities.models if name == "model" else ()
+        for value in (*declared, *self.values[name]):
+            try:
+                outcomes.add("same" if self.submit(evolve(plain, **{name: value})) == wire else "changed")
+            except UnsupportedRequest:
+                outcomes.add("refused")
+        dropped = outcomes == {"same"}
+        hold(not dropped, f"{type(plain).__name__}.{name} is declared, and dropped without a word.")
+        return outcomes
+
+    def check_look_ups(self) -> None:
+        """Build look-ups of one task and of as many as are declared."""
+        for count in {1, max(1, min(self.provider.capabilities.poll_batch, len(TASKS)))}:
+            sent = wire_text(self.sound(self.provider.build_poll(TASKS[:count])))
+            missing = [task.id for task in TASKS[:count] if task.id not in sent]
+            hold(not missing, f"A look-up of {count} tasks does not ask for all of them.")
+        own: Any = self.provider
+        if "finds" in self.powers:
+            self.sound(own.build_find(NOW - 3600, NOW, None))
+        if "reports_balance" in self.powers:
+            self.sound(own.build_balance())
+        if "signs" in self.powers:
+            self.sound(own.build_keys())

@@ -1,0 +1,91 @@
+"""The conformance kit: every promise of the provider contract that can be tried without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from pika_async import _contract
+from pika_async.provider import (
+    REFUSALS,
+    Emulator,
+    HttpRequest,
+    HttpResponse,
+    Pending,
+    ProviderFactory,
+    Snapshot,
+    Succeeded,
+)
+from pika_async.testing._answers import odd_answers, spoilt
+from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
+from pika_async.testing._reads import Reads
+from pika_async.testing._world import FakeWorld
+
+
+def check_provider(
+    factory: ProviderFactory,
+    *,
+    emulator: Emulator | None = None,
+    values: Mapping[str, Sequence[Any]] | None = None,
+    refused_by_status: Collection[int] = (),
+) -> None:
+    """Try every promise of the contract on what *factory* makes; raises AssertionError for a broken one.
+
+    With an *emulator* the whole way of a request is gone too, and its answers are spoilt in every place.
+    *values* adds values of request fields to try, for a provider that accepts only special ones.
+    *refused_by_status* are HTTP statuses that the provider documents as refusals whatever the body says.
+    """
+    provider = factory(api_key=KEY, base_url=BASE_URL)
+    powers = _contract.check_provider(provider)
+    builds = Builds(provider=provider, powers=powers, values={**VALUES, **(values or {})})
+    builds.check_requests()
+    builds.check_fields()
+    builds.check_look_ups()
+    reads = Reads(
+        provider=provider, powers=powers, request=builds.kinds[0], refused_by_status=refused_by_status
+    )
+    reads.check(odd_answers(KEY))
+    if emulator is not None:
+        _check_with(emulator, builds, reads)
+
+
+def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
+    """Go the whole way with *emulator*, then again with its answers spoilt."""
+    for plain in builds.kinds:
+        world = FakeWorld(now=NOW)
+        name = type(plain).__name__
+        answer = _asked(world, emulator, builds.submit(plain))
+        match reads.submit(answer):
+            case Pending(task=task) | Succeeded(task=task):
+                pass
+            case other:
+                raise AssertionError(f"The emulator's own answer to {name} is read as {other!r}.")
+        hold(len(world.billed) == 1, f"{name} was billed {len(world.billed)} times.")
+        world.now += 10 * world.render_time
+        looked = _asked(world, emulator, builds.sound(builds.provider.build_poll([task])))
+        seen = builds.provider.read_poll(looked, [task]).get(task.id)
+        done = isinstance(seen, Succeeded) and any(video.video_url for video in seen.results)
+        hold(done, f"{name} is rendered, and read as {seen!r}.")
+        for status in (400, 401, 402, 403, 409, 422, 429):
+            refused = isinstance(reads.submit(evolve(answer, status=status)), REFUSALS)
+            hold(not refused, f"An answer that names a task is refused for HTTP {status}.")
+        pushed = [HttpResponse(status=200, body=json.dumps(body).encode()) for _, _, body in world.callbacks]
+        for push in pushed if "reads_callbacks" in builds.powers else ():
+            seen = reads.callback(push.body)
+            about = seen.task.id if isinstance(seen, Snapshot) else None
+            hold(about == task.id, f"The emulator's callback about {name} is read as {seen!r}.")
+        for good in (answer, looked, *pushed):
+            for status in (200, 400, 502):
+                reads.check(spoilt(evolve(good, status=status)), (task, TASKS[0]))
+
+
+def _asked(world: FakeWorld, emulator: Emulator, request: HttpRequest) -> HttpResponse:
+    path = request.url.removeprefix(BASE_URL)
+    hold(path.startswith(tuple(emulator.paths)), f"The emulator does not answer {path}.")
+    answer = world.ask(emulator, request)
+    if answer is None:
+        raise AssertionError(f"The emulator cuts the line on {path}.")
+    return answer

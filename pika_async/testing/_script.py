@@ -1,0 +1,48 @@
+"""A transport that plays a script instead of sending."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from attrs import define, field
+
+from pika_async._http import HttpRequest, HttpResponse
+from pika_async._transport import Fence, Timeouts
+
+Answer: TypeAlias = HttpResponse | Exception
+
+
+@define(eq=False)
+class ScriptedTransport:
+    """Answers each request by calling *script*, which gives or raises; keeps *submits* and *polls*."""
+
+    script: Callable[[HttpRequest], Answer | Awaitable[Answer]]
+    timeouts: Timeouts = field(factory=Timeouts)
+    submits: list[HttpRequest] = field(factory=list)
+    polls: list[HttpRequest] = field(factory=list)
+    closed: bool = False
+
+    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse:
+        """Run the fence, note the POST, and answer."""
+        if fence is not None:
+            await fence()
+        self.submits.append(request)
+        return await self._answer(request)
+
+    async def poll(self, request: HttpRequest) -> HttpResponse:
+        """Note the look-up and answer."""
+        self.polls.append(request)
+        return await self._answer(request)
+
+    async def aclose(self) -> None:
+        """Note that the client let go."""
+        self.closed = True
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        answer = self.script(request)
+        if not isinstance(answer, HttpResponse | Exception):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

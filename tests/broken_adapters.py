@@ -1,0 +1,247 @@
+"""Adapters that break one promise each, for the registry and the conformance kit to find."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+import pika_async.provider as api
+from pika_demo import Demo
+
+
+def declaring(**changes):
+    """Give Demo's capabilities with *changes*."""
+    return evolve(Demo.capabilities, **changes)
+
+
+@frozen(kw_only=True)
+class UnknownName(Demo):
+    """Has a power that nobody knows."""
+
+    def build_refund(self): ...
+
+
+@frozen(kw_only=True)
+class HalfPower(Demo):
+    """Builds what it cannot read."""
+
+    def build_balance(self): ...
+
+
+@frozen(kw_only=True)
+class Unsigned(Demo):
+    """Fetches keys for callbacks that it does not read."""
+
+    def build_keys(self): ...
+
+
+@frozen(kw_only=True)
+class TooFewArguments(Demo):
+    """Does not take the tasks."""
+
+    def read_poll(self, response, /): ...
+
+
+@frozen(kw_only=True)
+class TooManyArguments(Demo):
+    """Needs more than it is given."""
+
+    def build_poll(self, tasks, client, /): ...
+
+
+@frozen(kw_only=True)
+class Waits(Demo):
+    """Is async."""
+
+    async def read_submit(self, response, request, /): ...
+
+
+@frozen(kw_only=True)
+class OtherVersion(Demo):
+    """Was written for a later contract."""
+
+    capabilities = declaring(spec=api.SPEC_VERSION + 1)
+
+
+@frozen(kw_only=True)
+class OtherName(Demo):
+    """Takes another provider's name."""
+
+    capabilities = declaring(name="acedata")
+
+
+class NoCapabilities:
+    """Declares nothing."""
+
+    def __init__(self, *, api_key, base_url=None): ...
+
+
+class Incomplete(NoCapabilities):
+    """Does nothing."""
+
+    capabilities = Demo.capabilities
+
+
+class Explodes:
+    """Fails when it is made."""
+
+    def __init__(self, *, api_key, base_url=None):
+        raise ZeroDivisionError
+
+
+class LeavesTheHouse:
+    """Ends the program when it is made."""
+
+    def __init__(self, *, api_key, base_url=None):
+        raise SystemExit(3)
+
+
+@frozen(kw_only=True)
+class ShowsKey(Demo):
+    """Puts the bare key into a header."""
+
+    @property
+    def _headers(self):
+        return {"authorization": f"Bearer {self.api_key.reveal()}"}
+
+
+@frozen(kw_only=True)
+class KeyToStrangers(Demo):
+    """Sends the key to a host of its own choice."""
+
+    def build_poll(self, tasks, /):
+        return api.HttpRequest(
+            method="GET", url=f"https://stranger.test/{tasks[0].id}", headers=self._headers
+        )
+
+
+@frozen(kw_only=True)
+class Replayable(Demo):
+    """Submits with a method that HTTP stacks replay."""
+
+    def build_submit(self, request, call, /):
+        return evolve(Demo.build_submit(self, request, call), method="PUT")
+
+
+@frozen(kw_only=True)
+class DropsSeed(Demo):
+    """Declares a field and forgets it."""
+
+    def build_submit(self, request, call, /):
+        return Demo.build_submit(self, evolve(request, seed=None), call)
+
+
+@frozen(kw_only=True)
+class RefusesSeed(Demo):
+    """Declares a field and refuses it."""
+
+    def build_submit(self, request, call, /):
+        if request.seed is not None:
+            raise api.UnsupportedRequest("seed is not for today.")
+        return Demo.build_submit(self, request, call)
+
+
+@frozen(kw_only=True)
+class DropsExtraBody(Demo):
+    """Forgets what the user added."""
+
+    def build_submit(self, request, call, /):
+        return Demo.build_submit(self, evolve(request, extra_body=None), call)
+
+
+@frozen(kw_only=True)
+class DeclaresNonsense(Demo):
+    """Declares a field that no request has."""
+
+    capabilities = declaring(fields={"ratio"})
+
+
+@frozen(kw_only=True)
+class RefusesItsKind(Demo):
+    """Declares a kind of request and refuses it."""
+
+    def build_submit(self, request, call, /):
+        raise api.UnsupportedRequest("not today.")
+
+
+@frozen(kw_only=True)
+class Impure(Demo):
+    """Builds something else each time."""
+
+    def build_submit(self, request, call, /):
+        built = Demo.build_submit(self, request, call)
+        return evolve(built, headers={**built.headers, "x-id": str(id(built.headers))})
+
+
+@frozen(kw_only=True)
+class ForgetsCallback(Demo):
+    """Declares callbacks and sends no address."""
+
+    capabilities = declaring(callbacks="optional")
+
+
+@frozen(kw_only=True)
+class AsksForOne(Demo):
+    """Declares batches and asks for the first task only."""
+
+    capabilities = declaring(poll_batch=10)
+
+
+@frozen(kw_only=True)
+class FallsOver(Demo):
+    """Trusts that every answer is an object."""
+
+    def read_submit(self, response, request, /):
+        return api.Pending(task=api.Task(response.json()["id"]))
+
+
+@frozen(kw_only=True)
+class RefusesTooMuch(Demo):
+    """Takes a server's bad day for proof."""
+
+    def read_submit(self, response, request, /):
+        if response.status >= 400:
+            raise api.SubmitRefused("refused.")
+        return Demo.read_submit(self, response, request)
+
+
+@frozen(kw_only=True)
+class RefusesNamedTask(Demo):
+    """Overlooks that the answer names a task."""
+
+    def read_submit(self, response, request, /):
+        if response.status == 422 and b"running" in response.body:
+            raise api.SubmitRefused("refused.")
+        return Demo.read_submit(self, response, request)
+
+
+@frozen(kw_only=True)
+class TellsNothing(Demo):
+    """Takes a look-up that failed for one that knows nothing."""
+
+    def read_poll(self, response, tasks, /):
+        return {} if response.status != 200 else Demo.read_poll(self, response, tasks)
+
+
+@frozen(kw_only=True)
+class TellsOfOthers(Demo):
+    """Gives a task that nobody asked for."""
+
+    def read_poll(self, response, tasks, /):
+        return {**Demo.read_poll(self, response, tasks), "other": api.Pending(task=api.Task("other"))}
+
+
+@frozen(kw_only=True)
+class EchoesKey(Demo):
+    """Repeats a stranger's words with the key in them."""
+
+    def read_submit(self, response, request, /):
+        raise api.BadReply(api.clip(response.body))
+
+
+@frozen(kw_only=True)
+class NeverDone(Demo):
+    """Does not understand that the video is ready."""
+
+    def read_poll(self, response, tasks, /):
+        told = Demo.read_poll(self, response, tasks)
+        return {id_: api.Pending(task=snapshot.task) for id_, snapshot in told.items()}

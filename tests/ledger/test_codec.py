@@ -1,0 +1,205 @@
+"""What goes into a ledger comes out of it equal."""
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pika_async._ledger.codec import (
+    decode_outcome,
+    decode_request,
+    decode_task,
+    encode_outcome,
+    encode_request,
+    encode_task,
+)
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
+from pika_async._ledger.rows import attempt_row, job_row, read_job
+from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
+from pika_async.results import Failed, Pending, State, Succeeded, Task, VideoResult
+from tests.ledger.records import job, pending, succeeded
+
+anything = st.text(max_size=20)
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
+numbers = st.integers(0, 10**20)
+amounts = st.floats(0, 1e9)
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.dictionaries(words, json, max_size=3)
+media = (
+    st.just("https://cdn.example.com/cat.png")
+    | st.builds(Path, words.filter(lambda text: "\0" not in text))
+    | st.binary(min_size=1, max_size=20)
+    | st.builds(Blob, st.binary(max_size=20), st.just("image/png"), words)
+)
+maybe = st.none()
+common = {
+    "negative_prompt": maybe | words,
+    "model": maybe | words | st.sampled_from([1.5, 2]),
+    "aspect_ratio": maybe | st.just("16:9"),
+    "seed": maybe | numbers,
+    "frame_rate": maybe | st.integers(1, 60),
+    "guidance_scale": maybe | amounts | st.integers(0, 20),
+    "motion": maybe | numbers,
+    "camera": maybe | st.builds(Camera, pan=maybe | st.just("left"), zoom=maybe | st.just("in")),
+    "sound_effects": maybe | st.booleans(),
+    "extra_body": maybe | objects,
+}
+inputs = {"image": maybe | media, "video": maybe | media}
+requests = (
+    st.builds(Generate, words, **inputs, **common)
+    | st.builds(Style, words, words, **inputs, **common)
+    | st.builds(
+        Ingredients,
+        words,
+        st.lists(media, min_size=1, max_size=3),
+        mode=maybe | st.just("precise"),
+        **common,
+    )
+)
+
+tasks = st.builds(Task, anything, st.dictionaries(anything, json, max_size=2))
+told = {"trace_id": maybe | anything, "cost": maybe | amounts, "raw": json}
+videos = st.builds(
+    VideoResult, anything, maybe | anything, maybe | anything, maybe | amounts, st.sampled_from(State)
+)
+snapshots = (
+    st.builds(
+        Pending,
+        task=tasks,
+        state=st.sampled_from(State),
+        progress=maybe | amounts,
+        queue_position=maybe | numbers,
+        poll_after=maybe | amounts,
+        **told,
+    )
+    | st.builds(Succeeded, task=tasks, results=st.lists(videos, max_size=3).map(tuple), **told)
+    | st.builds(
+        Failed,
+        task=tasks,
+        reason=st.sampled_from(["content", "no_output", "provider"]),
+        message=anything,
+        code=maybe | anything,
+        charged=st.sampled_from(["no", "yes", "unknown"]),
+        **told,
+    )
+)
+refusals = st.builds(
+    Refusal,
+    error=words,
+    message=anything,
+    code=maybe | anything,
+    status=maybe | numbers,
+    trace_id=maybe | anything,
+    retry_after=maybe | amounts,
+)
+attempts = st.builds(
+    Attempt,
+    id=words,
+    job_id=st.just("j"),
+    number=st.integers(1, 5),
+    account=words,
+    state=st.sampled_from(AttemptState),
+    version=st.integers(0, 9),
+    slot=st.booleans(),
+    superseded=st.booleans(),
+    abandoned=st.booleans(),
+    owner=maybe | words,
+    not_before=amounts,
+    claimed_at=maybe | amounts,
+    lease_until=amounts,
+    resolve_after=amounts,
+    slot_until=amounts,
+    negatives=st.integers(0, 2),
+    task=maybe | tasks,
+    bound_by=st.sampled_from([None, "answer", "history", "callback"]),
+    outcome=maybe | snapshots | refusals,
+)
+records = st.builds(
+    JobRecord,
+    id=st.just("j"),
+    request=maybe | requests,
+    created_at=amounts,
+    attempts=st.lists(attempts, min_size=1, max_size=2).map(tuple),
+    files=maybe | st.dictionaries(anything, anything, max_size=2),
+    key=maybe | words,
+    digest=maybe | words,
+    state=st.sampled_from(JobState),
+    version=st.integers(0, 9),
+    cancel_requested=st.booleans(),
+    winner=maybe | words,
+    extras=st.lists(snapshots, max_size=2).map(tuple),
+)
+
+
+@given(requests)
+def test_a_request_comes_back_equal(request):
+    """Every field of every kind, media by path, as bytes and as blobs."""
+    text, blobs = encode_request(request)
+    assert decode_request(text, blobs.__getitem__) == request
+
+
+@given(st.binary(min_size=1))
+def test_bytes_are_kept_beside_the_text(data):
+    """The text names them by hash; the same bytes are kept once."""
+    text, blobs = encode_request(Ingredients("A", [data, Blob(data)]))
+    assert len(blobs) == 1
+    assert blobs.keys() == {key for key in blobs if key in text}
+
+
+@given(snapshots | refusals)
+def test_an_outcome_comes_back_equal(outcome):
+    """The raw item included, and text that is no valid Unicode."""
+    assert decode_outcome(encode_outcome(outcome)) == outcome
+
+
+@given(tasks)
+def test_a_task_comes_back_equal(task):
+    """With its locator."""
+    assert decode_task(encode_task(task)) == task
+
+
+@given(records)
+def test_a_record_comes_back_equal(record):
+    """Through the very rows that are written."""
+    row, blobs = job_row(7, record)
+    rows = [attempt_row(7, attempt) for attempt in record.attempts]
+    assert read_job(row, rows, blobs.__getitem__) == record
+
+
+def test_a_raw_item_that_is_not_json_does_not_cost_the_evidence():
+    """An adapter may hand over anything; the video is what was paid for."""
+    strange = evolve(succeeded(), raw={"when": object()})
+    assert decode_outcome(encode_outcome(strange)) == evolve(succeeded(), raw=None)
+
+
+def test_any_mapping_is_json():
+    """A locator may be a read-only view."""
+    from types import MappingProxyType
+
+    task = Task("t", MappingProxyType({"a": 1}))
+    assert decode_task(encode_task(task)) == Task("t", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "text", ['["Dance",{}]', '["Generate",{"colour":1}]', '["Generate",{}]', "[1", "7", "[[],{}]"]
+)
+def test_a_request_of_another_version_leaves_the_job_readable(text, caplog):
+    """What is known of its attempts matters more: money may hang on it."""
+    row, _ = job_row(7, job())
+    row = tuple(text if value == row[9] else value for value in row)
+    record = read_job(row, [attempt_row(7, job().newest)], dict.__getitem__)
+    assert record == evolve(job(), request=None)
+    assert "cannot be read" in caplog.text
+
+
+def test_an_opaque_request_is_not_kept():
+    """A job adopted from its token has none."""
+    assert encode_request(None) == (None, {})
+    assert decode_request(None, dict.__getitem__) is None
+    assert encode_outcome(pending()).startswith('["Pending"')

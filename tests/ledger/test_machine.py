@@ -1,0 +1,652 @@
+"""Every row of the table, every job rule, and everything its first draft got wrong."""
+
+import pytest
+from attrs import evolve
+
+from pika_async._ledger.events import (
+    Abandon,
+    Cancel,
+    Evidence,
+    LeaseOver,
+    Lost,
+    Restored,
+    Resubmit,
+    SlotOver,
+    Times,
+    Unbind,
+    Unknown,
+)
+from pika_async._ledger.machine import account_of, settle, step
+from pika_async._ledger.records import AttemptState, JobState, Refusal, Usage, charged
+from pika_async.results import Succeeded, Task
+from tests.ledger.records import (
+    ACCOUNT,
+    LATE,
+    OWNER,
+    REFUSAL,
+    after,
+    attempt,
+    claim,
+    failed,
+    job,
+    next_attempt,
+    nothing,
+    pending,
+    refused,
+    states,
+    succeeded,
+    told,
+)
+
+S = AttemptState
+UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
+
+
+def resubmit(number: int, attempt: str | None = None) -> Resubmit:
+    return Resubmit(next=next_attempt(number), attempt=attempt)
+
+
+def test_a_claim_takes_a_slot_and_fixes_all_times() -> None:
+    """Row 2: the claim stores lease, E and slot end, counted from itself."""
+    claimed = step(job(), claim(times=Times(deadline=60.0)), 1000.0).newest
+    assert (claimed.state, claimed.slot, claimed.owner, claimed.claimed_at) == (
+        S.SUBMITTING,
+        True,
+        OWNER,
+        1000.0,
+    )
+    assert claimed.lease_until == 1000.0 + 76.0
+    assert claimed.resolve_after == 1000.0 + 480.0
+    assert claimed.slot_until >= 1000.0 + 5.0 + 1800.0 + 5.0
+
+
+@pytest.mark.parametrize(
+    ("record", "usage"),
+    [
+        (job(attempt(not_before=LATE + 1)), Usage()),
+        (job(), Usage(slots=2)),
+        (job(), Usage(submits=9)),
+        (job(cancel_requested=True), Usage()),
+        (job(state=JobState.FAILED), Usage()),
+        (job(attempt(state=S.AMBIGUOUS)), Usage()),
+        (job(attempt(2)), Usage()),
+    ],
+    ids=["not before", "slots", "spending cap", "cancelled", "job closed", "not queued", "unknown attempt"],
+)
+def test_no_claim_while_its_guard_does_not_hold(record, usage) -> None:
+    """Row 2: slots, cap, time, job and the row itself each forbid the claim."""
+    assert step(record, claim(max_slots=2, max_submits=9), LATE, usage) is record
+
+
+@pytest.mark.parametrize("caps", [{}, {"max_slots": 3, "max_submits": 10}])
+def test_a_claim_below_the_caps_is_granted(caps) -> None:
+    """Row 2: one slot and one submit left are enough, and no cap is no limit."""
+    assert step(job(), claim(**caps), LATE, Usage(slots=2, submits=9)).newest.state is S.SUBMITTING
+
+
+@pytest.mark.parametrize(
+    ("sibling", "granted"),
+    [
+        (attempt(state=S.REFUSED), True),
+        (attempt(state=S.FAILED), True),
+        (attempt(state=S.CANCELLED), True),
+        (attempt(state=S.UNRESOLVED, superseded=True), True),
+        (attempt(state=S.AMBIGUOUS, superseded=True), True),
+        (attempt(state=S.UNRESOLVED), False),
+        (attempt(state=S.UNRESOLVED, abandoned=True), False),
+        (attempt(state=S.AMBIGUOUS), False),
+        (attempt(state=S.SUBMITTING), False),
+        (attempt(state=S.RUNNING, superseded=True), False),
+        (attempt(state=S.SUCCEEDED, superseded=True), False),
+    ],
+)
+def test_a_sibling_that_may_have_bought_forbids_the_claim(sibling, granted) -> None:
+    """Row 2: earlier siblings are refused, failed, never sent, or superseded by a person's word."""
+    record = job(sibling, attempt(2))
+    assert (step(record, claim(2), LATE) is not record) is granted
+
+
+@pytest.mark.parametrize("state", UNANSWERED)
+def test_a_refusal_frees_the_slot_and_makes_a_new_row(state) -> None:
+    """Rows 3 and 4: the refused row never returns to the queue, a new one may."""
+    record = after(job(attempt(state=state, slot=True)), refused(following=2))
+    assert states(record) == "refused queued"
+    assert (record.attempts[0].slot, record.attempts[0].outcome, record.newest.number) == (False, REFUSAL, 2)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        job(attempt(state=S.QUEUED)),
+        job(attempt(state=S.RUNNING, task=Task("t"))),
+        job(attempt(state=S.UNRESOLVED, task=Task("t"))),
+        job(attempt(state=S.SUBMITTING, owner="another")),
+        job(attempt(2, state=S.SUBMITTING)),
+    ],
+    ids=["unsent", "running", "has a task", "another owner", "unknown attempt"],
+)
+def test_a_refusal_says_nothing_about_other_rows(record) -> None:
+    """Rows 3 and 4: only the owner refuses, and only what has no task."""
+    assert after(record, refused(following=3)) is record
+
+
+@pytest.mark.parametrize(
+    ("record", "expected", "state"),
+    [
+        (job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2)), "refused queued", JobState.OPEN),
+        (job(attempt(state=S.UNRESOLVED, superseded=True)), "refused", JobState.FAILED),
+        (job(attempt(state=S.UNRESOLVED, abandoned=True)), "refused", JobState.FAILED),
+        (job(attempt(state=S.SUBMITTING), cancel_requested=True), "refused", JobState.CANCELLED),
+        (job(attempt(state=S.SUBMITTING), state=JobState.SUCCEEDED), "refused", JobState.SUCCEEDED),
+    ],
+    ids=["not newest", "superseded", "abandoned", "cancelled", "job closed"],
+)
+def test_a_refusal_that_may_not_go_on(record, expected, state) -> None:
+    """Row 4: a new row only if this one is newest, not superseded or abandoned, and the job open."""
+    record = after(record, refused(following=3))
+    assert (states(record), record.state) == (expected, state)
+
+
+def test_a_refusal_beside_a_sibling_that_came_to_life_makes_no_row() -> None:
+    """Job rule 6: an earlier attempt that runs after all is the one live attempt."""
+    record = job(attempt(state=S.RUNNING, task=Task("t")), attempt(2, state=S.SUBMITTING))
+    assert states(after(record, refused(2, following=3))) == "running refused"
+
+
+def test_the_last_refusal_fails_the_job() -> None:
+    """Row 4 without a next attempt, job rule 2: nothing is open any more."""
+    record = after(job(), claim(), refused())
+    assert (record.state, record.version) == (JobState.FAILED, 1)
+
+
+@pytest.mark.parametrize("state", [S.QUEUED, S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED, S.REFUSED, S.CANCELLED])
+@pytest.mark.parametrize("source", ["answer", "history"])
+def test_evidence_binds_whatever_state_the_row_is_in(state, source) -> None:
+    """Row 5: evidence that reaches us is never dropped, not even for a row thought unsent or refused."""
+    record = after(job(attempt(state=state)), told(1, pending(), source))
+    bound = record.newest
+    assert (bound.state, bound.slot, bound.task, bound.bound_by) == (S.RUNNING, True, Task("t"), source)
+
+
+@pytest.mark.parametrize("source", ["answer", "callback"])
+def test_evidence_cancels_queued_siblings(source) -> None:
+    """Row 5: what was paid is not bought again."""
+    record = after(job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2)), told(1, pending(), source))
+    assert states(record) == "running cancelled"
+
+
+def test_a_first_success_wins_the_job_and_frees_its_slot() -> None:
+    """Row 11, job rule 1."""
+    record = after(job(attempt(state=S.RUNNING, slot=True, task=Task("t"))), told(1, succeeded()))
+    assert (record.state, record.winner, record.newest.slot) == (JobState.SUCCEEDED, "j-1", False)
+    assert record.newest.outcome == succeeded()
+
+
+def test_a_held_answer_goes_from_submitting_to_the_end() -> None:
+    """Row 5: the POST's own answer may already be final."""
+    assert after(job(), claim(), told(1, succeeded())).state is JobState.SUCCEEDED
+    assert after(job(), claim(), told(1, failed())).state is JobState.FAILED
+
+
+def test_an_unresolved_task_that_is_alive_runs_again() -> None:
+    """Row 10."""
+    lost = after(
+        job(attempt(state=S.RUNNING, slot=True, task=Task("t"), bound_by="answer")), Lost(attempt="j-1")
+    )
+    assert (states(lost), lost.newest.task) == ("unresolved", Task("t"))
+    assert states(after(lost, told(1, pending(), "history"))) == "running"
+
+
+def test_locators_are_merged_and_the_better_source_is_remembered() -> None:
+    """A task's earlier locator stays valid, and an answer cannot be taken away by a history any more."""
+    record = after(
+        job(attempt(state=S.AMBIGUOUS)),
+        told(1, pending(a="1"), "callback"),
+        told(1, pending(b="2"), "answer"),
+        told(1, pending(), "history"),
+    )
+    assert record.newest.task == Task("t", {"a": "1", "b": "2"})
+    assert record.newest.bound_by == "answer"
+
+
+def test_the_same_news_twice_changes_nothing() -> None:
+    """A poll that finds what is known writes nothing."""
+    record = after(job(), claim(), told(1, pending()))
+    assert after(record, told(1, pending())) is record
+
+
+def test_final_rows_stay() -> None:
+    """Row 16: neither a later failure nor an older word moves an end."""
+    record = after(job(), claim(), told(1, succeeded()))
+    for late in (told(1, failed()), told(1, pending()), refused(), Lost(attempt="j-1"), Cancel()):
+        assert after(record, late) is record
+
+
+def test_a_success_after_the_same_tasks_failure_is_an_extra() -> None:
+    """Row 16: a final row stays, and a paid video is still shown."""
+    record = after(job(), claim(), told(1, failed()), told(1, succeeded()))
+    assert (states(record), record.state, record.extras) == ("failed", JobState.FAILED, (succeeded(),))
+
+
+def test_another_paid_task_of_a_final_row_is_an_extra() -> None:
+    """Row 16: while it runs and when it ends; a task is one extra, and its end stays."""
+    record = after(job(), claim(), told(1, succeeded()), told(1, pending("t2"), "history"))
+    assert record.extras == (pending("t2"),)
+    record = after(record, told(1, succeeded("t2"), "history"))
+    assert record.extras == (succeeded("t2"),)
+    assert after(record, told(1, failed("t2"), "history")) is record
+    assert after(record, told(1, pending("t2"), "history")) is record
+    assert after(record, told(1, failed("t3"), "history")).extras == (succeeded("t2"), failed("t3"))
+
+
+def test_a_second_task_of_a_running_row_is_an_extra() -> None:
+    """Two tasks bear our token: both may be paid, so neither is dropped."""
+    record = after(job(), claim(), told(1, pending("t2"), "history"), told(1, pending("t1"), "answer"))
+    assert (record.newest.task, record.extras) == (Task("t2"), (pending("t1"),))
+
+
+def test_evidence_without_its_row_makes_the_row() -> None:
+    """A restored ledger may have lost the attempt that a verified token names."""
+    evidence = Evidence(attempt="j-9", snapshot=succeeded(), source="history", account=ACCOUNT)
+    record = after(job(), evidence)
+    assert (states(record), record.state, record.winner) == ("cancelled succeeded", JobState.SUCCEEDED, "j-9")
+    assert record.newest.number == 2
+
+
+def test_evidence_of_an_unknown_attempt_needs_an_account() -> None:
+    """Nothing is made up about a row nobody knows."""
+    record = job()
+    assert after(record, told(7, succeeded())) is record
+
+
+def test_only_the_owner_and_only_once_says_that_the_outcome_is_unknown() -> None:
+    """Row 6."""
+    record = after(job(), claim())
+    assert after(record, Unknown(attempt="j-1", owner="another")) is record
+    ambiguous = after(record, Unknown(attempt="j-1", owner=OWNER))
+    assert (states(ambiguous), ambiguous.newest.slot) == ("ambiguous", True)
+    assert after(ambiguous, Unknown(attempt="j-1", owner=OWNER)) is ambiguous
+
+
+def test_a_lease_that_is_over_has_no_other_effect() -> None:
+    """Row 7: ambiguous, with its slot, and nothing queued."""
+    record = step(job(), claim(), 1000.0)
+    assert step(record, LeaseOver(attempt="j-1"), record.newest.lease_until) is record
+    swept = step(record, LeaseOver(attempt="j-1"), record.newest.lease_until + 0.1)
+    assert (states(swept), swept.newest.slot) == ("ambiguous", True)
+
+
+def test_unresolved_needs_two_negatives_sent_after_the_grace() -> None:
+    """Row 8: look-ups sent earlier do not count, whenever they end."""
+    record = job(attempt(state=S.AMBIGUOUS, resolve_after=100.0))
+    assert step(record, nothing(sent_at=99.0), 100.0) is record
+    assert step(record, nothing(sent_at=100.0), 500.0) is record
+    once = step(record, nothing(sent_at=101.0), 500.0)
+    assert states(once) == "ambiguous"
+    assert states(step(once, nothing(sent_at=102.0), 500.0)) == "unresolved"
+
+
+def test_where_there_is_no_history_the_grace_alone_decides() -> None:
+    """Row 8."""
+    record = job(attempt(state=S.AMBIGUOUS, resolve_after=100.0))
+    assert step(record, nothing(sent_at=None), 100.0) is record
+    assert states(step(record, nothing(sent_at=None), 100.1)) == "unresolved"
+
+
+@pytest.mark.parametrize("record", [job(attempt(state=S.SUBMITTING)), job(attempt(2, state=S.AMBIGUOUS))])
+def test_negatives_say_nothing_about_other_rows(record) -> None:
+    """Row 8 is for ambiguous rows."""
+    assert after(record, nothing()) is record
+
+
+@pytest.mark.parametrize("state", [s for s in S if s is not S.RUNNING])
+def test_only_running_tasks_get_lost(state) -> None:
+    """Row 9."""
+    record = job(attempt(state=state))
+    assert after(record, Lost(attempt="j-1")) is record
+
+
+def test_cancel_before_sending_ends_the_job() -> None:
+    """Row 12."""
+    record = after(job(), Cancel())
+    assert (states(record), record.state, record.version) == ("cancelled", JobState.CANCELLED, 1)
+
+
+def test_resubmit_supersedes_and_queues() -> None:
+    """Row 13."""
+    record = after(job(attempt(state=S.UNRESOLVED, slot=True)), resubmit(2))
+    assert states(record) == "unresolved queued"
+    assert (record.attempts[0].superseded, record.attempts[0].slot) == (True, True)
+    assert after(record, claim(2)).newest.state is S.SUBMITTING
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(job(attempt(state=s)) for s in S if s is not S.UNRESOLVED),
+        job(attempt(state=S.UNRESOLVED, superseded=True)),
+        job(attempt(state=S.UNRESOLVED, abandoned=True)),
+        job(attempt(state=S.UNRESOLVED), state=JobState.FAILED),
+        job(attempt(state=S.UNRESOLVED), cancel_requested=True),
+        *(
+            job(attempt(state=S.UNRESOLVED), attempt(2, state=s))
+            for s in (S.QUEUED, S.SUBMITTING, S.AMBIGUOUS, S.RUNNING)
+        ),
+    ],
+)
+def test_resubmit_is_for_open_jobs_in_doubt(record) -> None:
+    """Row 13: never beside a live sibling, never twice, never after abandon, cancel or the job's end."""
+    assert after(record, resubmit(3)) is record
+
+
+def test_a_word_about_one_attempt_spreads_to_no_other() -> None:
+    """Row 13: a repeated word about the first attempt does not resubmit the second."""
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2, "j-1"), claim(2))
+    record = after(record, Unknown(attempt="j-2", owner=OWNER), nothing(2), nothing(2))
+    assert states(record) == "unresolved unresolved"
+    assert after(record, resubmit(3, "j-1")) is record
+    assert states(after(record, resubmit(3, "j-2"))) == "unresolved unresolved queued"
+
+
+def test_resubmit_reaches_an_attempt_that_is_not_the_newest() -> None:
+    """Row 13: the newest may have been cancelled by evidence about an older one, lost since."""
+    record = job(attempt(state=S.UNRESOLVED, task=Task("t")), attempt(2, state=S.CANCELLED))
+    record = after(record, resubmit(3), claim(3))
+    assert states(record) == "unresolved cancelled submitting"
+
+
+def test_abandon_keeps_the_slot_and_the_job() -> None:
+    """Row 14, job rule 3: a word that stops asking, not an end."""
+    record = after(job(attempt(state=S.UNRESOLVED, slot=True)), Abandon())
+    assert (record.newest.abandoned, record.newest.slot, record.state) == (True, True, JobState.OPEN)
+    assert after(record, Abandon()) is record
+
+
+@pytest.mark.parametrize("state", [s for s in S if s is not S.UNRESOLVED])
+def test_abandon_is_for_unresolved_attempts(state) -> None:
+    """Row 14."""
+    record = job(attempt(state=state))
+    assert after(record, Abandon()) is record
+    assert after(record, Abandon(attempt="j-1")) is record
+
+
+@pytest.mark.parametrize("state", [S.AMBIGUOUS, S.UNRESOLVED])
+def test_a_slot_ends_when_whatever_was_sent_must_have_ended(state) -> None:
+    """Row 15."""
+    record = job(attempt(state=state, slot=True, slot_until=200.0))
+    assert step(record, SlotOver(attempt="j-1"), 200.0) is record
+    assert step(record, SlotOver(attempt="j-1"), 200.1).newest.slot is False
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        job(attempt(state=S.RUNNING, slot=True)),
+        job(attempt(state=S.SUBMITTING, slot=True)),
+        job(attempt(state=S.UNRESOLVED)),
+    ],
+)
+def test_no_other_slot_is_taken_away(record) -> None:
+    """Row 15 is for slots of ambiguous and unresolved rows."""
+    assert after(record, SlotOver(attempt="j-1")) is record
+
+
+@pytest.mark.parametrize("end", [S.REFUSED, S.FAILED, S.CANCELLED])
+def test_an_unresolved_attempt_keeps_its_job_open(end) -> None:
+    """Job rule 2, until a person gives the word."""
+    record = job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2, state=S.SUBMITTING))
+    ended = after(record, refused(2))
+    assert ended.state is JobState.OPEN
+    assert after(ended, Abandon()).state is JobState.FAILED
+
+
+def test_abandoned_is_not_final() -> None:
+    """Job rule 3: late success wins, late failure fails."""
+    record = after(job(attempt(state=S.UNRESOLVED)), Abandon())
+    assert after(record, told(1, succeeded(), "history")).state is JobState.SUCCEEDED
+    assert after(record, told(1, failed(), "history")).state is JobState.FAILED
+
+
+def test_an_abandoned_job_stays_open_behind_a_sibling_that_was_never_sent() -> None:
+    """Job rule 3: a cancelled sibling is no end that a late success would have to overtake."""
+    record = job(attempt(state=S.UNRESOLVED, task=Task("t")), attempt(2, state=S.CANCELLED))
+    record = after(record, Abandon())
+    assert record.state is JobState.OPEN
+    assert after(record, told(1, succeeded())).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
+def test_a_success_after_the_end_is_an_extra(end) -> None:
+    """Job rule 4."""
+    record = after(
+        job(attempt(state=S.UNRESOLVED, abandoned=True), state=end), told(1, succeeded(), "history")
+    )
+    assert (record.state, record.winner, record.extras) == (end, None, (succeeded(),))
+
+
+def test_cancel_while_submitting_blocks_the_retry() -> None:
+    """Job rule 5: the flag is stored, and a refusal then ends the job."""
+    record = after(job(), claim(), Cancel())
+    assert (states(record), record.cancel_requested, record.state) == ("submitting", True, JobState.OPEN)
+    assert after(record, Cancel()) is record
+    assert after(record, refused(following=2)).state is JobState.CANCELLED
+    assert after(record, told(1, succeeded())).state is JobState.SUCCEEDED
+
+
+def test_a_key_is_free_again_only_after_refusals_alone() -> None:
+    """An empty balance must not burn an idempotency key; anything else does."""
+    assert after(job(), claim(), refused()).frees_its_key
+    assert not after(job(), claim(), told(1, failed())).frees_its_key
+    assert not after(job(), Cancel()).frees_its_key
+    assert not after(job(attempt(state=S.UNRESOLVED)), Abandon()).frees_its_key
+
+
+def test_settled_is_closed_with_nothing_open() -> None:
+    """A closed job with an abandoned attempt can still be told of a success."""
+    assert after(job(), Cancel()).settled
+    assert not job(attempt(state=S.UNRESOLVED, abandoned=True), state=JobState.FAILED).settled
+    assert not job().settled
+
+
+@pytest.mark.parametrize("state", [s for s in S if s not in {S.AMBIGUOUS, S.UNRESOLVED}])
+def test_a_bare_callback_waits_while_anything_better_may_come(state) -> None:
+    """A callback by bare token binds from ambiguous and unresolved alone."""
+    record = job(attempt(state=state))
+    assert after(record, told(1, succeeded(), "callback")) is record
+
+
+def test_a_bare_callback_binds_what_nobody_answered() -> None:
+    """... and then ends the job like any other evidence."""
+    record = after(job(attempt(state=S.AMBIGUOUS)), told(1, pending(), "callback"))
+    assert record.newest.bound_by == "callback"
+    assert after(record, told(1, succeeded(), "callback")).state is JobState.SUCCEEDED
+
+
+def test_the_posts_own_answer_outranks_a_callback() -> None:
+    """A task bound by a callback gives way to the one that the answer names."""
+    record = after(job(attempt(state=S.AMBIGUOUS)), told(1, pending("wrong"), "callback"))
+    record = after(record, told(1, pending("right"), "answer"))
+    assert (record.newest.task, record.newest.bound_by, record.extras) == (Task("right"), "answer", ())
+
+
+def bound_by_callback(number: int = 1, job_id: str = "other"):
+    return job(
+        attempt(number, job_id=job_id, state=S.RUNNING, slot=True, task=Task("t"), bound_by="callback"),
+        name=job_id,
+    )
+
+
+def test_a_conflict_sends_the_row_bound_by_callback_back_to_ambiguous() -> None:
+    """The task goes to the row whose own answer names it."""
+    record, freed = settle(after(job(), claim()), told(1, pending()), LATE, Usage(), bound_by_callback())
+    assert record.newest.task == Task("t")
+    assert freed is not None
+    assert (states(freed), freed.newest.task, freed.newest.slot) == ("ambiguous", None, True)
+
+
+def test_a_conflict_inside_one_job_moves_the_task() -> None:
+    """Two attempts of one job: the task is bound once, and both changes are kept."""
+    first = attempt(state=S.RUNNING, superseded=True, task=Task("t"), bound_by="callback")
+    record = job(first, attempt(2, state=S.SUBMITTING))
+    record, other = settle(record, told(2, pending()), LATE, Usage(), record)
+    assert (states(record), other) == ("ambiguous running", None)
+    assert [a.task for a in record.attempts] == [None, Task("t")]
+
+
+@pytest.mark.parametrize(
+    ("holder", "source", "shown"),
+    [
+        (evolve(bound_by_callback().newest, state=S.SUCCEEDED), "answer", True),
+        (evolve(bound_by_callback().newest, bound_by="answer"), "history", True),
+        (bound_by_callback().newest, "callback", False),
+    ],
+    ids=["final", "answered", "a callback of a callback's"],
+)
+def test_a_task_that_stays_anothers_is_bound_once(holder, source, shown) -> None:
+    """What two rows claim is shown on the second one, unless only a bare callback says so."""
+    record = job(attempt(state=S.AMBIGUOUS))
+    kept, freed = settle(record, told(1, succeeded(), source), LATE, Usage(), job(holder, name="other"))
+    assert freed is None
+    assert (states(kept), kept.extras) == ("ambiguous", (succeeded(),) if shown else ())
+
+
+def test_a_siblings_task_is_no_extra() -> None:
+    """One task of one job counts once, whichever attempt it is told of."""
+    record = job(attempt(state=S.RUNNING, task=Task("t"), bound_by="answer"), attempt(2, state=S.SUBMITTING))
+    assert settle(record, told(2, pending()), LATE, Usage(), record) == (record, None)
+
+
+def test_only_evidence_meets_a_holder() -> None:
+    """Other events, and the row's own task, are plain steps."""
+    record = after(job(), claim(), told(1, pending()))
+    assert settle(record, Cancel(), LATE, Usage(), record)[0].cancel_requested
+    assert settle(record, told(1, succeeded()), LATE, Usage(), record)[0].state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("source", ["answer", "history"])
+def test_only_a_bare_callbacks_binding_is_undone(source) -> None:
+    """Unbind is for rows bound by bare token."""
+    record = job(attempt(state=S.RUNNING, task=Task("t"), bound_by=source))
+    assert after(record, Unbind(attempt="j-1")) is record
+
+
+def test_a_restored_ledger_doubts_what_is_queued_and_nothing_else() -> None:
+    """Queued becomes ambiguous until a word; every other row speaks for itself."""
+    assert states(after(job(), Restored(attempt="j-1"))) == "ambiguous"
+    for state in (s for s in S if s is not S.QUEUED):
+        record = job(attempt(state=state))
+        assert after(record, Restored(attempt="j-1")) is record
+
+
+def test_the_same_row_is_never_queued_again_after_a_429() -> None:
+    """First draft: two POSTs of one row."""
+    record = after(job(), claim(), refused(following=2))
+    assert record.attempts[0].state is S.REFUSED
+    assert after(record, claim(1)) is record
+
+
+def test_a_sweep_leaves_a_way_for_the_owners_late_acceptance() -> None:
+    """First draft: swept to ambiguous and unresolved, the answer in hand had nowhere to go."""
+    record = after(job(), claim(), LeaseOver(attempt="j-1"), nothing(sent_at=None))
+    assert states(record) == "unresolved"
+    assert states(after(record, told(1, pending()))) == "running"
+
+
+def test_abandon_as_final() -> None:
+    """First draft: an abandoned job could not be won any more."""
+    record = after(job(attempt(state=S.UNRESOLVED)), Abandon(), told(1, pending()), told(1, succeeded()))
+    assert (record.state, record.winner) == (JobState.SUCCEEDED, "j-1")
+
+
+def test_unresolved_does_not_hold_its_slot_for_ever() -> None:
+    """First draft: a capacity of one starved."""
+    record = after(job(attempt(state=S.UNRESOLVED, slot=True)), SlotOver(attempt="j-1"))
+    assert not record.newest.slot
+
+
+def test_evidence_between_resubmit_and_claim_stops_the_claim() -> None:
+    """First draft: the resubmitted row was sent although the first had just been found."""
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), told(1, pending(), "history"))
+    assert after(record, claim(2)) is record
+
+
+def test_the_second_of_two_successes_is_shown() -> None:
+    """First draft: it was invisible."""
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), claim(2))
+    record = after(record, told(2, succeeded("t2")), told(1, succeeded("t1"), "history"))
+    assert (record.winner, states(record), record.extras) == (
+        "j-2",
+        "succeeded succeeded",
+        (succeeded("t1"),),
+    )
+
+
+def test_two_resubmits_on_one_word() -> None:
+    """First draft: the second made another row."""
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2))
+    assert after(record, resubmit(3)) is record
+
+
+def test_a_late_refusal_does_not_retry_beside_a_resubmitted_attempt() -> None:
+    """First draft: the refused first row made a third one."""
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), claim(2), refused(1, following=3))
+    assert states(record) == "refused submitting"
+
+
+def test_a_callback_naming_a_wrong_task_gives_no_result_to_a_wrong_job() -> None:
+    """First draft: another job's video was delivered."""
+    mine = job(attempt(state=S.RUNNING, task=Task("mine"), bound_by="answer"))
+    assert after(mine, told(1, succeeded("theirs"), "callback")) is mine
+    won = after(mine, told(1, succeeded("mine")))
+    assert after(won, told(1, succeeded("theirs"), "callback")) is won
+
+
+def test_the_grace_counts_from_the_claim() -> None:
+    """First draft: counted from entering ambiguous, which each sweep and crash moved."""
+    record = step(job(), claim(), 1000.0)
+    ambiguous = step(record, Unknown(attempt="j-1", owner=OWNER), 1470.0)
+    assert ambiguous.newest.resolve_after == record.newest.resolve_after == 1480.0
+
+
+def test_a_lease_ends_at_any_time_for_anyone() -> None:
+    """First draft: recovery only at start-up; here the lease alone moves a row, whoever asks and when."""
+    record = step(job(), claim(), 1000.0)
+    assert states(step(record, LeaseOver(attempt="j-1"), 1e6)) == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("row", "answer"),
+    [
+        (attempt(), "no"),
+        (attempt(state=S.REFUSED, outcome=Refusal(error="AuthError", message="")), "no"),
+        (attempt(state=S.CANCELLED), "no"),
+        (attempt(state=S.SUBMITTING), "unknown"),
+        (attempt(state=S.UNRESOLVED), "unknown"),
+        (attempt(state=S.UNRESOLVED, task=Task("t")), "yes"),
+        (attempt(state=S.RUNNING, task=Task("t")), "yes"),
+        (attempt(state=S.FAILED, task=Task("t"), outcome=failed()), "unknown"),
+    ],
+)
+def test_charged_never_calls_money_safe_when_it_is_not(row, answer) -> None:
+    """Only what was never sent, or provably refused, is free."""
+    assert charged(row) == answer
+
+
+def test_an_event_concerns_the_account_of_its_attempt() -> None:
+    """Slots and tasks belong to the account of the attempt, which fallback may change from row to row."""
+    record = job(evolve(attempt(state=S.REFUSED), account="a:x"), attempt(2))
+    assert account_of(record, claim(1)) == "a:x"
+    assert account_of(record, claim(7)) == account_of(record, Cancel()) == ACCOUNT
+    assert (
+        account_of(record, Evidence(attempt="?", snapshot=pending(), source="history", account="b:y"))
+        == "b:y"
+    )
+
+
+def test_a_jobs_version_counts_its_own_changes_once() -> None:
+    """Each step that changes the job adds one, whatever it changes; a row's change adds to the row alone."""
+    record = after(job(), claim())
+    assert (record.version, record.newest.version) == (0, 1)
+    record = after(record, told(1, succeeded()))
+    assert (record.version, record.newest.version) == (1, 2)
+    assert isinstance(record.newest.outcome, Succeeded)

@@ -1,0 +1,226 @@
+"""How each request of ours looks on each shipped provider's wire, or why it cannot be sent.
+
+One entry for each row of the wire tables in docs/providers.md, in that order. Expected values come from
+the providers' documents, not from the adapters.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+import pika_async.sandbox
+from pika_async import Generate, Ingredients, Style
+from pika_async.requests import VideoRequest
+
+PROMPT = "A cat surfing"
+KEY = "sandbox-table"
+PICTURE, CLIP = "https://media.example.test/cat.png", "https://media.example.test/cat.mp4"
+POSTER = Path(pika_async.sandbox.__file__).parent / "media" / "poster.jpg"
+PNG, MP4 = b"\x89PNG\r\n\x1a\n...", b"\x00\x00\x00\x18ftypmp42..."
+
+
+def _inlined(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@frozen
+class Sends:
+    """*request* reaches the wire as *body*, by dotted names, beside what every submit bears (`COMMON`)."""
+
+    request: VideoRequest
+    body: Mapping[str, Any]
+
+
+@frozen
+class Refuses:
+    """*request* is refused unsent by a sentence with these *words*; the provider *able* could do it."""
+
+    request: VideoRequest
+    words: str
+    able: str | None
+
+
+Case: TypeAlias = Sends | Refuses
+
+
+def _text(**fields: Any) -> Generate:
+    return Generate(PROMPT, **fields)
+
+
+def _inflate(**fields: Any) -> Style:
+    return Style("Inflate", PROMPT, **fields)
+
+
+def _together(**fields: Any) -> Ingredients:
+    return Ingredients(PROMPT, [PICTURE, PNG], **fields)
+
+
+def _words_only(**fields: Any) -> dict[str, Any]:
+    """Give Duomi's wire for words alone: it demands a ratio and a frame rate, so ours are added."""
+    return {"ratio": "16:9", "options.frameRate": 24, **{k.replace("__", "."): v for k, v in fields.items()}}
+
+
+COMMON: Mapping[str, Mapping[str, Any]] = {
+    "acedata": {"action": "generate", "prompt": PROMPT, "async": True},
+    "duomi": {"prompt": PROMPT, "key": KEY},
+}
+"""What every submit bears beside `callback_url`."""
+
+_TOGETHER = {"ingredients": True, "image_url": [PICTURE, _inlined("image/png", PNG)], "model": "2.0"}
+_STYLES = (
+    *("Inflate", "Melt", "Explode", "Squish", "Crush", "Cake-ify", "Ta-da"),
+    *("Deflate", "Crumble", "Dissolve", "Levitate", "Decapitate", "Eye-pop"),
+)
+_CAMERA = {"pan": "left", "tilt": "up", "rotate": "cw", "zoom": "in"}
+_FOREIGN: Mapping[str, Any] = {
+    "seed": 7,
+    "frame_rate": 12,
+    "guidance_scale": 12.5,
+    "motion": 3,
+    "camera": _CAMERA,
+    "sound_effects": True,
+}
+"""Fields that AceData's wire does not have."""
+
+WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
+    "acedata": {
+        "Generate(prompt)": (Sends(_text(), {"model": "2.0"}),),
+        "Generate(image=)": (
+            Sends(_text(image=PICTURE), {"image_url": [PICTURE], "model": "2.0"}),
+            Sends(_text(image=PNG), {"image_url": [_inlined("image/png", PNG)], "model": "2.0"}),
+            Sends(
+                _text(image=POSTER),
+                {"image_url": [_inlined("image/jpeg", POSTER.read_bytes())], "model": "2.0"},
+            ),
+        ),
+        "Generate(video=)": (
+            Sends(_text(video=CLIP), {"video_url": CLIP, "model": "2.0"}),
+            Sends(_text(video=MP4), {"video_url": _inlined("video/mp4", MP4), "model": "2.0"}),
+        ),
+        "image= with video=": (
+            Sends(
+                _text(image=PICTURE, video=CLIP), {"image_url": [PICTURE], "video_url": CLIP, "model": "2.0"}
+            ),
+        ),
+        "Style(style, prompt)": (
+            Sends(_inflate(), {"effect": "Inflate", "model": "1.5"}),
+            Sends(_inflate(model=2.0), {"effect": "Inflate", "model": "2.0"}),
+            Sends(Style("Of tomorrow", PROMPT), {"effect": "Of tomorrow", "model": "1.5"}),
+        ),
+        "Style(style, prompt, image=)": (
+            Sends(_inflate(image=PICTURE), {"effect": "Inflate", "image_url": [PICTURE], "model": "1.5"}),
+        ),
+        "Style(style, prompt, video=)": (
+            Sends(_inflate(video=CLIP), {"effect": "Inflate", "video_url": CLIP, "model": "2.0"}),
+        ),
+        "Ingredients(prompt, images, mode=)": (
+            Sends(_together(), _TOGETHER),
+            Sends(_together(mode="creative"), {**_TOGETHER, "ingredients_mode": "creative"}),
+            Sends(_together(mode="precise"), {**_TOGETHER, "ingredients_mode": "precise"}),
+        ),
+        "model": (
+            Sends(_text(model=1.5), {"model": "1.5"}),
+            Sends(_text(model="pika-2.2"), {"model": "pika-2.2"}),
+        ),
+        "model other than 2.0, with a video or ingredients": (
+            Refuses(_text(video=CLIP, model="1.5"), "model must be 2.0", None),
+            Refuses(_inflate(video=CLIP, model="1.5"), "model must be 2.0", "duomi"),
+            Refuses(_together(model="1.5"), "model must be 2.0", None),
+        ),
+        "aspect_ratio": (Sends(_text(aspect_ratio="9:16"), {"aspect_ratio": "9:16", "model": "2.0"}),),
+        "aspect_ratio with media": (
+            Refuses(_text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(_inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(_together(aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+        ),
+        "negative_prompt": (
+            Sends(_text(negative_prompt="blur"), {"negative_prompt": "blur", "model": "2.0"}),
+        ),
+        **{
+            name: (Refuses(_text(**{name: value}), f"{name} cannot be expressed", "duomi"),)
+            for name, value in _FOREIGN.items()
+        },
+        "extra_body": (Sends(_text(extra_body={"mirror": True}), {"model": "2.0", "mirror": True}),),
+    },
+    "duomi": {
+        "Generate(prompt)": (Sends(_text(), _words_only()),),
+        "Generate(image=)": (
+            Sends(_text(image=PICTURE), {"image": PICTURE}),
+            Sends(_text(image=PICTURE, frame_rate=12), {"image": PICTURE, "options.frameRate": 12}),
+        ),
+        "image= or video= that is no link": (
+            Refuses(_text(image=PNG), "image must be a link", "acedata"),
+            Refuses(_text(image=POSTER), "image must be a link", "acedata"),
+            Refuses(_inflate(video=MP4), "video must be a link", "acedata"),
+        ),
+        "image= with video=": (
+            Refuses(_inflate(image=PICTURE, video=CLIP), "image and video cannot go together", "acedata"),
+        ),
+        "Generate(video=)": (Refuses(_text(video=CLIP), "use Style(style, prompt, video=...)", "acedata"),),
+        "Style(style, prompt)": tuple(
+            Sends(Style(word.swapcase(), PROMPT), _words_only(style=word)) for word in _STYLES
+        ),
+        "Style(style, prompt) of another style": (
+            Refuses(Style("Hearts Bouquet", PROMPT), "style 'Hearts Bouquet' is not among", "acedata"),
+        ),
+        "Style(style, prompt, image=)": (
+            Sends(_inflate(image=PICTURE), {"style": "Inflate", "image": PICTURE}),
+        ),
+        "Style(style, prompt, video=)": (
+            Sends(
+                _inflate(video=CLIP),
+                {"style": "Inflate", "video": CLIP, "sfx": False, "options.frameRate": 24},
+            ),
+        ),
+        "Ingredients(prompt, images, mode=)": (
+            Refuses(_together(), "Ingredients is not offered", "acedata"),
+            Refuses(_together(mode="precise"), "Ingredients is not offered", "acedata"),
+        ),
+        "model": (
+            Sends(_text(model=1.5), _words_only(model=1.5)),
+            Sends(_text(model="2.0"), _words_only(model=2.0)),
+        ),
+        "model that is no number": (Refuses(_text(model="pika-2.2"), "model must be a number", "acedata"),),
+        "aspect_ratio": (Sends(_text(aspect_ratio="9:16"), _words_only(ratio="9:16")),),
+        "aspect_ratio with media": (
+            Refuses(_text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(_inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+        ),
+        "negative_prompt": (
+            Sends(_text(negative_prompt="blur"), _words_only(options__parameters__negativePrompt="blur")),
+        ),
+        "seed": (Sends(_text(seed=0), _words_only(options__parameters__seed=0)),),
+        "guidance_scale": tuple(
+            Sends(_text(guidance_scale=scale), _words_only(options__parameters__guidanceScale=scale))
+            for scale in (5, 12.5, 25)
+        ),
+        "guidance_scale outside 5-25": tuple(
+            Refuses(_text(guidance_scale=scale), "guidance_scale must be 5 to 25", None) for scale in (4, 26)
+        ),
+        "motion": tuple(
+            Sends(_text(motion=motion), _words_only(options__parameters__motion=motion)) for motion in (0, 4)
+        ),
+        "motion outside 0-4": (Refuses(_text(motion=5), "motion must be 0 to 4", None),),
+        "camera": (
+            Sends(
+                _text(camera=_CAMERA),
+                _words_only(**{f"options__camera__{axis}": way for axis, way in _CAMERA.items()}),
+            ),
+        ),
+        "frame_rate": tuple(
+            Sends(_text(frame_rate=rate), _words_only(options__frameRate=rate)) for rate in (8, 24)
+        ),
+        "frame_rate outside 8-24": tuple(
+            Refuses(_text(frame_rate=rate), "frame_rate must be 8 to 24", None) for rate in (7, 25)
+        ),
+        "sound_effects": tuple(
+            Sends(_text(sound_effects=wanted), _words_only(sfx=wanted)) for wanted in (True, False)
+        ),
+        "extra_body": (Sends(_text(extra_body={"mirror": True}), _words_only(mirror=True)),),
+    },
+}

@@ -1,0 +1,296 @@
+"""Every row of docs/providers.md, over real sockets through the public client, and no row without a try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import chain
+from typing import Any
+
+import pytest
+from attrs import define, fields
+
+from pika_acedata import AceData, AceDataEmulator
+from pika_acedata import _refusals as acedata_refusals
+from pika_async import (
+    AuthError,
+    JobTimeout,
+    Pika,
+    PikaError,
+    RateLimited,
+    State,
+    UnsupportedRequest,
+    VideoResult,
+)
+from pika_async.emulator import Emulator, Held, Outcome, World
+from pika_async.provider import Capabilities, Generate, HttpRequest, HttpResponse, Ingredients, Json, Style
+from pika_async.requests import VideoRequest, fields_set
+from pika_async.sandbox import Sandbox
+from pika_duomi import Duomi, DuomiEmulator
+from pika_duomi import _refusals as duomi_refusals
+from tests.documented import documented_errors, named, spans, tables
+from tests.provider_errors import ERRORS, MAGIC, SAMPLES, Key
+from tests.provider_table import COMMON, KEY, PROMPT, WIRE, Refuses, Sends
+
+pytestmark = pytest.mark.anyio
+
+PROVIDERS = ("acedata", "duomi")
+CAPABILITIES: Mapping[str, Capabilities] = {"acedata": AceData.capabilities, "duomi": Duomi.capabilities}
+EMULATORS: Mapping[str, type[Emulator]] = {"acedata": AceDataEmulator, "duomi": DuomiEmulator}
+SUBMIT = {"acedata": "/pika/videos", "duomi": "/api/video/pika/pro/generate"}
+LOOKUP = {"acedata": "/pika/tasks", "duomi": "/api/video/pika/feed"}
+
+
+@define
+class Recorder:
+    """A real emulator that keeps the submits it is sent, and answers each path in *once* that way once."""
+
+    real: Emulator
+    submit: str
+    submits: list[HttpRequest]
+    once: dict[str, HttpResponse]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.real.paths
+
+    def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
+        path = next(path for path in (*SUBMIT.values(), *LOOKUP.values(), "") if request.url.endswith(path))
+        if path == self.submit:
+            self.submits.append(request)
+        return self.once.pop(path, None) or self.real.answer(request, world)
+
+
+@asynccontextmanager
+async def opened(
+    provider: str, once: Mapping[str, HttpResponse] | None = None
+) -> AsyncIterator[tuple[Pika, Sandbox, Recorder]]:
+    recorder = Recorder(EMULATORS[provider](), SUBMIT[provider], [], dict(once or {}))
+    async with (
+        Sandbox(render_time=0.0, emulators=[recorder]) as sandbox,
+        Pika(provider, api_key=KEY, base_url=sandbox.url, poll_rate=None, poll_interval=0.01) as pika,
+    ):
+        yield pika, sandbox, recorder
+
+
+async def made(pika: Pika, request: VideoRequest) -> VideoResult:
+    """Order *request* by the method that a user would call for it."""
+    method = getattr(pika, type(request).__name__.lower())
+    video = await method(**fields_set(request), timeout=5)
+    assert isinstance(video, VideoResult)
+    return video
+
+
+def flat(body: Mapping[str, Any], under: str = "") -> dict[str, Any]:
+    """Name what is nested by dots."""
+    nested = (
+        flat(value, f"{under}{name}.").items() if isinstance(value, Mapping) else [(f"{under}{name}", value)]
+        for name, value in body.items()
+    )
+    return dict(chain.from_iterable(nested))
+
+
+def wire_cases(kind: type[Sends | Refuses]) -> list[Any]:
+    return [
+        pytest.param(provider, case, id=f"{provider}-{row}-{number}")
+        for provider, rows in WIRE.items()
+        for row, cases in rows.items()
+        for number, case in enumerate(cases)
+        if isinstance(case, kind)
+    ]
+
+
+@pytest.mark.parametrize(("provider", "case"), wire_cases(Sends))
+async def test_a_field_reaches_the_wire_as_documented(provider: str, case: Sends) -> None:
+    """The server receives exactly the documented body, once, and a video comes back."""
+    async with opened(provider) as (pika, sandbox, recorder):
+        video = await made(pika, case.request)
+    (submit,) = recorder.submits
+    assert isinstance(submit.body, Json)
+    body = flat(submit.body.value)
+    assert re.fullmatch(r"https://callback\.invalid/\S{20,}", body.pop("callback_url"))
+    assert body == {**COMMON[provider], **case.body}
+    assert submit.headers.get("authorization") == (f"Bearer {KEY}" if provider == "acedata" else None)
+    assert video.state is State.SUCCEEDED
+    assert video.video_url
+    assert video.video_url.startswith(sandbox.url)
+    assert sandbox.billed == {PROMPT: 1}
+
+
+@pytest.mark.parametrize(("provider", "case"), wire_cases(Refuses))
+async def test_what_the_wire_cannot_carry_is_refused_unsent(provider: str, case: Refuses) -> None:
+    """The error names the field and the installed provider that can; the server hears nothing."""
+    async with opened(provider) as (pika, sandbox, _):
+        with pytest.raises(UnsupportedRequest) as caught:
+            await made(pika, case.request)
+    error = caught.value
+    able = f"installed providers that can: {case.able}" if case.able else "no installed provider can"
+    assert case.words in error.message
+    assert able in error.message
+    assert (error.provider, error.charged, error.retryable) == (provider, "no", False)
+    assert not sandbox.requests
+
+
+each_error = pytest.mark.parametrize(
+    ("provider", "key"),
+    [
+        pytest.param(provider, key, id="-".join((provider, *key)))
+        for provider, rows in ERRORS.items()
+        for key in rows
+    ],
+)
+
+
+def posts(sandbox: Sandbox, provider: str) -> int:
+    return sandbox.requests["POST", SUBMIT[provider]]
+
+
+@each_error
+async def test_an_error_answers_a_submit(provider: str, key: Key) -> None:
+    """The documented error is raised with all that the answer told, after exactly one POST."""
+    answer = ERRORS[provider][key]
+    async with opened(provider, {SUBMIT[provider]: answer.response}) as (pika, sandbox, _):
+        with pytest.raises(PikaError) as caught:
+            await pika.generate(PROMPT, timeout=5)
+        assert posts(sandbox, provider) == 1
+        assert not sandbox.billed
+    error = caught.value
+    assert type(error) is answer.kind
+    assert (error.charged, error.retryable) == (answer.charged, answer.retryable)
+    assert (error.status, error.code, error.trace_id) == (
+        answer.response.status,
+        answer.code,
+        answer.trace_id,
+    )
+    assert (error.provider, error.phase) == (provider, "submit")
+    assert documented_errors(provider)[key]["what to do"] in error.message
+    assert error.token
+
+
+@each_error
+async def test_an_error_answers_a_look_up(provider: str, key: Key) -> None:
+    """It never loses the job: only a refused key ends the wait, and the job is then waited for again."""
+    answer = ERRORS[provider][key]
+    async with opened(provider, {LOOKUP[provider]: answer.response}) as (pika, sandbox, recorder):
+        if answer.looks == "waits on":
+            video = await pika.generate(PROMPT, timeout=5)
+        else:
+            with pytest.raises(AuthError) as caught:
+                await pika.generate(PROMPT, timeout=5)
+            error = caught.value
+            assert (error.charged, error.retryable, error.phase) == ("yes", False, "poll")
+            assert (error.status, error.code, error.trace_id) == (
+                answer.response.status,
+                answer.code,
+                answer.trace_id,
+            )
+            assert error.job is not None
+            video = await error.job.wait(timeout=5)
+        assert video.video_url
+        assert not recorder.once
+        assert posts(sandbox, provider) == 1
+        assert sandbox.billed == {PROMPT: 1}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_magic_word_has_its_outcome(provider: str, outcome: Outcome) -> None:
+    """`generate` ends as documented, after exactly one POST, billed only if it was accepted."""
+    ends = MAGIC[provider][outcome]
+    prompt = f"{PROMPT} {outcome}"
+    async with opened(provider) as (pika, sandbox, _):
+        with pytest.raises(PikaError) as caught:
+            await pika.generate(prompt, timeout=0.2 if ends.kind is JobTimeout else 5)
+        assert posts(sandbox, provider) == 1
+        assert sandbox.billed[prompt] == ends.billed
+    error = caught.value
+    assert type(error) is ends.kind
+    assert (error.charged, error.code, error.status) == (ends.charged, ends.code, ends.status)
+    assert error.retryable == (ends.kind is RateLimited)
+    assert getattr(error, "retry_after", None) == (2.0 if outcome is Outcome.RETRY_AFTER else None)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_wire_table_holds_what_is_tried(provider: str) -> None:
+    """Rows, names on the wire and "cannot" are the same in the documentation and in what we try."""
+    documented = {row["ours"].replace("`", ""): row for row in tables(f"### {provider}")[0]}
+    assert list(documented) == list(WIRE[provider])
+    base = WIRE[provider]["Generate(prompt)"][0]
+    assert isinstance(base, Sends)
+    always = {*COMMON[provider], *base.body, "callback_url"}
+    for row, cases in WIRE[provider].items():
+        told = documented[row]
+        assert named(row) <= {name for case in cases for name in fields_set(case.request)}
+        assert {isinstance(case, Refuses) for case in cases} == {told["on the wire"] == "cannot"}
+        sent = {name for case in cases if isinstance(case, Sends) for name in case.body}
+        shown = {span.split(":")[0] for span in spans(told["on the wire"])}
+        assert row == "extra_body" or (sent - always <= shown <= sent | always)
+        for case in cases:
+            if isinstance(case, Refuses) and case.able:
+                assert case.able in told["note"]
+    assert {span.split(":")[0] for span in spans(documented["Generate(prompt)"]["on the wire"])} == always
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_wire_table_holds_what_the_adapter_declares(provider: str) -> None:
+    """Each declared field and kind has a row that reaches the wire, every other one a row that cannot."""
+    capabilities = CAPABILITIES[provider]
+    every = {a.name for kind in (Generate, Style, Ingredients) for a in fields(kind)}
+    every -= {"prompt", "images", "style", "extra_body"}
+    reaching: set[str] = set()
+    refused: set[str] = set()
+    kinds = set()
+    for row in tables(f"### {provider}")[0]:
+        cannot = row["on the wire"] == "cannot"
+        name = row["ours"].replace("`", "")
+        (refused if cannot else reaching).update(named(name))
+        kinds |= set() if cannot else set(re.findall(r"^(\w+)\(", name))
+    assert reaching - {"extra_body"} == capabilities.fields
+    assert refused - reaching == every - capabilities.fields
+    assert kinds == {kind.__name__ for kind in capabilities.kinds}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_error_table_holds_what_is_tried(provider: str) -> None:
+    """Answers, errors and charges are the same in the documentation and in what we try."""
+    columns = ("a submit raises", "charged", "retryable", "a look-up")
+    assert {
+        key: tuple(row[column].replace("`", "") for column in columns)
+        for key, row in documented_errors(provider).items()
+    } == {
+        key: (answer.kind.__name__, answer.charged, "yes" if answer.retryable else "no", answer.looks)
+        for key, answer in ERRORS[provider].items()
+    }
+
+
+def test_every_sampled_error_is_tried() -> None:
+    """No code that AceData's documents show is left out."""
+    samples = SAMPLES.glob("acedata/error.*.json")
+    sampled = {tuple(reversed(path.stem.split(".")[1].split("-")[:2])) for path in samples}
+    assert sampled - {("payment", "402")} <= ERRORS["acedata"].keys()
+
+
+def test_every_code_and_word_that_an_adapter_knows_is_tried() -> None:
+    """An adapter tells apart exactly what the tables do."""
+    codes = {code for code, _ in ERRORS["acedata"] if code.isidentifier()}
+    assert codes - {"another"} == {*acedata_refusals._BY_CODE, *acedata_refusals._DOUBTFUL}
+    words = {word.casefold() for _, word, _ in ERRORS["duomi"]}
+    assert words - {"other", "none"} == set("|".join(duomi_refusals._WORDS).split("|"))
+
+
+def test_the_magic_words_hold_what_is_tried() -> None:
+    """Words, meanings, errors and charges are the same in the documentation and in what we try."""
+    (table,) = tables("## The sandbox's magic words")
+    assert table == [
+        {
+            "word": f"`{outcome}`",
+            "what happens": outcome.meaning,
+            **{
+                name: f"`{MAGIC[name][outcome].kind.__name__}`, {MAGIC[name][outcome].charged}"
+                for name in MAGIC
+            },
+        }
+        for outcome in Outcome
+    ]
+    assert all(set(MAGIC[name]) == set(Outcome) for name in PROVIDERS)

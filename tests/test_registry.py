@@ -1,0 +1,218 @@
+"""Adapters are checked once, when they are loaded; a broken one is listed and harmless."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from pika_acedata import AceData
+from pika_async import ConfigError, Generate, Ingredients, Style, UnsupportedRequest, _registry
+from pika_async._contract import check_provider
+from pika_async.errors import PikaError
+from pika_demo import Demo
+from tests import broken_adapters as broken
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Install entry points, by name, instead of the real ones."""
+
+    def install(**named):
+        points = [
+            EntryPoint(name, value, _registry.GROUP)
+            for name, values in named.items()
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+        monkeypatch.setattr(_registry, "entry_points", lambda group: points)
+        _registry.plugins.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    _registry.plugins.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "why"),
+    [
+        (broken.UnknownName, r"UnknownName\.build_refund is not part of the provider contract"),
+        (broken.HalfPower, "only half of a power; add read_balance"),
+        (broken.Unsigned, "only half of a power; add read_callback"),
+        (broken.TooFewArguments, r"TooFewArguments\.read_poll must take 2 positional arguments"),
+        (broken.TooManyArguments, r"TooManyArguments\.build_poll must take 1 positional arguments"),
+        (broken.Waits, r"Waits\.read_submit is async; an adapter is pure and never waits"),
+        (broken.OtherVersion, "written for version 2 of the provider contract, this is version 1"),
+        (broken.NoCapabilities, "capabilities is not a Capabilities value"),
+        (broken.Incomplete, "Incomplete has no build_poll; add it"),
+    ],
+)
+def test_an_adapter_that_does_not_fit_the_contract_is_refused_at_load(adapter, why):
+    """A typing error in a name must not switch a power off in silence."""
+    with pytest.raises(ConfigError, match=why):
+        check_provider(adapter(api_key="k"))
+
+
+def test_powers_are_found_once_at_load():
+    """What an adapter can do beyond the contract is known without asking again."""
+    assert check_provider(Demo(api_key="k")) == frozenset()
+    assert check_provider(AceData(api_key="k")) == {"finds", "reads_callbacks"}
+
+
+def test_the_installed_providers_are_ours_by_the_same_entry_points_as_anyones():
+    """There is no privileged path."""
+    plugins = _registry.plugins()
+    assert {"acedata", "duomi"} <= plugins.keys()
+    assert plugins["acedata"].distribution == "pika-async"
+    assert plugins["acedata"].broken is None
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("no_such_module:Adapter", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("tests.broken_adapters:NoSuchName", "AttributeError"),
+        ("tests.broken_adapters:Explodes", "ZeroDivisionError: ZeroDivisionError"),
+        ("tests.broken_adapters:LeavesTheHouse", "SystemExit: 3"),
+        ("tests.broken_adapters:HalfPower", "ConfigError: HalfPower has only half of a power"),
+        ("tests.broken_adapters:OtherName", "ConfigError: OtherName is called 'acedata'"),
+        ("json:dumps", "TypeError"),
+        ("not an entry point", "AttributeError"),
+    ],
+)
+def test_a_broken_plugin_is_listed_and_harmless(installed, value, why):
+    """Its neighbours work, and using it says who must act."""
+    installed(acedata="pika_acedata:AceData", bad=value)
+    bad = _registry.plugins()["bad"]
+    assert bad.broken.startswith(why)
+    assert bad.factory is None
+    assert _registry.make("acedata", api_key="k", environment={}).name == "acedata"
+    with pytest.raises(ConfigError, match=r"'bad' of unknown cannot be loaded .* update or remove"):
+        _registry.make("bad", api_key="k", environment={})
+
+
+def test_a_name_that_two_distributions_claim_is_nobodys(installed):
+    """The key of a provider is never handed to whichever comes first."""
+    installed(acedata=["pika_acedata:AceData", "tests.broken_adapters:ShowsKey"], demo="pika_demo:Demo")
+    assert "Several distributions offer 'acedata'" in _registry.plugins()["acedata"].broken
+    assert _registry.plugins()["demo"].broken is None
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(installed):
+    """Only those that work are offered."""
+    installed(demo="pika_demo:Demo", bad="no_such_module:X", acedata="pika_acedata:AceData")
+    with pytest.raises(ConfigError, match=r"No provider is called 'acedate'; installed are acedata, demo\."):
+        _registry.make("acedate", environment={})
+
+
+@pytest.mark.parametrize(
+    ("environment", "key"),
+    [
+        ({"ACEDATA_API_KEY": "a"}, "a"),
+        ({"ACEDATACLOUD_API_TOKEN": "b"}, "b"),
+        ({"ACEDATA_API_KEY": "a", "ACEDATACLOUD_API_TOKEN": "b"}, "a"),
+        ({"ACEDATA_API_KEY": "  ", "ACEDATACLOUD_API_TOKEN": "b\n"}, "b"),
+    ],
+)
+def test_the_key_comes_from_the_environment(environment, key):
+    """Under our name, or the one the provider's own SDK uses; spaces around it are a slip of the shell."""
+    assert _registry.make("acedata", environment=environment).provider.api_key.reveal() == key
+
+
+def test_a_key_that_is_given_wins():
+    """Over the environment."""
+    loaded = _registry.make("acedata", api_key="given", environment={"ACEDATA_API_KEY": "found"})
+    assert loaded.provider.api_key.reveal() == "given"
+
+
+def test_a_missing_key_names_the_variables_to_set():
+    """The user is told what to do next."""
+    with pytest.raises(
+        ConfigError, match="no API key for acedata; set ACEDATA_API_KEY or ACEDATACLOUD_API_TOKEN"
+    ):
+        _registry.make("acedata", environment={"DUOMI_API_KEY": "other"})
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("acedata", "ACEDATA_BASE_URL"), ("duomi", "DUOMI_BASE_URL"), ("my-demo", "MY_DEMO_BASE_URL")],
+)
+def test_the_address_comes_from_the_environment(installed, name, variable):
+    """Under a name that every plugin has, declared or not."""
+    installed(**{"acedata": "pika_acedata:AceData", "duomi": "pika_duomi:Duomi", "my-demo": "pika_demo:Demo"})
+    environment = {variable: "https://proxy.test/"}
+    loaded = _registry.make(name, api_key="k", environment=environment)
+    assert loaded.provider.base_url == "https://proxy.test"
+    assert loaded.origin == "https://proxy.test:443"
+    given = _registry.make(name, api_key="k", base_url="https://given.test", environment=environment)
+    assert given.provider.base_url == "https://given.test"
+
+
+def test_the_providers_with_a_key_are_named():
+    """The client takes the one, and refuses to guess between several."""
+    assert _registry.with_keys({}) == []
+    assert _registry.with_keys({"DUOMI_API_KEY": "k", "ACEDATA_API_KEY": " "}) == ["duomi"]
+    assert _registry.with_keys({"DUOMI_API_KEY": "k", "ACEDATACLOUD_API_TOKEN": "t"}) == ["acedata", "duomi"]
+
+
+def test_a_key_that_cannot_be_used_is_not_shown():
+    """Neither in the error, nor in any frame of it."""
+    import traceback
+
+    with pytest.raises(PikaError) as refused:
+        _registry.make("acedata", environment={"ACEDATA_API_KEY": "sk-4f1d\nsk-4f1d"})
+    report = traceback.TracebackException.from_exception(refused.value, capture_locals=True)
+    ours = [frame for frame in report.stack if "tests" not in frame.filename]
+    assert ours
+    assert not [frame for frame in ours if "4f1d" in str(frame.locals)]
+    assert "4f1d" not in str(refused.value)
+
+
+def test_an_unsupported_request_names_the_installed_providers_that_can():
+    """The reason first, then the way out."""
+    request = Ingredients("They dance", ["https://media.test/a.png"])
+    duomi = _registry.make("duomi", api_key="k", environment={})
+    assert not duomi.can(request)
+    error = _registry.unsupported({"duomi": "Ingredients is not offered"}, request)
+    assert isinstance(error, UnsupportedRequest)
+    assert error.provider == "duomi"
+    assert "duomi: Ingredients is not offered." in error.message
+    assert "installed providers that can: acedata" in error.message
+
+
+def test_a_request_nobody_can_express_says_so():
+    """Nobody is named in vain."""
+    error = _registry.unsupported(
+        {"acedata": "seed cannot be expressed"}, Ingredients("x", ["https://a.test"], seed=7)
+    )
+    assert error.message.endswith("no installed provider can.")
+
+
+def test_an_adapter_that_fails_is_not_an_alternative(installed):
+    """An adapter that nobody chose must not spoil the error about another."""
+    installed(demo="pika_demo:Demo", rude="tests.test_registry:Rude")
+    assert _registry.plugins()["rude"].broken is None
+    assert _registry.alternatives(Generate("A cat")) == ["demo"]
+
+
+class Rude(Demo):
+    """Fails on every request."""
+
+    def build_submit(self, request, call, /):
+        raise KeyError("prompt")
+
+
+def test_capabilities_are_checked_before_the_adapter_is_asked():
+    """What it never declared is refused in the core's words, naming the field."""
+    acedata = _registry.make("acedata", api_key="k", environment={})
+    with pytest.raises(UnsupportedRequest, match=r"^seed cannot be expressed"):
+        acedata.check(Generate("A cat", seed=7, motion=2))
+    duomi = _registry.make("duomi", api_key="k", environment={})
+    with pytest.raises(UnsupportedRequest, match=r"^style 'Bald Me' is not among Inflate"):
+        duomi.check(Style("Bald Me", "A cat"))
+    with pytest.raises(UnsupportedRequest, match=r"^image must be a link"):
+        duomi.check(Generate("A cat", image=b"\x89PNG"))
+
+
+def test_a_check_reads_no_file(tmp_path):
+    """Files are read when the job's turn comes: until then only their names are there."""
+    acedata = _registry.make("acedata", api_key="k", environment={})
+    acedata.check(Generate("A cat", image=tmp_path / "not-there.png"))
+    acedata.check(Ingredients("A cat", [tmp_path / "not-there.png", b"\x89PNG"]))

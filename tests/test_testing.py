@@ -1,0 +1,86 @@
+"""What is handed to people who test programs and adapters: first of all, the conformance kit."""
+
+import pytest
+
+from pika_acedata import AceData, AceDataEmulator
+from pika_async.errors import ConfigError
+from pika_async.testing import FakeClock, check_provider
+from pika_async.testing._builds import KEY
+from pika_demo import Demo, DemoEmulator
+from pika_duomi import Duomi, DuomiEmulator
+from tests import broken_adapters as broken
+
+
+@pytest.fixture(autouse=True)
+def the_key_of_the_kit(canary):
+    """Leave its key to the kit, which puts it into answers on purpose and looks at what is made of them."""
+    yield
+    canary.stop()
+    canary.leaks = [leak for leak in canary.leaks if not leak.endswith(KEY)]
+
+
+@pytest.mark.parametrize(
+    ("factory", "emulator", "listed"),
+    [
+        (Demo, DemoEmulator(), ()),
+        (AceData, AceDataEmulator(), ()),
+        (Duomi, DuomiEmulator(), {404}),
+    ],
+)
+def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, listed):
+    """The kit that strangers are given is the one that ours must pass."""
+    check_provider(factory, emulator=emulator, refused_by_status=listed)
+
+
+@pytest.mark.parametrize(
+    ("factory", "promise"),
+    [
+        (broken.ShowsKey, "keep it a Secret"),
+        (broken.KeyToStrangers, "not the base_url"),
+        (broken.Replayable, "submitted with PUT"),
+        (broken.DropsSeed, "Generate.seed is declared, and dropped"),
+        (broken.RefusesSeed, "seed is declared, and every value of it is refused"),
+        (broken.DropsExtraBody, "Generate.extra_body does not reach the wire"),
+        (broken.DeclaresNonsense, "ratio is declared, and no declared kind"),
+        (broken.RefusesItsKind, "Generate is declared, and refused"),
+        (broken.ForgetsCallback, "does not carry the callback address"),
+        (broken.AsksForOne, "does not ask for all of them"),
+        (broken.FallsOver, "read_submit fails on HTTP"),
+        (broken.RefusesTooMuch, "taken for a refusal"),
+        (broken.RefusesNamedTask, "names a task is refused for HTTP 422"),
+        (broken.TellsNothing, "says nothing of tasks"),
+        (broken.TellsOfOthers, "not asked for"),
+        (broken.EchoesKey, "shows the key"),
+        (broken.NeverDone, "is rendered, and read as"),
+    ],
+)
+def test_a_broken_promise_is_named(factory, promise):
+    """The sentence says which one, so that its author knows what to change."""
+    with pytest.raises(AssertionError, match=promise):
+        check_provider(factory, emulator=DemoEmulator())
+
+
+def test_an_adapter_that_does_not_fit_at_all_is_refused_as_at_load():
+    """The kit begins with what the registry checks."""
+    with pytest.raises(ConfigError, match="build_refund"):
+        check_provider(broken.UnknownName)
+
+
+def test_a_provider_without_an_emulator_is_checked_as_far_as_that_goes():
+    """An emulator is worth writing, and not required."""
+    check_provider(Demo)
+
+
+@pytest.mark.anyio
+async def test_a_fake_clock_runs_what_falls_due_in_order():
+    """Tests move time by hand and never wait."""
+    clock, ran = FakeClock(), []
+    start = clock.now()
+    clock.call_at(start + 2, lambda: ran.append(("two", clock.now() - start)))
+    clock.call_at(start + 1, lambda: ran.append(("one", clock.now() - start)))
+    cancelled = clock.call_at(start + 1, lambda: ran.append("never"))
+    cancelled.cancel()
+    await clock.advance(1.5)
+    assert ran == [("one", 1.0)]
+    await clock.advance(10)
+    assert ran == [("one", 1.0), ("two", 2.0)]
