@@ -118,30 +118,40 @@ class Job:
 
 
 async def wait_for(
-    engine: Engine, flight: Flight, *, timeout: float | None, queue_timeout: float | None = None
+    engine: Engine,
+    flight: Flight,
+    *,
+    timeout: float | None,
+    queue_timeout: float | None = None,
+    accepted: bool = False,
 ) -> None:
-    """Wait until *flight* has ended; raises `JobTimeout`, and errors that end a wait but not the job."""
-    from pika_async._engine.flight import Phase
+    """Wait until *flight* has ended, or is *accepted*; raises `JobTimeout`, and what ends a wait but not the job."""
+    from pika_async._engine.flight import NoSlotError, Phase
 
+    phase = Phase.ACCEPTED if accepted else Phase.ENDED
     try:
-        await flight.wait(Phase.ENDED, timeout=timeout, queue_timeout=queue_timeout)
+        await flight.wait(phase, timeout=timeout, queue_timeout=queue_timeout)
     except PikaError:
         raise
-    except TimeoutError:
-        if flight.posted_at is None and await engine.cancel_unsent(flight):
+    except NoSlotError:
+        if flight.awaited or await engine.cancel_unsent(flight):
             raise not_queued(engine, flight, queue_timeout) from None
+        # Its slot came in that very moment: the wait for the video begins.
+        await wait_for(engine, flight, timeout=timeout, accepted=accepted)
+    except TimeoutError:
         raise timed_out(engine, flight, timeout) from None
 
 
 def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> PikaError:
-    """Make the error for a job that got no slot in time and was cancelled unsent."""
+    """Make the error for a job that got no slot in time; it was cancelled unsent unless others wait for it."""
+    what = "the job still waits for another caller" if flight.awaited else "nothing was bought"
     return engine.explain(
         flight,
         JobTimeout(
-            f"No slot was free {'in time' if queue_timeout is None else f'within {queue_timeout:g} s'} and nothing "
-            "was bought; raise max_concurrency or the timeout, or call again later.",
-            charged="no",
-            retryable=True,
+            f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or queue_timeout, or "
+            "call again later.",
+            charged="unknown" if flight.awaited else "no",
+            retryable=not flight.awaited,
             phase="submit",
         ),
     )

@@ -108,7 +108,7 @@ ERRORS: Mapping[str, Mapping[Key, Answer]] = {
             *_acedata(AuthError, "disabled not_applied another", 403, looks="AuthError"),
             *_acedata(ProviderUnavailable, "api_not_implemented", 400),
             *_acedata(ProviderUnavailable, "no_api", 404),
-            *_acedata(InsufficientBalance, "used_up", 403),
+            *_acedata(InsufficientBalance, "used_up", 403, looks="AuthError"),
             *_acedata(ContentBlocked, "forbidden", 403, looks="AuthError"),
             *_acedata(SubmitRefused, "request_too_large content_too_large", 413),
             *_acedata(SubmitRefused, "another", 404),

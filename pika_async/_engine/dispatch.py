@@ -367,7 +367,12 @@ def _not_sent(provider: str, error: SendError) -> ProviderUnavailable:
 
 
 def complete(error: PikaError, provider: str, phase: Phase, response: HttpResponse, wall: float) -> None:
-    """Add to an adapter's *error* what only the engine knows of the answer."""
+    """Add to an adapter's *error* what only the engine knows of the answer.
+
+    The adapter's frames go: their locals hold the answer as it came, and a provider may echo anything.
+    """
+    error.with_traceback(None)
+    error.__cause__ = error.__context__ = None
     error.provider = error.provider or provider
     error.phase = error.phase or phase
     error.status = error.status or response.status

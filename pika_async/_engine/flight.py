@@ -25,44 +25,49 @@ class Phase(IntEnum):
     ENDED = 2
 
 
+class NoSlotError(TimeoutError):
+    """The wait for a slot is over, before anything was sent."""
+
+
 class Expectation:
-    """Someone's wait for a phase of a job, with its own timeout."""
+    """Someone's wait for a phase of a job, with its own timeouts."""
 
-    __slots__ = ("future", "phase", "timeout", "timer")
+    __slots__ = ("future", "phase", "queue_timeout", "timeout", "timer")
 
-    def __init__(self, phase: Phase, timeout: float | None) -> None:
+    def __init__(self, phase: Phase, timeout: float | None, queue_timeout: float | None) -> None:
         self.phase = phase
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timeout = timeout
+        self.queue_timeout = queue_timeout
         self.timer: Timer | None = None
 
-    def arm(self, clock: Clock, seconds: float | None) -> None:
-        """Let the wait be over in *seconds*, or never."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    def start(self, clock: Clock, *, posted: bool) -> None:
+        """Let the time run that bounds the wait now: for a slot before the POST, for the end after it."""
+        self._stop()
+        seconds, over = (self.timeout, TimeoutError) if posted else (self.queue_timeout, NoSlotError)
         if seconds is not None:
-            self.timer = clock.call_at(clock.now() + seconds, self._expire)
+            self.timer = clock.call_at(clock.now() + seconds, lambda: self.settle(over()))
 
     def settle(self, error: BaseException | None = None) -> None:
         """End the wait, well or with *error*."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self._stop()
         if self.future.done():
             return
         if error is None:
             self.future.set_result(None)
         else:
             self.future.set_exception(error)
+            self.future.exception()  # whoever waited may have been cancelled: then nobody has to read it
 
     def withdraw(self) -> None:
         """Wait no more."""
+        self._stop()
         self.future.cancel()
-        self.settle()
 
-    def _expire(self) -> None:
-        self.settle(TimeoutError())
+    def _stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
 class Flight:
@@ -157,7 +162,13 @@ class Flight:
         """Note that the POST starts now: from here the timeouts of the waits run."""
         self.posted_at = self.clock.now()
         for wait in self._waits:
-            wait.arm(self.clock, wait.timeout)
+            wait.start(self.clock, posted=True)
+
+    def requeued(self) -> None:
+        """Note that the job waits for a slot again: the timeouts run anew from its next POST."""
+        self.posted_at = None
+        for wait in self._waits:
+            wait.start(self.clock, posted=False)
 
     def reach(self, phase: Phase) -> None:
         """Wake those who wait for *phase* or an earlier one."""
@@ -195,18 +206,18 @@ class Flight:
 
         *timeout* runs from the later of now and the POST, *queue_timeout* from now until the POST.
         """
-        wait = Expectation(phase, timeout)
+        wait = Expectation(phase, timeout, queue_timeout)
         if self.phase >= phase:
             wait.settle()
         else:
-            wait.arm(self.clock, queue_timeout if self.posted_at is None else timeout)
+            wait.start(self.clock, posted=self.posted_at is not None)
             self._waits.append(wait)
         return wait
 
     async def wait(
         self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
     ) -> None:
-        """Wait as `expect` says; raises builtin `TimeoutError`, and whatever `trouble` was given."""
+        """Wait as `expect` says; raises `NoSlotError`, builtin `TimeoutError`, and what `trouble` was given."""
         if self.phase >= phase:
             return
         wait = self.expect(phase, timeout=timeout, queue_timeout=queue_timeout)

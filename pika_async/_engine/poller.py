@@ -48,7 +48,7 @@ class Poller:
         self._turns: set[asyncio.Future[bool]] = set()
         self._timer: Timer | None = None
         self._timer_at = 0.0
-        self.paused: AuthError | None = None
+        self.paused: PikaError | None = None
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -237,7 +237,7 @@ class Poller:
         """Take in that a look-up itself was refused: the jobs are as they were."""
         now = self._engine.clock.now()
         match error:
-            case AuthError():
+            case AuthError() | PikaError(status=401 | 403):
                 self._failed(keys)
                 self._pause(error)
             case RateLimited():
@@ -249,7 +249,7 @@ class Poller:
             case _:
                 self._failed(keys)
 
-    def _pause(self, error: AuthError) -> None:
+    def _pause(self, error: PikaError) -> None:
         log.warning("%s: paused, the provider refuses the key", self._account.key)
         self.paused = error
         for flight in tuple(self._flights.values()):
@@ -257,7 +257,7 @@ class Poller:
         for attempt_id in tuple(self._onlookers):
             self._release_onlookers(attempt_id)
 
-    def refused_key(self, flight: Flight, error: AuthError) -> PikaError:
+    def refused_key(self, flight: Flight, error: PikaError) -> PikaError:
         """Make the error for a paid job that cannot be looked up with this key."""
         paid = AuthError(
             f"{error.message.rstrip('.')}. The job is paid and goes on: correct the key and wait for "

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from attrs import frozen
 
-from pika_async import ConfigError
-from pika_async.callbacks.token import NOWHERE
 from pika_async.cli._command import command as make_command
 from pika_async.cli._interrupt import run
 from pika_async.cli._words import say
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from pika_async._ledger import Ledger
-    from pika_async.callbacks import CallbackEvent
 
 SECRETS_VARIABLE: Final = "PIKA_ASYNC_CALLBACK_SECRETS"
 
@@ -65,6 +56,8 @@ def command(ledger: Path, host: str, port: int) -> None:
 
 
 async def _listen(ledger: Ledger, host: str, port: int) -> None:
+    from pika_async.callbacks._standalone import receiving
+
     secrets = os.environ.get(SECRETS_VARIABLE, "").split()
     async with receiving(ledger, secrets, host, port) as address:
         click.echo(
@@ -73,48 +66,3 @@ async def _listen(ledger: Ledger, host: str, port: int) -> None:
             "Callbacks(public_url=...) wherever you submit."
         )
         await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def receiving(ledger: Ledger, secrets: Sequence[str], host: str, port: int) -> AsyncIterator[str]:
-    """Receive callbacks into *ledger*; gives the address. Raises `ConfigError` for a taken port."""
-    from aiohttp import web
-
-    from pika_async.callbacks import Callbacks, Receiver
-
-    # Who only receives gives nobody an address.
-    options = Callbacks(public_url=NOWHERE, secret=secrets[0] if secrets else None, old_secrets=secrets[1:])
-    receiver = Receiver(options)
-    # Paths bear tokens, so there is no access log.
-    runner = web.AppRunner(receiver.aiohttp(), access_log=None, shutdown_timeout=1.0)
-    await ledger.open()
-    try:
-        receiver.open(_LedgerInbox(ledger), options.keys(await ledger.secret()))
-        await runner.setup()
-        yield await _bound(runner, host, port)
-    finally:
-        await runner.cleanup()
-        await ledger.aclose()
-
-
-async def _bound(runner: web.AppRunner, host: str, port: int) -> str:
-    from aiohttp import web
-
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ConfigError(
-            f"Port {port} at {host} cannot be used ({error.strerror}); choose others with --port and --host."
-        ) from None
-    bound, chosen = runner.addresses[0][:2]
-    return f"http://[{bound}]:{chosen}" if ":" in bound else f"http://{bound}:{chosen}"
-
-
-@frozen
-class _LedgerInbox:
-    """Commits callbacks; the processes that wait see to them."""
-
-    ledger: Ledger
-
-    async def receive(self, event: CallbackEvent) -> None:
-        await self.ledger.inbox_put(event.attempt_id, event.body, event.headers, time.time())

@@ -99,19 +99,18 @@ class Historian(Scripted):
 def snapshot(told: Mapping[str, Any]) -> api.Snapshot:
     """Read what the host says of one task."""
     task = api.Task(told["id"], told.get("locator", {}))
+    raw = {name: value for name, value in told.items() if name != "callback_url"}
     if told["state"] == "done":
         result = api.VideoResult(task.id, told["url"], None, 5.0, api.State.SUCCEEDED)
-        return api.Succeeded(task=task, results=(result,), trace_id="trace", cost=0.5, raw=dict(told))
+        return api.Succeeded(task=task, results=(result,), trace_id="trace", cost=0.5, raw=raw)
     if told["state"] == "failed":
-        return api.Failed(
-            task=task, reason=told.get("reason", "provider"), message="bad luck", raw=dict(told)
-        )
+        return api.Failed(task=task, reason=told.get("reason", "provider"), message="bad luck", raw=raw)
     return api.Pending(
         task=task,
         state=api.State(told["state"]),
         progress=told.get("progress"),
         poll_after=told.get("poll_after"),
-        raw=dict(told),
+        raw=raw,
     )
 
 

@@ -55,17 +55,6 @@ class WatchedLedger(MemoryLedger):
         return job
 
 
-class SlowLedger(WatchedLedger):
-    """Commits claims only once `slow` is set."""
-
-    slow: asyncio.Event | None = None
-
-    async def apply(self, job_id, event, now):
-        if isinstance(event, Claim) and self.slow is not None:
-            await self.slow.wait()
-        return await super().apply(job_id, event, now)
-
-
 class FailingLedger(WatchedLedger):
     """Fails on one kind of event: before it is committed, or after, when only the word of it is lost."""
 

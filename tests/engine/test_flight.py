@@ -8,6 +8,8 @@ import gc
 import pytest
 
 from pika_async import Generate
+from pika_async._ledger.events import Claim
+from pika_async._ledger.memory import MemoryLedger
 from pika_async.errors import JobTimeout, PikaError, SubmitUnknown
 from pika_async.results import State
 from tests.engine.scripted import LOST, UNSENT, Scripted, capable, refusal, scene
@@ -94,48 +96,78 @@ async def test_queue_timeout_buys_nothing(call):
 
 
 @pytest.mark.parametrize("call", ["generate", "submit"])
-async def test_queue_timeout_in_the_moment_of_the_post_never_says_that_nothing_was_sent(call):
-    """When the slot comes free just as the patience ends, the POST goes out, and the error knows."""
+@pytest.mark.parametrize("first", ["slot", "patience"])
+async def test_queue_timeout_in_the_moment_of_the_post_never_says_that_nothing_was_sent(call, first):
+    """When the slot comes free just as the patience ends, the error knows whether a POST went out."""
     async with scene(max_concurrency=1) as s:
-        blocker = s.begin(s.pika.generate("first"))
+        s.begin(s.pika.generate("first"))
         await s.clock.advance(0)
-        if call == "generate":
-            second = s.begin(s.pika.generate("second", queue_timeout=5, timeout=None))
-        else:
-            second = s.begin(s.pika.submit(Generate("second"), queue_timeout=5))
+        bought = (
+            s.pika.generate("second", queue_timeout=5, timeout=None)
+            if call == "generate"
+            else s.pika.submit(Generate("second"), queue_timeout=5)
+        )
+        second = s.begin(bought)
         await s.clock.advance(1)
-        s.host.hold()
         flight = next(f for f in s.engine.flights.values() if f.request.prompt == "second")
-        flight._waits[0]._expire()
-        s.engine.accounts["scripted:default"].limits.max_concurrency = 2
-        s.engine._dispatch.pump(s.engine.accounts["scripted:default"])
+        account = s.engine.accounts["scripted:default"]
+        account.limits.max_concurrency = 2
+        steps = [lambda: s.engine._dispatch.pump(account), flight._waits[0]._expire]
+        for step in steps if first == "slot" else reversed(steps):
+            step()
         await s.clock.advance(0)
-        if s.host.billed["second"]:
-            error = await failed(second)
-            assert error.charged != "no"
-        else:
-            assert (await failed(second)).charged == "no"
-        s.host.gate.set()
+        error = await failed(second)
+        assert isinstance(error, JobTimeout)
         await s.clock.advance(60)
-        assert blocker.done()
+        assert (error.charged == "no") == (s.host.billed["second"] == 0)
 
 
-async def test_queue_timeout_while_the_claim_is_under_way_says_what_became_of_it():
-    """The ledger may take a while to answer: what it then says decides, and nothing is claimed untruly."""
-    from tests.engine.test_dispatch import SlowLedger
+class LateWord(MemoryLedger):
+    """Says only once `told` is set that a claim is committed."""
 
-    ledger = SlowLedger()
+    def __init__(self):
+        super().__init__()
+        self.told = asyncio.Event()
+
+    async def apply(self, job_id, event, now):
+        after = await super().apply(job_id, event, now)
+        if isinstance(event, Claim):
+            await self.told.wait()
+        return after
+
+
+@pytest.mark.parametrize("call", ["generate", "submit"])
+async def test_queue_timeout_while_the_claim_is_under_way(call):
+    """The ledger's word may come late: the job is cancelled at the fence, and nobody is told an untruth."""
+    ledger = LateWord()
     async with scene(ledger=ledger) as s:
-        ledger.slow = asyncio.Event()
-        wait = s.begin(s.pika.generate("a cat", queue_timeout=5, timeout=None))
-        await s.clock.advance(6)
-        ledger.slow.set()
-        await s.clock.advance(1)
+        bought = (
+            s.pika.generate("a cat", queue_timeout=5, timeout=None)
+            if call == "generate"
+            else s.pika.submit(Generate("a cat"), queue_timeout=5)
+        )
+        wait = s.begin(bought)
+        await s.clock.advance(5)
+        ledger.told.set()
         error = await failed(wait)
         assert isinstance(error, JobTimeout)
-        assert (error.charged == "no") == (s.host.billed["a cat"] == 0)
         await s.clock.advance(60)
-        assert (error.charged == "no") == (s.host.billed["a cat"] == 0)
+        assert s.host.billed["a cat"] == 0
+        assert error.charged == "no"
+
+
+async def test_queue_timeout_of_one_caller_does_not_cancel_the_other():
+    """Two callers share a job by its key; the one with patience gets the video."""
+    async with scene(max_concurrency=1) as s:
+        s.host.render_time = 20
+        s.begin(s.pika.generate("first"))
+        hasty = s.begin(s.pika.generate("second", idempotency_key="k", queue_timeout=5))
+        patient = s.begin(s.pika.generate("second", idempotency_key="k"))
+        await s.clock.advance(6)
+        assert isinstance(await failed(hasty), JobTimeout)
+        await s.clock.advance(60)
+        assert patient.result().id == "t2"
+        assert s.host.billed["second"] == 1
 
 
 async def test_timeout_runs_anew_at_the_fallback():
@@ -147,11 +179,12 @@ async def test_timeout_runs_anew_at_the_fallback():
         blocker = s.begin(s.pika.generate("first"))
         s.host.at_submit.append(refusal("InsufficientBalance"))
         await s.clock.advance(0)
-        wait = s.begin(s.pika.generate("other", timeout=60))
-        await s.clock.advance(99)
-        assert blocker.done()
+        wait = s.begin(s.pika.generate("other", timeout=30))
+        await s.clock.advance(49)
         assert not wait.done()
-        await s.clock.advance(10)
+        s.hosts["second"].render_time = 25
+        await s.clock.advance(30)
+        assert blocker.done()
         assert wait.result().id == "t2"
 
 

@@ -1,0 +1,58 @@
+"""Many jobs, a number of them at a time: everybody at the width that suits them best."""
+
+from __future__ import annotations
+
+from benchmarks._clients import PEERS
+from benchmarks._contest import Turn, compete
+from benchmarks._report import Cell, Figure, Report
+from benchmarks._server import Server
+
+CLAIM = "gather at the best width, jobs/s"
+_CALL = "benchmarks._work:plain_gather"
+
+
+def measure(*, full: bool) -> Report:
+    """Renders are done at once; 5 rounds of 2,000 jobs at each width, in quick form 3 of 600.
+
+    Peers know no limit, so their callers are held to the width by a semaphore; so is the floor.
+    """
+    jobs, rounds = (2_000, 5) if full else (600, 3)
+    widths = (32, 64, 128, 256) if full else (64, 256)
+    peer_jobs, peer_widths = (1_000, (16, 32, 64)) if full else (100, (32,))
+    turns = {
+        f"{name} {width}": Turn(
+            call=_CALL, arguments={"client": name, "jobs": jobs, "width": width}, warm_up={"jobs": 100}
+        )
+        for name in ("floor", "ours")
+        for width in widths
+    } | {
+        f"{name} {width}": Turn(
+            call=_CALL, arguments={"client": name, "jobs": peer_jobs, "at_most": width}, warm_up={"jobs": 32}
+        )
+        for name in PEERS
+        for width in peer_widths
+    }
+    with Server() as server:
+        outcome = compete(server, turns, rounds=rounds)
+    rows: list[dict[str, Cell]] = []
+    best: dict[str, float] = {}
+    for name in outcome.samples:
+        client, width = name.split()
+        done = turns[name].arguments["jobs"]
+        speed = done / outcome.median(name, "wall")
+        best[client] = max(best.get(client, 0.0), speed)
+        rows.append(
+            {
+                "client": client,
+                "width": int(width),
+                "jobs/s": speed,
+                "CPU us/job": outcome.median(name, "cpu") / done * 1e6,
+                "requests/job": outcome.median(name, "requests") / done,
+            }
+        )
+    for row in rows:
+        row["best over floor's best"] = best[str(row["client"])] / best["floor"]
+    figures = [
+        Figure(name="jobs/s over the floor's, each at its best width", value=best["ours"] / best["floor"], goal=1.6, at_least=True)
+    ]
+    return Report(name="gather", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)

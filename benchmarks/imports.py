@@ -1,0 +1,46 @@
+"""How long the import takes, in an interpreter that did nothing yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from statistics import median
+
+from benchmarks._machine import cores, stay_on
+from benchmarks._report import Figure, Report
+
+CLAIM = "`from pika_async import Pika, Generate, VideoResult`, warm"
+
+_IMPORTS = {
+    "ours": "from pika_async import Pika, Generate, VideoResult",
+    "aiohttp": "import aiohttp",
+    "acedatacloud": "from acedatacloud import AsyncAceDataCloud",
+    "fal_client": "import fal_client",
+    "runwayml": "from runwayml import AsyncRunwayML",
+    "replicate": "import replicate",
+    "openai": "from openai import AsyncOpenAI",
+}
+
+
+def measure(*, full: bool) -> Report:
+    """Whole runs of fresh interpreters, bytecode written; 31 rounds, in quick form 7; bare ones are taken off."""
+    stay_on(cores()[0])
+    missing = [name for name in _IMPORTS if name != "ours" and find_spec(name) is None]
+    contestants = {"bare": "pass", **{n: code for n, code in _IMPORTS.items() if n not in missing}}
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range((31 if full else 7) + 1):
+        for name, code in contestants.items():
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+            if number:
+                times[name].append(time.perf_counter() - started)
+    bare = median(times.pop("bare"))
+    rows = [
+        {"import": name, "ms": (median(taken) - bare) * 1e3, "fastest ms": (min(taken) - bare) * 1e3}
+        for name, taken in times.items()
+    ]
+    figures = [Figure(name="import", value=(median(times["ours"]) - bare) * 1e3, goal=80.0, unit="ms")]
+    remarks = [f"{name}: not installed, skipped" for name in missing]
+    return Report(name="imports", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=remarks)

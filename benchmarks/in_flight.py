@@ -1,0 +1,55 @@
+"""Ten thousand renders under way at once: what finding their ends costs, and how soon it happens."""
+
+from __future__ import annotations
+
+from benchmarks._contest import Turn, compete
+from benchmarks._report import Figure, Report
+from benchmarks._server import Server
+
+CLAIM = "10,000 in flight for 20-25 s, look-ups every second"
+
+
+def measure(*, full: bool) -> Report:
+    """One round: renders of 20 to 25 s are as random as a round needs. Quick: 1,500 jobs of 6 to 7.5 s.
+
+    The floor sleeps a second between its looks at a job, and keeps aiohttp's default of 100 connections.
+    """
+    jobs, renders = (10_000, (20.0, 25.0)) if full else (1_500, (6.0, 7.5))
+    call = "benchmarks._work:gather"
+
+    def turn(client: str, every: float, **options: int) -> Turn:
+        arguments = {"client": client, "jobs": jobs, "every": every, **options}
+        warm_up = {"jobs": 100, "every": 0.02}
+        return Turn(call=call, arguments=arguments, renders=renders, warm_up=warm_up, patience=300.0)
+
+    turns = {
+        "floor": turn("floor", 1.0, connections=100),
+        "ours, every 1 s": turn("ours", 1.0),
+        "ours, thrifty (2.5 s)": turn("ours", 2.5),
+    }
+    with Server() as server:
+        outcome = compete(server, turns, rounds=1)
+    rows = [
+        {
+            "client": name,
+            "requests/job": outcome.median(name, "requests") / jobs,
+            "found after p50 s": outcome.median(name, "p50"),
+            "p95 s": outcome.median(name, "p95"),
+            "client CPU s": outcome.median(name, "cpu"),
+            "wall s": outcome.median(name, "wall"),
+            "memory KB/job": outcome.median(name, "memory") / jobs / 1e3,
+            "longest stall ms": outcome.median(name, "stall") * 1e3,
+        }
+        for name in outcome.samples
+    ]
+    figures = []
+    for name, requests, delay in (("ours, every 1 s", 1.12, 0.6), ("ours, thrifty (2.5 s)", 1.05, 1.5)):
+        if name in outcome:
+            figures += [
+                Figure(name=f"{name}: requests per job", value=outcome.median(name, "requests") / jobs, goal=requests),
+                Figure(name=f"{name}: p50 of detection", value=outcome.median(name, "p50"), goal=delay, unit="s"),
+            ]
+    figures.append(
+        Figure(name="ours, every 1 s: client CPU", value=outcome.median("ours, every 1 s", "cpu"), goal=5.0, unit="s")
+    )
+    return Report(name="in_flight", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)

@@ -1,0 +1,269 @@
+"""The laws of pay-once, whatever happens in whatever order, in memory and in a file that crashes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from pika_async._ledger import Ledger
+from pika_async._ledger.events import (
+    Abandon,
+    Cancel,
+    Claim,
+    Event,
+    Evidence,
+    LeaseOver,
+    Lost,
+    NothingFound,
+    Refused,
+    Restored,
+    Resubmit,
+    SlotOver,
+    Unknown,
+)
+from pika_async._ledger.memory import MemoryLedger
+from pika_async._ledger.records import FINAL, Attempt, AttemptState, JobRecord, Usage
+from pika_async._ledger.sqlite import SqliteLedger
+from pika_async._ledger.sqlite import commit as plain_commit
+from pika_async.errors import LedgerError
+from tests.ledger.records import ACCOUNT, REFUSAL, failed, job, next_attempt, pending, succeeded
+
+T = TypeVar("T")
+
+JOBS = ("a", "b")
+names = st.sampled_from(JOBS)
+places = st.integers(0, 3)
+owners = st.sampled_from(["one", "two"])
+sources = st.sampled_from(["answer", "history", "callback"])
+snapshots = st.builds(
+    lambda kind, task: kind(task), st.sampled_from([pending, succeeded, failed]), st.sampled_from("tuv")
+)
+
+
+class Laws(RuleBasedStateMachine):
+    """Two jobs, two owners, three tasks; every job has a key, so that memory forgets none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.ledger = self.opened()
+        self.now = 1000.0
+        self.claims: list[str] = []
+        self.proven: set[str] = set()
+        self.final: dict[str, Attempt] = {}
+
+    def opened(self) -> Ledger:
+        return MemoryLedger()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize()
+    def orders(self) -> None:
+        for name in JOBS:
+            self.run(self.ledger.create(job(name=name, key=name)))
+
+    def record(self, name: str) -> JobRecord:
+        record = self.run(self.ledger.get(name))
+        assert record is not None
+        return record
+
+    def attempt(self, name: str, place: int) -> str:
+        attempts = self.record(name).attempts
+        return attempts[place % len(attempts)].id
+
+    def apply(self, name: str, event: Event) -> None:
+        before = self.record(name)
+        try:
+            self.run(self.ledger.apply(name, event, self.now))
+        except LedgerError:
+            self.recover()
+        self.judge(before, event, self.record(name))
+
+    def recover(self) -> None:
+        raise AssertionError("memory does not fail")
+
+    def judge(self, before: JobRecord, event: Event, after: JobRecord) -> None:
+        known = {a.id: a for a in before.attempts}
+        for new in after.attempts:
+            old = known.get(new.id)
+            if old is None:
+                assert isinstance(event, Refused | Resubmit), "a second attempt needs a refusal or a word"
+            elif old.state is AttemptState.QUEUED and new.state is AttemptState.SUBMITTING:
+                siblings = {a.state for a in before.attempts if a.id != new.id}
+                assert not siblings & {AttemptState.RUNNING, AttemptState.SUCCEEDED}
+                self.claims.append(new.id)
+            else:
+                assert new.state is not AttemptState.QUEUED or old.state is AttemptState.QUEUED
+
+    @rule(seconds=st.sampled_from([1.0, 80.0, 500.0, 2500.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(name=names, place=places, owner=owners, cap=st.sampled_from([None, 1, 2]))
+    def claim(self, name: str, place: int, owner: str, cap: int | None) -> None:
+        event = Claim(attempt=self.attempt(name, place), owner=owner, max_slots=cap, max_submits=6)
+        room = cap is None or self.run(self.ledger.usage(ACCOUNT)).slots < cap
+        claims = len(self.claims)
+        self.apply(name, event)
+        assert room or len(self.claims) == claims
+        assert len(self.claims) <= 6
+
+    @rule(name=names, place=places, owner=owners, again=st.booleans())
+    def refused(self, name: str, place: int, owner: str, again: bool) -> None:
+        next_ = next_attempt(len(self.record(name).attempts) + 1, name) if again else None
+        event = Refused(attempt=self.attempt(name, place), owner=owner, refusal=REFUSAL, next=next_)
+        self.apply(name, event)
+
+    @rule(name=names, place=places, snapshot=snapshots, source=sources)
+    def evidence(self, name: str, place: int, snapshot: Any, source: Any) -> None:
+        self.apply(name, Evidence(attempt=self.attempt(name, place), snapshot=snapshot, source=source))
+        if source != "callback" and not self.failing:
+            self.proven.add(snapshot.task.id)
+
+    @rule(name=names, place=places, owner=owners)
+    def unknown(self, name: str, place: int, owner: str) -> None:
+        self.apply(name, Unknown(attempt=self.attempt(name, place), owner=owner))
+
+    @rule(name=names, place=places, kind=st.sampled_from([LeaseOver, Lost, SlotOver, Restored]))
+    def sweep(self, name: str, place: int, kind: Any) -> None:
+        self.apply(name, kind(attempt=self.attempt(name, place)))
+
+    @rule(name=names, place=places, looked=st.booleans())
+    def nothing_found(self, name: str, place: int, looked: bool) -> None:
+        sent_at = self.now - 1.0 if looked else None
+        self.apply(name, NothingFound(attempt=self.attempt(name, place), sent_at=sent_at))
+
+    @rule(name=names)
+    def cancel(self, name: str) -> None:
+        self.apply(name, Cancel())
+
+    @rule(name=names)
+    def resubmit(self, name: str) -> None:
+        self.apply(name, Resubmit(next=next_attempt(len(self.record(name).attempts) + 1, name)))
+
+    @rule(name=names)
+    def abandon(self, name: str) -> None:
+        self.apply(name, Abandon())
+
+    failing: ClassVar[bool] = False
+
+    @invariant()
+    def one_post_each(self) -> None:
+        """At most one claim per attempt."""
+        assert len(set(self.claims)) == len(self.claims)
+
+    @invariant()
+    def ends_stay(self) -> None:
+        """Final never moves back, and what was delivered stays."""
+        for name in JOBS:
+            for attempt in self.everything(name):
+                if attempt.state in FINAL:
+                    assert self.final.setdefault(attempt.id, attempt) == attempt
+
+    @invariant()
+    def evidence_stays(self) -> None:
+        """Every task that an answer or a history named is known, and bound to one attempt at most."""
+        bound = [a.task.id for name in JOBS for a in self.everything(name) if a.task is not None]
+        extras = [extra.task.id for name in JOBS for extra in self.record_or_none(name).extras]
+        assert len(bound) == len(set(bound))
+        assert self.proven <= {*bound, *extras}
+
+    @invariant()
+    def counters_agree(self) -> None:
+        """Slots are rows with a slot; submits are claims."""
+        held = sum(a.slot for name in JOBS for a in self.everything(name))
+        assert self.run(self.ledger.usage(ACCOUNT)) == Usage(slots=held, submits=len(self.claims))
+
+    def record_or_none(self, name: str) -> JobRecord:
+        return self.run(self.ledger.get(name)) or job(name=name)
+
+    def everything(self, name: str) -> tuple[Attempt, ...]:
+        return self.record_or_none(name).attempts
+
+    def teardown(self) -> None:
+        self.run(self.ledger.aclose())
+        self.runner.close()
+
+
+class LawsOfTheFile(Laws):
+    """The same in a file, beside memory as its model, with crashes and failing commits."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.fault: str | None = None
+        super().__init__()
+        self.model = MemoryLedger()
+
+    def opened(self) -> Ledger:
+        ledger = SqliteLedger(Path(self.folder.name) / "jobs.db", commit=self.commit)
+        self.run(ledger.open())
+        return ledger
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        fault, self.fault = self.fault, None
+        if fault == "lost":
+            raise sqlite3.OperationalError("disk I/O error")
+        plain_commit(connection)
+        if fault == "unheard":
+            raise sqlite3.OperationalError("disk I/O error")
+
+    @initialize()
+    def orders(self) -> None:
+        super().orders()
+        for name in JOBS:
+            self.run(self.model.create(job(name=name, key=name)))
+
+    @property
+    def failing(self) -> bool:  # type: ignore[override]
+        return self.was_lost
+
+    def apply(self, name: str, event: Event) -> None:
+        fault, self.was_lost = self.fault, False
+        before = self.record(name)
+        super().apply(name, event)
+        self.was_lost = fault == "lost" and self.fault is None
+        self.fault = None
+        if not self.was_lost:
+            self.run(self.model.apply(name, event, self.now))
+        else:
+            assert self.record(name) == before
+
+    def recover(self) -> None:
+        """An order that failed: the process dies of it."""
+        self.crash()
+
+    @rule()
+    def crash(self) -> None:
+        assert isinstance(self.ledger, SqliteLedger)
+        self.ledger._writer._orders.put(None)
+        self.ledger = self.opened()
+
+    @precondition(lambda self: self.fault is None)
+    @rule(fault=st.sampled_from(["lost", "unheard"]))
+    def next_commit_fails(self, fault: str) -> None:
+        self.fault = fault
+
+    @invariant()
+    def file_is_model(self) -> None:
+        """What the file says is what the machine decided, after every crash."""
+        for name in JOBS:
+            assert self.run(self.ledger.get(name)) == self.run(self.model.get(name))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
+TestLaws = Laws.TestCase
+TestLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLawsOfTheFile = LawsOfTheFile.TestCase
+TestLawsOfTheFile.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
