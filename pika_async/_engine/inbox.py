@@ -99,7 +99,9 @@ class EngineInbox:
         flight = self._engine.flights.get(job_id)
         record = flight.record if flight is not None else await self._engine.ledger.get(job_id)
         if record is None:
-            log.warning("a genuine callback names job %s, which this ledger does not know", job_id)
+            # Memory forgets what is settled, so a late callback is nothing there; a file forgets nothing.
+            level = logging.WARNING if self._engine.ledger.durable else logging.DEBUG
+            log.log(level, "a genuine callback names job %s, which this ledger does not know", job_id)
             return True
         attempt = record.attempt(received.attempt_id)
         if flight is None or attempt is None:

@@ -61,7 +61,7 @@ class Pace:
     def _gap(self, now: float) -> float:
         if self._slowed == 0.0:
             return self.spacing
-        slowed = self._slowed * 2.0 ** ((self._slowed_at - now) / _RECOVERY)
+        slowed: float = self._slowed * 2.0 ** ((self._slowed_at - now) / _RECOVERY)
         if slowed <= max(self.spacing, self._interval / 64.0):
             self._slowed = 0.0
             return self.spacing

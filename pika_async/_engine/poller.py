@@ -16,7 +16,7 @@ from pika_async._ledger.events import Lost
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._transport import Sender, SendError
 from pika_async.errors import AuthError, PikaError, RateLimited
-from pika_async.results import Failed, Pending, Snapshot, Task
+from pika_async.results import Failed, Pending, Snapshot, Succeeded, Task
 
 if TYPE_CHECKING:
     from pika_async._engine.account import Account
@@ -276,12 +276,15 @@ class Poller:
             flight = self._flights.get(key)
             if flight is None:
                 continue
-            snapshot = found.get(task.id)
-            if snapshot is None:
-                await self._missing(flight, key)
-            else:
-                flight.missing = None
-                await self._seen(flight, key, task, snapshot)
+            match found.get(task.id):
+                case None:
+                    await self._missing(flight, key)
+                case Pending() | Succeeded() | Failed() as snapshot if snapshot.task.id == task.id:
+                    flight.missing = None
+                    await self._seen(flight, key, task, snapshot)
+                case other:
+                    log.warning("%s: the adapter gave %s for another task", self._account.key, type(other))
+                    self._failed([key])
 
     async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:
         now = self._engine.clock.now()
@@ -328,7 +331,8 @@ class Poller:
             return
         await self._engine.apply(flight, Lost(attempt=key), keep=True)
         log.warning("job %s: unresolved, the provider does not know its task", flight.id)
-        flight.trouble(self._engine.explain(flight, unresolved(flight.record.newest)))
+        flight.trouble(self._engine.explain(flight, unresolved(attempt)))
+        self._engine.sweeper.consider(flight)
 
 
 def _resolve(turn: asyncio.Future[bool], *, value: bool) -> None:

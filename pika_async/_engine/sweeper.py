@@ -53,7 +53,7 @@ class Sweeper:
     def _is_open_question(self, attempt: Attempt) -> bool:
         if attempt.state is AttemptState.SUBMITTING:
             return attempt.owner != self._engine.owner
-        return attempt.state in OPEN_QUESTIONS and attempt.task is None
+        return attempt.state in OPEN_QUESTIONS and (attempt.task is None or attempt.slot)
 
     def watch_ledger(self) -> None:
         """Keep sweeping although this process has no open question: the ledger is shared."""

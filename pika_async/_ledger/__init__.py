@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from pika_async._ledger.events import Event
@@ -74,11 +74,13 @@ class Ledger(Protocol):
     async def secret(self) -> bytes:
         """Give the secret that signs callback tokens, made once."""
 
-    async def inbox_put(self, attempt_id: str, body: bytes, content_type: str, now: float) -> bool:
+    async def inbox_put(
+        self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
+    ) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
 
-    async def inbox_pending(self, limit: int = 100) -> Sequence[Received]:
-        """Read the callbacks nobody has dealt with, oldest first."""
+    async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
+        """Read the callbacks nobody has dealt with, oldest first, from the one *after* that id."""
 
     async def inbox_done(self, received_id: int) -> None:
         """Mark a callback as dealt with; a repeat of it stays known."""

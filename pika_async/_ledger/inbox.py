@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
+from collections.abc import Mapping
 
 from pika_async._ledger.records import CALLBACKS_PER_ATTEMPT, Received
 
 
-def put(connection: sqlite3.Connection, attempt_id: str, body: bytes, content_type: str, now: float) -> bool:
+def put(
+    connection: sqlite3.Connection, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
+) -> bool:
     """Keep a callback; False for a repeat, or when the attempt has had too many."""
     cursor = connection.execute(
-        "INSERT INTO inbox (attempt_id, body_sha256, received_at, content_type, body, done) "
+        "INSERT INTO inbox (attempt_id, body_sha256, received_at, headers, body, done) "
         "SELECT ?1, ?2, ?3, ?4, ?5, 0 "
         "WHERE (SELECT count(*) FROM inbox WHERE attempt_id = ?1) < ?6 "
         "AND NOT EXISTS (SELECT 1 FROM inbox WHERE attempt_id = ?1 AND body_sha256 = ?2)",
-        (attempt_id, hashlib.sha256(body).digest(), now, content_type, body, CALLBACKS_PER_ATTEMPT),
+        (attempt_id, hashlib.sha256(body).digest(), now, json.dumps(dict(headers)), body, CALLBACKS_PER_ATTEMPT),
     )
     return cursor.rowcount == 1
 
 
-def pending(connection: sqlite3.Connection, limit: int) -> list[Received]:
+def pending(connection: sqlite3.Connection, limit: int, after: int) -> list[Received]:
     """Read the callbacks nobody has dealt with, oldest first."""
     rows = connection.execute(
-        "SELECT id, attempt_id, received_at, content_type, body FROM inbox "
-        "WHERE done = 0 ORDER BY id LIMIT ?",
-        (limit,),
+        "SELECT id, attempt_id, received_at, headers, body FROM inbox "
+        "WHERE done = 0 AND id > ? ORDER BY id LIMIT ?",
+        (after, limit),
     )
     return [
-        Received(id=id_, attempt_id=attempt, received_at=at, content_type=kind, body=body)
-        for id_, attempt, at, kind, body in rows
+        Received(id=id_, attempt_id=attempt, received_at=at, headers=json.loads(headers), body=body)
+        for id_, attempt, at, headers, body in rows
     ]
 
 

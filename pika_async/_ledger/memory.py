@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
@@ -128,7 +129,9 @@ class MemoryLedger:
         """Give this process's secret."""
         return self._secret
 
-    async def inbox_put(self, attempt_id: str, body: bytes, content_type: str, now: float) -> bool:
+    async def inbox_put(
+        self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
+    ) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
         had = self._had.setdefault(attempt_id, set())
         if len(self._had) > _CALLBACKS_REMEMBERED:
@@ -141,14 +144,15 @@ class MemoryLedger:
             id=self._received,
             attempt_id=attempt_id,
             received_at=now,
-            content_type=content_type,
+            headers=headers,
             body=body,
         )
         return True
 
-    async def inbox_pending(self, limit: int = 100) -> Sequence[Received]:
+    async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
         """Read the callbacks nobody has dealt with, oldest first."""
-        return list(self._pending.values())[:limit]
+        newer = (received for received in self._pending.values() if received.id > after)
+        return list(islice(newer, limit))
 
     async def inbox_done(self, received_id: int) -> None:
         """Mark a callback as dealt with."""

@@ -163,7 +163,7 @@ class Received:
     id: int
     attempt_id: str
     received_at: float
-    content_type: str
+    headers: Mapping[str, str]
     body: bytes
 
 

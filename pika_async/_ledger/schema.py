@@ -88,7 +88,7 @@ def _version_1(connection: sqlite3.Connection) -> None:
             attempt_id TEXT NOT NULL,
             body_sha256 BLOB NOT NULL,
             received_at REAL NOT NULL,
-            content_type TEXT NOT NULL,
+            headers TEXT NOT NULL,
             body BLOB,
             done INTEGER NOT NULL,
             UNIQUE (attempt_id, body_sha256)

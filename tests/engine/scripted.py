@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,6 +134,7 @@ class Host:
     """The provider's side of the wire: counts what it bills, and renders in the clock's time.
 
     What is in `at_submit` and `at_poll` is answered first, in turn; None there stands for the host's own answer.
+    `on_poll` may answer a look-up for these ids instead of the host, and `asked` notes when which were asked for.
     """
 
     clock: FakeClock
@@ -142,7 +143,8 @@ class Host:
     tasks: dict[str, dict[str, Any]] = Factory(dict)
     at_submit: deque[Any] = Factory(deque)
     at_poll: deque[Any] = Factory(deque)
-    asked: list[tuple[str, ...]] = Factory(list)
+    on_poll: Callable[[tuple[str, ...]], Any] = lambda ids: None
+    asked: list[tuple[float, tuple[str, ...]]] = Factory(list)
     searched: list[float] = Factory(list)
     gate: asyncio.Event | None = None
 
@@ -156,9 +158,9 @@ class Host:
                 return self._submit(request)
             case "GET", "/videos":
                 ids = tuple(str(request.query["ids"]).split(","))
-                self.asked.append(ids)
-                told = self.at_poll.popleft() if self.at_poll else None
-                return answer(200, [self.tell(i) for i in ids if i in self.tasks]) if told is None else told
+                self.asked.append((self.clock.now(), ids))
+                told = self.at_poll.popleft() if self.at_poll else self.on_poll(ids)
+                return self.told(ids) if told is None else told
             case "GET", "/history":
                 self.searched.append(self.clock.now())
                 told = self.at_poll.popleft() if self.at_poll else None
@@ -185,6 +187,10 @@ class Host:
         if callback is not None:
             self.tasks[id_]["callback_url"] = callback.reveal()
         return id_
+
+    def told(self, ids: Iterable[str]) -> api.HttpResponse:
+        """Answer a look-up with what is known."""
+        return answer(200, [self.tell(id_) for id_ in ids if id_ in self.tasks])
 
     def tell(self, id_: str) -> dict[str, Any]:
         """Say where a task stands; whatever a test put into it is said as well."""
