@@ -16,10 +16,13 @@ _KEY = "sandbox-benchmark"
 
 
 @asynccontextmanager
-async def floor(url: str, *, width: int | None = None, every: float = 1.0, connections: int = 0) -> AsyncIterator[Generate]:
+async def floor(
+    url: str, *, width: int | None = None, every: float = 1.0, first: float = 0.0, connections: int = 0
+) -> AsyncIterator[Generate]:
     """The floor: what a good engineer writes by hand with aiohttp, one look after another per job.
 
-    *connections* is the connector's limit: 0 for none, 100 is aiohttp's default.
+    It sleeps *first* seconds before the first look and *every* between looks. *connections* is the
+    connector's limit: 0 for none, 100 is aiohttp's default.
     """
     import aiohttp
 
@@ -39,6 +42,8 @@ async def floor(url: str, *, width: int | None = None, every: float = 1.0, conne
                 return task
 
         async def wait(task: str) -> str:
+            if first:
+                await asyncio.sleep(first)
             while True:
                 async with session.post("/pika/tasks", json={"action": "retrieve", "id": task}) as answer:
                     answer.raise_for_status()

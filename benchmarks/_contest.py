@@ -6,11 +6,9 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from statistics import median
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
@@ -34,12 +32,10 @@ class Child:
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
+        self.warm: set[str] = set()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Let it go, and make sure that it went."""
         end(self._process)
 
     def do(self, call: str, *, patience: float = 120.0, **arguments: Any) -> Sample:
@@ -65,7 +61,8 @@ class Child:
 class Turn:
     """What a contestant does in its turn; *renders* and *media* are the server's part.
 
-    *warm_up* replaces some arguments in a first call that nobody counts.
+    *warm_up* replaces some arguments in a first call that nobody counts. Turns of one *process* share it;
+    with *fresh*, each has a new one. *rounds* bounds how often it comes.
     """
 
     call: str
@@ -73,7 +70,9 @@ class Turn:
     renders: tuple[float, float] = (0.0, 0.0)
     media: int = 0
     warm_up: Mapping[str, Any] = field(factory=dict)
+    process: str = ""
     fresh: bool = False
+    rounds: int = 1_000
     patience: float = 120.0
 
 
@@ -100,53 +99,37 @@ class Outcome:
 def compete(server: Server, turns: Mapping[str, Turn], *, rounds: int) -> Outcome:
     """Let everybody have a turn per round, beginning with another one each time."""
     outcome = Outcome({}, {})
-    with _children(turns) as children:
-        for name, turn in turns.items():
-            _attempt(outcome, name, lambda: _warm(server, children[name], turn))  # noqa: B023
-        names = list(turns)
+    children: dict[str, Child] = {}
+    names = list(turns)
+    try:
         for number in range(rounds):
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
-                if name in outcome.absent:
-                    continue
                 turn = turns[name]
-                if turn.fresh and number:
-                    end(children[name]._process)  # noqa: SLF001
-                    children[name] = Child()
-                    _attempt(outcome, name, lambda: _warm(server, children[name], turn))  # noqa: B023
-                sample = _attempt(outcome, name, lambda: _take(server, children[name], turn))  # noqa: B023
-                if sample is not None:
+                if name in outcome.absent or number >= turn.rounds:
+                    continue
+                try:
+                    sample = _take(server, children, name, turn)
+                except DidNotFinishError as why:
+                    outcome.absent[name] = str(why)
+                    outcome.samples.pop(name, None)
+                else:
                     outcome.samples.setdefault(name, []).append(sample)
+    finally:
+        for child in children.values():
+            child.end()
     return outcome
 
 
-@contextmanager
-def _children(turns: Mapping[str, Turn]) -> Iterator[dict[str, Child]]:
-    children: dict[str, Child] = {}
-    try:
-        for name in turns:
-            children[name] = Child()
-        yield children
-    finally:
-        for child in children.values():
-            end(child._process)  # noqa: SLF001
-
-
-def _attempt(outcome: Outcome, name: str, action: Callable[[], Sample | None]) -> Sample | None:
-    try:
-        return action()
-    except DidNotFinishError as why:
-        outcome.absent[name] = str(why)
-        outcome.samples.pop(name, None)
-        return None
-
-
-def _warm(server: Server, child: Child, turn: Turn) -> None:
-    server.reset(media=turn.media)
-    child.do(turn.call, url=server.url, **{**turn.arguments, **turn.warm_up})
-
-
-def _take(server: Server, child: Child, turn: Turn) -> Sample:
+def _take(server: Server, children: dict[str, Child], name: str, turn: Turn) -> Sample:
+    process = turn.process or name
+    if turn.fresh and process in children:
+        children.pop(process).end()
+    child = children.get(process) or children.setdefault(process, Child())
+    if name not in child.warm:
+        server.reset(media=turn.media)
+        child.do(turn.call, url=server.url, **{**turn.arguments, **turn.warm_up})
+        child.warm.add(name)
     server.reset(renders=turn.renders, media=turn.media)
     sample = child.do(turn.call, patience=turn.patience, url=server.url, **turn.arguments)
     asked = server.counts()

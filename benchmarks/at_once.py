@@ -25,7 +25,7 @@ def measure(*, full: bool) -> Report:
         "floor, no limit": Turn(call=call, arguments={"client": "floor", "jobs": jobs}, warm_up={"jobs": 200}),
         "ours": Turn(call=call, arguments={"client": "ours", "jobs": jobs}, warm_up={"jobs": 200}),
         **{
-            name: Turn(call=call, arguments={"client": name, "jobs": peer_jobs}, warm_up={"jobs": 20}, patience=60.0)
+            name: Turn(call=call, arguments={"client": name, "jobs": peer_jobs}, warm_up={"jobs": 20}, rounds=rounds if full else 1)
             for name in PEERS
         },
     }

@@ -16,18 +16,28 @@ def measure(*, full: bool) -> Report:
 
     Peers know no limit, so their callers are held to the width by a semaphore; so is the floor.
     """
-    jobs, rounds = (2_000, 5) if full else (600, 3)
-    widths = (32, 64, 128, 256) if full else (64, 256)
+    jobs, rounds = (2_000, 5) if full else (500, 3)
+    widths = {
+        "floor": (16, 32, 64, 128) if full else (32, 100),
+        "ours": (64, 256, 1_000, 2_000) if full else (100, 500),
+    }
     peer_jobs, peer_widths = (1_000, (16, 32, 64)) if full else (100, (32,))
     turns = {
         f"{name} {width}": Turn(
-            call=_CALL, arguments={"client": name, "jobs": jobs, "width": width}, warm_up={"jobs": 100}
+            call=_CALL,
+            arguments={"client": name, "jobs": jobs, "width": width},
+            warm_up={"jobs": 100},
+            process=name,
         )
         for name in ("floor", "ours")
-        for width in widths
+        for width in widths[name]
     } | {
         f"{name} {width}": Turn(
-            call=_CALL, arguments={"client": name, "jobs": peer_jobs, "at_most": width}, warm_up={"jobs": 32}
+            call=_CALL,
+            arguments={"client": name, "jobs": peer_jobs, "at_most": width},
+            warm_up={"jobs": 32},
+            process=name,
+            rounds=rounds if full else 1,
         )
         for name in PEERS
         for width in peer_widths

@@ -25,12 +25,12 @@ _IMPORTS = {
 
 
 def measure(*, full: bool) -> Report:
-    """Whole runs of fresh interpreters, bytecode written; 31 rounds, in quick form 7; bare ones are taken off."""
+    """Whole runs of fresh interpreters, bytecode written; 31 rounds, in quick form 5; bare ones are taken off."""
     stay_on(cores()[0])
     missing = [name for name in _IMPORTS if name != "ours" and find_spec(name) is None]
     contestants = {"bare": "pass", **{n: code for n, code in _IMPORTS.items() if n not in missing}}
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range((31 if full else 7) + 1):
+    for number in range((31 if full else 5) + 1):
         for name, code in contestants.items():
             started = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -10,11 +10,11 @@ CLAIM = "10,000 in flight for 20-25 s, look-ups every second"
 
 
 def measure(*, full: bool) -> Report:
-    """One round: renders of 20 to 25 s are as random as a round needs. Quick: 1,500 jobs of 6 to 7.5 s.
+    """One round: renders of 20 to 25 s are as random as a round needs. Quick: 1,000 jobs of 4 to 5 s.
 
     The floor sleeps a second between its looks at a job, and keeps aiohttp's default of 100 connections.
     """
-    jobs, renders = (10_000, (20.0, 25.0)) if full else (1_500, (6.0, 7.5))
+    jobs, renders = (10_000, (20.0, 25.0)) if full else (1_000, (4.0, 5.0))
     call = "benchmarks._work:gather"
 
     def turn(client: str, every: float, **options: int) -> Turn:

@@ -37,11 +37,11 @@ async def through_map(url: str, *, jobs: int) -> dict[str, Any]:
 
 
 def measure(*, full: bool) -> Report:
-    """Resident memory at its peak less that before, in a fresh process. Quick: 3,000 jobs, one round.
+    """Resident memory at its peak less that before, in a fresh process. Quick: 2,000 jobs, one round.
 
     That holds everything: tasks of the caller, results, sockets, buffers, what the allocator keeps.
     """
-    jobs, rounds, renders = (10_000, 3, (12.0, 15.0)) if full else (3_000, 1, (4.0, 5.0))
+    jobs, rounds, renders = (10_000, 3, (12.0, 15.0)) if full else (2_000, 1, (3.0, 4.0))
     gather = "benchmarks._work:gather"
     warm_up = {"jobs": 100}
 

@@ -283,7 +283,7 @@ class Poller:
                     flight.missing = None
                     await self._seen(flight, key, task, snapshot)
                 case other:
-                    log.warning("%s: the adapter gave %s for another task", self._account.key, type(other))
+                    log.warning("%s: the adapter gave %s for another task", self._account.key, type(other).__name__)
                     self._failed([key])
 
     async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:

@@ -83,6 +83,7 @@ class Sweeper:
             questions = await self.sweep()
         except LedgerError as error:
             log.warning("the ledger cannot be swept: %s", error)
+            questions = 1
         finally:
             self._running = False
         if questions or self._engine.ledger.durable:
@@ -91,23 +92,28 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Go once through every open question of the ledger; gives their number."""
-        records = await self._engine.ledger.unfinished(OPEN_QUESTIONS)
+        ledger = self._engine.ledger
+        records = await ledger.unfinished(OPEN_QUESTIONS)
         await self._catch_up()
         for record in records:
             await self._by_time(record)
-        open_questions = 0
+        questions = [
+            attempt
+            for record in await ledger.unfinished(OPEN_QUESTIONS)
+            for attempt in record.attempts
+            if self._is_open_question(attempt)
+        ]
         for account in self._engine.accounts.values():
             lost = [
-                (record.id, attempt)
-                for record in await self._engine.ledger.unfinished(OPEN_QUESTIONS)
-                for attempt in record.attempts
-                if attempt.account == account.key and attempt.state in OPEN_QUESTIONS and attempt.task is None
+                attempt
+                for attempt in questions
+                if attempt.account == account.key
+                and attempt.task is None
+                and attempt.state is not AttemptState.SUBMITTING
             ]
-            open_questions += len(lost)
-            answerable = [pair for pair in lost if pair[1].state is not AttemptState.SUBMITTING]
-            if answerable:
-                await self._by_history(account, answerable)
-        return open_questions
+            if lost:
+                await self._by_history(account, lost)
+        return len(questions)
 
     async def _catch_up(self) -> None:
         """Take over what other processes wrote about jobs that are waited for here."""
@@ -154,23 +160,28 @@ class Sweeper:
         account = self._engine.accounts.get(attempt.account)
         return account is None or ("finds" in account.loaded.powers and account.capabilities.echoes_token)
 
-    async def _by_history(self, account: Account, lost: Sequence[tuple[str, Attempt]]) -> None:
+    async def _by_history(self, account: Account, lost: Sequence[Attempt]) -> None:
         """Search the provider's history for the tokens of *lost*; best effort, since its shape is inferred."""
         if "finds" not in account.loaded.powers or not account.capabilities.echoes_token:
             return
         sent_at = self._engine.clock.wall()
-        since = min(attempt.claimed_at or sent_at for _, attempt in lost) - _HISTORY_SLACK
-        wanted = {attempt.id: job_id for job_id, attempt in lost}
+        since = min(attempt.claimed_at or sent_at for attempt in lost) - _HISTORY_SLACK
+        wanted = {attempt.id: attempt for attempt in lost}
+        complete = False
         try:
             complete = await self._search(account, since, sent_at + _HISTORY_SLACK, wanted)
         except (SendError, PikaError) as error:
             log.info("%s: the history could not be searched: %s", account.key, error)
-            return
-        if complete:
-            for missing, job_id in wanted.items():
-                await self._apply(job_id, NothingFound(attempt=missing, sent_at=sent_at))
+        except Exception:
+            log.exception("%s: the history could not be searched", account.key)
+        for attempt in wanted.values():
+            if complete:
+                await self._apply(attempt.job_id, NothingFound(attempt=attempt.id, sent_at=sent_at))
+            elif sent_at > attempt.slot_until:
+                # A history that cannot be read must not keep a lost job from a person's eyes for ever.
+                await self._apply(attempt.job_id, NothingFound(attempt=attempt.id))
 
-    async def _search(self, account: Account, since: float, until: float, wanted: dict[str, str]) -> bool:
+    async def _search(self, account: Account, since: float, until: float, wanted: dict[str, Attempt]) -> bool:
         """Take what is found out of *wanted*; tells whether the history was read to its end."""
         cursor: str | None = None
         for _ in range(_PAGES):
@@ -185,15 +196,14 @@ class Sweeper:
             cursor = page.next_cursor
         return False
 
-    async def _take(self, found: Iterable[Found], wanted: dict[str, str]) -> None:
+    async def _take(self, found: Iterable[Found], wanted: dict[str, Attempt]) -> None:
         for one in found:
             if one.callback_url is None:
                 continue
             token = token_in(one.callback_url.reveal())
             attempt_id = read_token(self._engine.secrets, token) if token else None
-            job_id = wanted.pop(attempt_id, None) if attempt_id else None
-            if attempt_id and job_id:
-                log.info("job %s: found in the provider's history", job_id)
-                await self._apply(
-                    job_id, Evidence(attempt=attempt_id, snapshot=one.snapshot, source="history")
-                )
+            attempt = wanted.pop(attempt_id, None) if attempt_id else None
+            if attempt is not None:
+                log.info("job %s: found in the provider's history", attempt.job_id)
+                evidence = Evidence(attempt=attempt.id, snapshot=one.snapshot, source="history")
+                await self._apply(attempt.job_id, evidence)

@@ -1,6 +1,7 @@
 """What a person sees while waiting."""
 
 import io
+import logging
 import sys
 
 import pytest
@@ -76,12 +77,13 @@ def test_a_pipe_gets_plain_lines():
         assert isinstance(shown, PlainLines)
 
 
-def test_a_terminal_gets_a_live_line(monkeypatch):
+def test_a_terminal_gets_a_live_line(monkeypatch, caplog):
     """Where stderr is a terminal the line is live, and gone at the end."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
+    caplog.set_level(logging.WARNING, "pika_async")
     with display() as shown:
         shown.sending()
         shown.note("a note that stays")

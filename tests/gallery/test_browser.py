@@ -16,7 +16,7 @@ from tests.gallery.entries import HOSTILE, done, entry, failed, fill
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("Debian's Chromium is not installed (apt-get install chromium)", allow_module_level=True)
-playwright = pytest.importorskip("playwright.async_api", reason="the extra [browser] is not installed")
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed (extra [test])")
 
 pytestmark = pytest.mark.anyio
 
@@ -241,7 +241,7 @@ async def test_keyboard(browser, tmp_path: Path):
 async def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str, width: int):
     """No rule of axe-core is broken, on a phone or a desk, by day or by night, details open or closed."""
     axe = pytest.importorskip(
-        "axe_playwright_python.async_playwright", reason="the extra [browser] is missing"
+        "axe_playwright_python.async_playwright", reason="axe-playwright-python is not installed (extra [test])"
     )
     options = {
         "color_scheme": scheme,

@@ -1,0 +1,333 @@
+"""What time and history find out about jobs in doubt; neither ever leads to a POST."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pika_async import Generate
+from pika_async._engine.admission import attempt_id
+from pika_async._ledger.records import AttemptState, JobState
+from pika_async._transport import SendError
+from pika_async.errors import AuthError, JobUnresolved, LedgerError, SubmitUnknown
+from pika_async.testing import FakeClock
+from tests.engine.scripted import LOST, Historian, Scripted, answer, refusal, scene
+from tests.engine.test_dispatch import WatchedLedger
+
+pytestmark = pytest.mark.anyio
+
+NEVER_ARRIVED = SendError("the line is cut before the host has read a thing", sent=True)
+E = 485.0
+"""Seconds after the claim at which "not found" begins to count."""
+
+
+async def lost(s, request="a cat", **options):
+    """Buy a video whose answer is lost, and give the job."""
+    with pytest.raises(SubmitUnknown) as caught:
+        await s.pika.submit(Generate(request), **options)
+    return caught.value.job
+
+
+class SharedLedger(WatchedLedger):
+    """Tells every client that something changed, as a file shared by processes does."""
+
+    durable = True
+    changes = 0
+
+    async def apply(self, job_id, event, now):
+        self.changes += 1
+        return await super().apply(job_id, event, now)
+
+    async def version(self):
+        return self.changes
+
+
+async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():
+    """Its owner fell silent: nobody knows whether it was sent, and it is not sent again."""
+    ledger, clock = WatchedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as dead:
+        dead.host.hold()
+        dead.begin(dead.pika.submit(Generate("a cat"))).add_done_callback(lambda task: task.exception())
+        await clock.advance(1)
+        for post in dead.engine._dispatch._posts:
+            post.cancel()
+        await clock.advance(1)
+        assert ledger.job.newest.state is AttemptState.SUBMITTING
+    async with scene(ledger=ledger, clock=clock) as s:
+        assert [job.id async for job in s.pika.recover(queued=True)] == [ledger.job.id]
+        await clock.advance(60)
+        assert ledger.job.newest.state is AttemptState.SUBMITTING
+        await clock.advance(75)
+        assert ledger.job.newest.state is AttemptState.AMBIGUOUS
+        await clock.advance(5000)
+        assert not s.wire.submits
+
+
+async def test_a_lost_answer_is_found_in_the_history():
+    """The token that the history echoes names the attempt; the job goes on and ends with its video."""
+    ledger = WatchedLedger()
+    async with scene(Historian(), ledger=ledger) as s:
+        s.host.render_time = 30
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        wait = s.begin(job.wait())
+        await s.clock.advance(5)
+        assert ledger.job.newest.state is AttemptState.RUNNING
+        assert ledger.job.newest.bound_by == "history"
+        await s.clock.advance(40)
+        assert wait.result().id == "t1"
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_a_video_that_is_finished_already_is_found_in_the_history():
+    """Then nothing needs to be looked up any more."""
+    async with scene(Historian()) as s:
+        s.host.render_time = 0
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        assert (await s.after(10, job.wait())).id == "t1"
+        assert not s.host.asked
+
+
+@pytest.mark.parametrize("receiver", [None, "https://app.example.com/hook?user=7"])
+async def test_many_lost_answers_are_told_apart(receiver):
+    """Each is found by its own token, wherever callbacks go."""
+    async with scene(Historian(), callback_url=receiver) as s:
+        s.host.at_submit.extend([LOST] * 12)
+        jobs = [await lost(s, str(n)) for n in range(12)]
+        videos = await s.after(60, asyncio.gather(*(job.wait() for job in jobs)))
+        assert [video.id for video in videos] == [f"t{n + 1}" for n in range(12)]
+
+
+async def test_the_history_is_read_to_its_end():
+    """What is not on the first page may be on the next."""
+    async with scene(Historian()) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        s.host.at_poll.extend(
+            [answer(200, {"tasks": [], "next": "1"}), answer(200, {"tasks": [], "next": "2"})]
+        )
+        assert (await s.after(30, job.wait())).id == "t1"
+        assert len(s.host.searched) == 3
+
+
+async def test_forged_and_foreign_tokens_are_not_believed():
+    """Only an address whose MAC is ours binds a task."""
+    async with scene(Historian()) as s:
+        job = await s.pika.submit(Generate("other"))
+        s.host.at_submit.append(NEVER_ARRIVED)
+        await lost(s)
+        genuine = s.host.tasks["t1"]["callback_url"]
+        attempt = next(f for f in s.engine.flights.values() if f.task is None).record.newest.id
+        mac = genuine.rpartition(".")[2]
+        for url in (f"https://callback.invalid/{attempt}.{mac}", "https://callback.invalid/", "not a url"):
+            s.host.tasks[url] = {"id": url, "done_at": 0, "callback_url": url}
+        await s.clock.advance(60)
+        assert s.host.searched
+        assert (await job).id == "t1"
+        (left,) = s.engine.flights.values()
+        assert left.task is None
+
+
+async def test_two_looks_after_e_that_find_nothing_leave_it_to_a_person():
+    """Not earlier: the provider may be slow to list what it took. The message names the command."""
+    ledger = WatchedLedger()
+    async with scene(Historian(), ledger=ledger, callback_url=None) as s:
+        s.host.at_submit.append(NEVER_ARRIVED)
+        job = await lost(s)
+        wait = s.begin(job.wait(timeout=None))
+        await s.clock.advance(E - 10)
+        assert ledger.job.newest.state is AttemptState.AMBIGUOUS
+        assert ledger.job.newest.negatives == 0
+        while ledger.job.newest.negatives == 0:
+            await s.clock.advance(10)
+        assert ledger.job.newest.state is AttemptState.AMBIGUOUS
+        await s.clock.advance(1300)
+        assert ledger.job.newest.state is AttemptState.UNRESOLVED
+        error = wait.exception()
+        assert isinstance(error, JobUnresolved)
+        assert error.charged == "unknown"
+        assert "pika-async resolve" in error.message
+        with pytest.raises(JobUnresolved):
+            await job.wait()
+        assert not s.host.billed
+        assert len(s.wire.submits) == 1
+
+
+async def test_late_evidence_still_counts_after_a_person_was_asked():
+    """An unresolved job is looked for further on, and comes to life when it is found."""
+    async with scene(Historian()) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        hidden = s.host.tasks.pop("t1")
+        wait = s.begin(job.wait(timeout=None))
+        await s.clock.advance(2500)
+        assert isinstance(wait.exception(), JobUnresolved)
+        s.host.tasks["t1"] = hidden
+        await s.clock.advance(700)
+        assert (await s.after(5, job.wait())).id == "t1"
+
+
+@pytest.mark.parametrize("options", [{}, {"callback_url": False}])
+async def test_without_a_history_the_attempt_is_unresolved_after_e(options):
+    """There is nobody to ask, so waiting longer tells nothing more."""
+    async with scene(Scripted(), **options) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        wait = s.begin(job.wait(timeout=None))
+        await s.clock.advance(E - 10)
+        assert not wait.done()
+        await s.clock.advance(600)
+        assert isinstance(wait.exception(), JobUnresolved)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [refusal("BadReply", 500), SendError("cut", sent=True), answer(200, {"odd": 1}), KeyError("a defect")],
+    ids=["500", "cut", "odd", "defect"],
+)
+async def test_a_history_that_cannot_be_read_is_no_evidence(broken):
+    """The attempt stays ambiguous; only when it must have ended long ago is a person asked."""
+    ledger = WatchedLedger()
+    async with scene(Historian(), ledger=ledger) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        wait = s.begin(job.wait(timeout=None))
+        s.host.at_poll.extend([broken] * 100)
+        await s.clock.advance(1500)
+        assert ledger.job.newest.state is AttemptState.AMBIGUOUS
+        assert len(s.host.searched) > 5
+        await s.clock.advance(2000)
+        assert isinstance(wait.exception(), JobUnresolved)
+        s.host.at_poll.clear()
+        await s.clock.advance(700)
+        assert (await s.after(10, job.wait())).id == "t1"
+
+
+async def test_a_refused_key_does_not_stop_the_search_for_good():
+    """A new wait tries again, and finds what was lost."""
+    async with scene(Historian()) as s:
+        s.host.render_time = 1000
+        other = await s.pika.submit(Generate("other"))
+        s.host.on_poll = lambda ids: refusal("AuthError", 401)
+        wait = s.begin(other.wait())
+        await s.clock.advance(20)
+        assert isinstance(wait.exception(), AuthError)
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        s.host.on_poll = lambda ids: None
+        again = s.begin(job.wait(timeout=None))
+        await s.clock.advance(1100)
+        assert again.result().id == "t2"
+
+
+async def test_the_search_keeps_to_the_budget():
+    """Searching is a look-up like any other."""
+    async with scene(Historian(), poll_rate=0.5) as s:
+        s.host.render_time = 300
+        running = [await s.pika.submit(Generate(str(n))) for n in range(5)]
+        s.host.at_submit.append(NEVER_ARRIVED)
+        await lost(s)
+        await s.clock.advance(200)
+        times = sorted([at for at, _ in s.host.asked] + s.host.searched)
+        assert all(b - a >= 2 - 1e-9 for a, b in zip(times, times[1:], strict=False))
+        assert running
+
+
+async def test_a_slot_comes_free_when_what_was_sent_must_have_ended():
+    """With one slot, a lost answer delays the next job by the longest render, not for ever."""
+    ledger = WatchedLedger()
+    async with scene(max_concurrency=1, ledger=ledger) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        second = s.begin(s.pika.generate("second", timeout=None))
+        await s.clock.advance(1900)
+        assert s.host.billed["second"] == 0
+        assert s.stats.in_flight == 1
+        await s.clock.advance(700)
+        assert second.done()
+        assert s.stats.in_flight == 0
+        assert ledger.last[job.id].newest.state is AttemptState.UNRESOLVED
+
+
+async def test_time_never_leads_to_a_post():
+    """Days may pass over jobs in doubt: each was sent once, and stays so."""
+    async with scene(Historian()) as s:
+        s.host.at_submit.extend([LOST, NEVER_ARRIVED, refusal("RateLimited", 503), answer(200, "odd")])
+        for n in range(4):
+            await lost(s, str(n))
+        s.host.tasks.clear()
+        await s.clock.advance(4 * 86400)
+        assert len(s.wire.submits) == 4
+
+
+async def test_an_answer_that_comes_after_everything_lands():
+    """The own POST may be answered when the attempt was given up as unresolved long ago."""
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger) as s:
+        s.host.hold()
+        s.host.render_time = 10
+        wait = s.begin(s.pika.generate("a cat", timeout=None))
+        await s.clock.advance(1)
+        s.engine.sweeper.watch_ledger()
+        await s.clock.advance(3000)
+        assert ledger.job.newest.state is AttemptState.UNRESOLVED
+        s.host.gate.set()
+        await s.clock.advance(30)
+        assert ledger.job.state is JobState.SUCCEEDED
+        assert s.host.billed == {"a cat": 1}
+        assert wait.done()
+
+
+async def test_a_job_driven_by_another_process_ends_here_too():
+    """Two clients on one ledger: one buys, both get the video, and neither counts a slot wrongly."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as one:
+        async with scene(ledger=ledger, clock=clock, hosts=one.hosts) as two:
+            one.host.render_time = 40
+            waits = [s.begin(s.pika.generate("a cat", idempotency_key="k")) for s in (one, two)]
+            await clock.advance(100)
+            assert [wait.result().id for wait in waits] == ["t1", "t1"]
+            assert one.host.billed == {"a cat": 1}
+            assert one.stats.in_flight == two.stats.in_flight == 0
+
+
+async def test_a_ledger_that_fails_for_a_while_is_swept_again():
+    """The sweeper survives a full disk."""
+    failing = []
+
+    class Unreliable(WatchedLedger):
+        async def unfinished(self, *states):
+            if failing:
+                raise LedgerError("The disk is full.")
+            return await super().unfinished(*states)
+
+    async with scene(Historian(), ledger=Unreliable()) as s:
+        failing.append(True)
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        await s.clock.advance(20)
+        failing.clear()
+        assert (await s.after(60, job.wait())).id == "t1"
+
+
+async def test_a_word_given_elsewhere_is_noticed():
+    """A person settles the job in another process; here the wait goes on as that says."""
+    from pika_async._ledger.events import NextAttempt, Resubmit
+
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        s.host.at_submit.append(NEVER_ARRIVED)
+        job = await lost(s)
+        wait = s.begin(job.wait(timeout=None))
+        await clock.advance(600)
+        assert isinstance(wait.exception(), JobUnresolved)
+        record = ledger.job
+        again = NextAttempt(id=attempt_id(record.id, 2), account=record.newest.account)
+        await ledger.apply(record.id, Resubmit(next=again), clock.wall())
+        async with scene(ledger=ledger, clock=clock, hosts=s.hosts) as other:
+            assert [j.id async for j in other.pika.recover(queued=True)] == [record.id]
+            await clock.advance(60)
+            assert s.host.billed == {"a cat": 1}
+            assert (await s.after(1, job.wait())).id == "t1"
