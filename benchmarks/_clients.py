@@ -65,7 +65,9 @@ async def floor(
 
 
 @asynccontextmanager
-async def ours(url: str, *, width: int | None = None, every: float = 0.02, **options: Any) -> AsyncIterator[Generate]:
+async def ours(
+    url: str, *, width: int | None = None, every: float = 0.02, **options: Any
+) -> AsyncIterator[Generate]:
     """This library, without a budget."""
     from pika_async import Pika
 
@@ -94,7 +96,13 @@ async def acedatacloud(url: str) -> AsyncIterator[Generate]:
 
         async def generate(prompt: str) -> str:
             told: Any = await client.video.generate(
-                prompt=prompt, provider="pika", model="2.0", action="generate", async_=True, wait=True, poll_interval=1.0
+                prompt=prompt,
+                provider="pika",
+                model="2.0",
+                action="generate",
+                async_=True,
+                wait=True,
+                poll_interval=1.0,
             )
             done: str = told["response"]["data"][0]["id"]
             return done
@@ -140,8 +148,8 @@ async def runwayml(url: str) -> AsyncIterator[Generate]:
             task = await client.text_to_video.create(
                 model="gen4.5", prompt_text=prompt, ratio="1280:720", duration=5
             )
-            while (told := await client.tasks.retrieve(task.id)).status != "SUCCEEDED":
-                await asyncio.sleep(1.0)
+            told = await client.tasks.retrieve(task.id)
+            assert told.status == "SUCCEEDED"
             done: str = told.id
             return done
 

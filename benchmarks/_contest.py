@@ -62,7 +62,8 @@ class Turn:
     """What a contestant does in its turn; *renders* and *media* are the server's part.
 
     *warm_up* replaces some arguments in a first call that nobody counts. Turns of one *process* share it;
-    with *fresh*, each has a new one. *rounds* bounds how often it comes.
+    with *fresh*, each has a new one. *rounds* bounds how often it comes. Only an
+    *optional* one may fail or be missing.
     """
 
     call: str
@@ -73,6 +74,7 @@ class Turn:
     process: str = ""
     fresh: bool = False
     rounds: int = 1_000
+    optional: bool = False
     patience: float = 120.0
 
 
@@ -111,6 +113,8 @@ def compete(server: Server, turns: Mapping[str, Turn], *, rounds: int) -> Outcom
                 try:
                     sample = _take(server, children, name, turn)
                 except DidNotFinishError as why:
+                    if not turn.optional:
+                        raise DidNotFinishError(f"{name} {why}") from why
                     outcome.absent[name] = str(why)
                     outcome.samples.pop(name, None)
                 else:

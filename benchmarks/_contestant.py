@@ -36,8 +36,11 @@ def main() -> None:
             answer = _obey(json.loads(line))
         except ModuleNotFoundError as error:
             answer = {"missing": str(error.name)}
-        except BaseException as error:
-            answer = {"failed": f"{type(error).__name__}: {error}"[:300], "trace": traceback.format_exc()[-3000:]}
+        except Exception as error:  # noqa: BLE001  whatever it is, the parent must hear of it
+            answer = {
+                "failed": f"{type(error).__name__}: {error}"[:300],
+                "trace": traceback.format_exc()[-3000:],
+            }
         answers.write(json.dumps(answer) + "\n")
 
 

@@ -8,9 +8,11 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _STATM = Path("/proc/self/statm")
 
@@ -29,6 +31,20 @@ def stay_on(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
+@contextmanager
+def for_a_while_on(core: int | None) -> Iterator[None]:
+    """Keep this process, and those it starts, on one core."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def resident() -> int:
     """Give the bytes of memory this process holds now; where nobody tells, the most it ever held."""
     if _STATM.exists():
@@ -44,7 +60,7 @@ def described() -> dict[str, Any]:
     if info.exists():
         names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = names[0].partition(":")[2].strip() if names else model
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in ("pika-async", "aiohttp", "fal-client", "acedatacloud", "replicate", "runwayml", "openai"):
         try:
             versions[name] = version(name)
@@ -67,7 +83,7 @@ class Peak:
         self.before = self.most = resident()
         self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> Peak:
+    def __enter__(self) -> Self:
         self._sample()
         return self
 
@@ -99,7 +115,7 @@ class Stalls:
         self.longest = self.longest_busy = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> Stalls:
+    def __enter__(self) -> Self:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         self._timer = asyncio.get_running_loop().call_later(self._EVERY, self._tick)
         return self

@@ -61,9 +61,14 @@ def _table(rows: Sequence[Mapping[str, Cell]]) -> str:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [columns, *([_shown(row.get(column)) for column in columns] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    lines = ["  " + "  ".join(_set(cell, width, i) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
-             for line in cells]
-    return "\n".join(line.rstrip() for line in [lines[0], "  " + "  ".join("-" * w for w in widths), *lines[1:]])
+    lines = [
+        "  "
+        + "  ".join(_set(cell, width, i) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        for line in cells
+    ]
+    return "\n".join(
+        line.rstrip() for line in [lines[0], "  " + "  ".join("-" * w for w in widths), *lines[1:]]
+    )
 
 
 def _set(cell: str, width: int, column: int) -> str:
@@ -79,4 +84,6 @@ def _shown(value: Cell) -> str:
         case int():
             return f"{value:,}"
         case _:
-            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
+            return (
+                f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
+            )

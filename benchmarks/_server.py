@@ -1,4 +1,4 @@
-"""The fake server, in a process of its own: little more than a parser, so that clients are what is measured."""
+"""The fake server, in a process of its own: little but a parser, so that clients are what is measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks._wires import Wires, done_at
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _MEDIA = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nAccept-Ranges: bytes\r\nETag: \"v1\"\r\n"
+    b'HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nAccept-Ranges: bytes\r\nETag: "v1"\r\n'
     b"Content-Length: %d\r\n\r\n"
 )
 

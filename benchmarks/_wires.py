@@ -53,7 +53,7 @@ class Wires:
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes:
         """Give the JSON body of the answer; raises KeyError for what is not here."""
-        match path.split("?")[0].strip("/").split("/"):
+        match path.partition("?")[0].strip("/").split("/"):
             case ["pika", "videos"]:
                 return b'{"task_id":"%b"}' % self._accept(body)
             case ["pika", "tasks"]:
@@ -88,7 +88,7 @@ class Wires:
         done = time.monotonic() + self._random.uniform(*self._renders)
         task = b"%08x-550a-4144-a544-%012x" % (self.requests["submit"], int(done * 1e6))
         self._tasks[task] = body
-        if self.on_callback is not None and b'"callback_url": "http://' in body:
+        if self.on_callback is not None and b'"callback_url"' in body and b"//callback.invalid/" not in body:
             self.on_callback(json.loads(body)["callback_url"], task)
         return task
 

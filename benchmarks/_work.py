@@ -32,15 +32,19 @@ async def sequential(url: str, *, client: str, jobs: int, **options: Any) -> dic
     return told
 
 
-async def gather(url: str, *, client: str, jobs: int, at_most: int | None = None, **options: Any) -> dict[str, Any]:
-    """Buy all at once, or *at_most* at a time for clients that know no such limit; tells what the loop bore."""
+async def gather(
+    url: str, *, client: str, jobs: int, at_most: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """Buy all at once, or *at_most* at a time for clients without such a limit; tells what it took."""
     turns = asyncio.Semaphore(at_most or jobs)
     delays: list[float] = []
     told: dict[str, Any] = {}
     async with opener(client)(url, **options) as generate:
 
         async def bought(number: int) -> None:
-            delays.append(-done_at(await generate(f"A cat surfing at sunset, number {number}")) + time.monotonic())
+            delays.append(
+                -done_at(await generate(f"A cat surfing at sunset, number {number}")) + time.monotonic()
+            )
 
         async def in_turn(number: int) -> None:
             async with turns:
@@ -75,6 +79,8 @@ async def plain_gather(
             if at_most:
                 done = await asyncio.gather(*(in_turn(n) for n in range(jobs)))
             else:
-                done = await asyncio.gather(*(generate(f"A cat surfing at sunset, number {n}") for n in range(jobs)))
+                done = await asyncio.gather(
+                    *(generate(f"A cat surfing at sunset, number {n}") for n in range(jobs))
+                )
     assert all(done)
     return told

@@ -45,7 +45,11 @@ def measure(*, full: bool) -> Report:
                 }
             )
             figures.append(
-                Figure(name=f"{provider}, {slots or _JOBS:,} in flight: p50 over the best", value=p50 / best, goal=1.5)
+                Figure(
+                    name=f"{provider}, {slots or _JOBS:,} in flight: p50 over the best",
+                    value=p50 / best,
+                    goal=1.5,
+                )
             )
     return Report(name="budget", claim=CLAIM, quick=not full, rows=rows, figures=figures)
 

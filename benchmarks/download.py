@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from benchmarks._contest import Turn, compete
 from benchmarks._machine import Peak
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
 CLAIM = "200 x 5 MB within 1.1 times of hand-written aiohttp streaming, at most 40 MB of extra memory"
@@ -77,7 +77,9 @@ def measure(*, full: bool) -> Report:
 
     def turn(call: str, **arguments: Any) -> Turn:
         arguments = {"files": files, **arguments}
-        return Turn(call=f"benchmarks.download:{call}", arguments=arguments, media=_SIZE, warm_up={"files": 1})
+        return Turn(
+            call=f"benchmarks.download:{call}", arguments=arguments, media=_SIZE, warm_up={"files": 1}
+        )
 
     turns = {
         "by hand": turn("by_hand"),
@@ -86,7 +88,7 @@ def measure(*, full: bool) -> Report:
     }
     with Server() as server:
         outcome = compete(server, turns, rounds=rounds)
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "client": name,
             "wall s": outcome.median(name, "wall"),
@@ -98,7 +100,11 @@ def measure(*, full: bool) -> Report:
     ]
     plain, hashing, own = turns
     figures = [
-        Figure(name="time over streaming by hand", value=outcome.median(own, "wall") / outcome.median(plain, "wall"), goal=1.1),
+        Figure(
+            name="time over streaming by hand",
+            value=outcome.median(own, "wall") / outcome.median(plain, "wall"),
+            goal=1.1,
+        ),
         Figure(
             name="time over streaming by hand with SHA-256",
             value=outcome.median(own, "wall") / outcome.median(hashing, "wall"),
@@ -111,4 +117,6 @@ def measure(*, full: bool) -> Report:
             unit="MB",
         ),
     ]
-    return Report(name="download", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)
+    return Report(
+        name="download", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks
+    )

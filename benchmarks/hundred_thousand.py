@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from benchmarks._contest import Turn, compete
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
 CLAIM = "100,000 in flight finishes; cost per job within 1.5 times of 10,000's"
 
 
 def measure(*, full: bool) -> Report:
-    """One round each, renders of 90 to 120 s so that all are under way at once. Only with --full: 6 minutes."""
+    """One round each, renders of 90 to 120 s so that all are under way at once; 6 minutes."""
     if not full:
-        return Report(name="hundred_thousand", claim=CLAIM, quick=True, remarks=["only with --full: it takes 6 minutes"])
+        return Report(
+            name="hundred_thousand", claim=CLAIM, quick=True, remarks=["only with --full: it takes 6 minutes"]
+        )
     turns = {
         f"{jobs:,}": Turn(
             call="benchmarks._work:gather",
@@ -26,7 +28,7 @@ def measure(*, full: bool) -> Report:
     with Server() as server:
         outcome = compete(server, turns, rounds=1)
     costs = {name: outcome.median(name, "cpu") / turns[name].arguments["jobs"] for name in outcome.samples}
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "jobs": name,
             "CPU us/job": cost * 1e6,

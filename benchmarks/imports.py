@@ -8,8 +8,8 @@ import time
 from importlib.util import find_spec
 from statistics import median
 
-from benchmarks._machine import cores, stay_on
-from benchmarks._report import Figure, Report
+from benchmarks._machine import cores, for_a_while_on
+from benchmarks._report import Cell, Figure, Report
 
 CLAIM = "`from pika_async import Pika, Generate, VideoResult`, warm"
 
@@ -25,22 +25,28 @@ _IMPORTS = {
 
 
 def measure(*, full: bool) -> Report:
-    """Whole runs of fresh interpreters, bytecode written; 31 rounds, in quick form 5; bare ones are taken off."""
-    stay_on(cores()[0])
+    """Whole runs of fresh interpreters, less bare ones; 31 rounds, in quick form 5."""
     missing = [name for name in _IMPORTS if name != "ours" and find_spec(name) is None]
     contestants = {"bare": "pass", **{n: code for n, code in _IMPORTS.items() if n not in missing}}
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range((31 if full else 5) + 1):
-        for name, code in contestants.items():
-            started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
-            if number:
-                times[name].append(time.perf_counter() - started)
+    with for_a_while_on(cores()[0]):
+        for number in range((31 if full else 5) + 1):
+            for name, code in contestants.items():
+                taken = _run(code)
+                if number:
+                    times[name].append(taken)
     bare = median(times.pop("bare"))
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {"import": name, "ms": (median(taken) - bare) * 1e3, "fastest ms": (min(taken) - bare) * 1e3}
         for name, taken in times.items()
     ]
     figures = [Figure(name="import", value=(median(times["ours"]) - bare) * 1e3, goal=80.0, unit="ms")]
     remarks = [f"{name}: not installed, skipped" for name in missing]
     return Report(name="imports", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=remarks)
+
+
+def _run(code: str) -> float:
+    started = time.perf_counter()
+    # A timeout would make it wait in steps of up to 50 ms.
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks._contest import Turn, compete
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
 CLAIM = "10,000 in flight for 20-25 s, look-ups every second"
@@ -29,7 +29,7 @@ def measure(*, full: bool) -> Report:
     }
     with Server() as server:
         outcome = compete(server, turns, rounds=1)
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "client": name,
             "requests/job": outcome.median(name, "requests") / jobs,
@@ -46,10 +46,23 @@ def measure(*, full: bool) -> Report:
     for name, requests, delay in (("ours, every 1 s", 1.12, 0.6), ("ours, thrifty (2.5 s)", 1.05, 1.5)):
         if name in outcome:
             figures += [
-                Figure(name=f"{name}: requests per job", value=outcome.median(name, "requests") / jobs, goal=requests),
-                Figure(name=f"{name}: p50 of detection", value=outcome.median(name, "p50"), goal=delay, unit="s"),
+                Figure(
+                    name=f"{name}: requests per job",
+                    value=outcome.median(name, "requests") / jobs,
+                    goal=requests,
+                ),
+                Figure(
+                    name=f"{name}: p50 of detection", value=outcome.median(name, "p50"), goal=delay, unit="s"
+                ),
             ]
     figures.append(
-        Figure(name="ours, every 1 s: client CPU", value=outcome.median("ours, every 1 s", "cpu"), goal=5.0, unit="s")
+        Figure(
+            name="ours, every 1 s: client CPU",
+            value=outcome.median("ours, every 1 s", "cpu"),
+            goal=5.0,
+            unit="s",
+        )
     )
-    return Report(name="in_flight", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)
+    return Report(
+        name="in_flight", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks
+    )

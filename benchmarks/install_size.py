@@ -6,14 +6,14 @@ import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from benchmarks._report import Report
+from benchmarks._report import Cell, Report
 
 CLAIM = "size of an installation with everything it needs, for the record"
 
 
 def measure(*, full: bool) -> Report:
     """Bytes of the installed files of a distribution and all that it requires without extras; no bytecode."""
-    rows = []
+    rows: list[dict[str, Cell]] = []
     remarks = []
     for name in ("pika-async", "acedatacloud", "fal-client", "replicate", "runwayml", "openai"):
         try:

@@ -1,4 +1,4 @@
-"""What durability costs: a disk that takes 4 ms per commit, the CPU of SQLite, and a file full of the past."""
+"""What durability costs: a disk of 4 ms per commit, the CPU of SQLite, a file full of the past."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks._contest import Turn, compete
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
 CLAIM = "durable jobs/s at 32 concurrent with 4 ms per commit; CPU over memory's; a million finished rows"
@@ -19,7 +19,7 @@ CLAIM = "durable jobs/s at 32 concurrent with 4 ms per commit; CPU over memory's
 async def buy(
     url: str, *, jobs: int, path: str | None = None, delay: float = 0.0, finished: int = 0
 ) -> dict[str, Any]:
-    """Buy *jobs* videos by 32 callers, each one after another; *delay* seconds come on top of every commit."""
+    """Buy *jobs* videos by 32 callers at once; *delay* seconds come on top of every commit."""
     from pika_async import Pika
 
     with TemporaryDirectory() as folder:
@@ -60,7 +60,9 @@ async def fill(url: str, *, path: str, finished: int) -> None:
     """Make a ledger of one real job, then *finished* likenesses of it, so that the rows are what we write."""
     from pika_async import Pika
 
-    async with Pika("acedata", api_key="sandbox-benchmark", base_url=url, poll_interval=0.02, ledger=path) as pika:
+    async with Pika(
+        "acedata", api_key="sandbox-benchmark", base_url=url, poll_interval=0.02, ledger=path
+    ) as pika:
         await pika.generate("A cat surfing at sunset")
     connection = sqlite3.connect(path)
     with connection:
@@ -113,7 +115,7 @@ def measure(*, full: bool) -> Report:
         outcome = compete(server, turns, rounds=rounds)
     memory, plain, full_of_past, slow = turns
     costs = {name: outcome.median(name, "bought_cpu") / jobs for name in outcome.samples}
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "ledger": name,
             "jobs/s": jobs / outcome.median(name, "bought"),
@@ -131,7 +133,11 @@ def measure(*, full: bool) -> Report:
     figures = [
         Figure(name="4 ms per commit, 32 concurrent: durable jobs/s", value=speed, goal=500.0, at_least=True),
         Figure(name="CPU per job with SQLite over memory's", value=ratio(plain, memory), goal=1.5),
-        Figure(name=f"CPU per job with {finished:,} finished rows over none", value=ratio(full_of_past, plain), goal=1.05),
+        Figure(
+            name=f"CPU per job with {finished:,} finished rows over none",
+            value=ratio(full_of_past, plain),
+            goal=1.05,
+        ),
     ]
     return Report(
         name="ledger",

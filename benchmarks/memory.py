@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks._contest import Turn, compete
 from benchmarks._machine import Peak
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 from benchmarks._wires import done_at
 
@@ -58,9 +58,11 @@ def measure(*, full: bool) -> Report:
     with Server() as server:
         outcome = compete(server, turns, rounds=rounds)
     kilobytes = {name: outcome.median(name, "memory") / jobs / 1e3 for name in outcome.samples}
-    rows = [{"client": name, "KB/job": value} for name, value in kilobytes.items()]
+    rows: list[dict[str, Cell]] = [{"client": name, "KB/job": value} for name, value in kilobytes.items()]
     figures = [
         Figure(name="through map", value=kilobytes.get("ours, map"), goal=6.0, unit="KB/job"),
         Figure(name="through gather", value=kilobytes.get("ours, gather"), goal=9.0, unit="KB/job"),
     ]
-    return Report(name="memory", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)
+    return Report(
+        name="memory", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks
+    )

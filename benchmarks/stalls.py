@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks._contest import Turn, compete
-from benchmarks._report import Figure, Report
+from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
 CLAIM = "longest event-loop stall, 2,000 jobs through gather"
@@ -23,7 +23,7 @@ def measure(*, full: bool) -> Report:
     }
     with Server() as server:
         outcome = compete(server, turns, rounds=5 if full else 3)
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "client": name,
             "longest stall ms": outcome.median(name, "stall") * 1e3,
@@ -32,5 +32,9 @@ def measure(*, full: bool) -> Report:
         }
         for name, samples in outcome.samples.items()
     ]
-    figures = [Figure(name="longest stall", value=outcome.median("ours", "stall") * 1e3, goal=50.0, unit="ms")]
-    return Report(name="stalls", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks)
+    figures = [
+        Figure(name="longest stall", value=outcome.median("ours", "stall") * 1e3, goal=50.0, unit="ms")
+    ]
+    return Report(
+        name="stalls", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakMethod
 
 from attrs import frozen
 
 from pika_async._job import Job, first_result, timed_out
-from pika_async.errors import PikaError
+from pika_async.errors import ConfigError, PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import VideoResult
 
@@ -52,6 +53,7 @@ class Map(AsyncIterator[Item]):
         *,
         timeout: float | None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._engine = engine
         self._timeout = timeout
         self._width = sum(account.limits.max_concurrency for account in engine.accounts.values())
@@ -71,6 +73,8 @@ class Map(AsyncIterator[Item]):
                 return self._ready.popleft()
             if self._exhausted and not self._active:
                 raise StopAsyncIteration
+            if self._engine.closing and not self._active:
+                raise ConfigError("The client is closed; map the requests that are left with another one.")
             await self._changed()
 
     async def aclose(self) -> list[Item]:
@@ -95,11 +99,16 @@ class Map(AsyncIterator[Item]):
         await self.aclose()
 
     def __del__(self) -> None:
+        # A loop that ended early, or was cancelled, tells nobody: it just drops its iterator.
+        if self._loop.is_closed():
+            return
         if self._pull is not None:
             self._pull.cancel()
+        for _, _, expectation in self._active.values():
+            expectation.withdraw()
 
     async def _fill(self) -> None:
-        while not self._exhausted and len(self._active) + len(self._ready) < self._width:
+        while not self._exhausted and not self._engine.closing and len(self._active) + len(self._ready) < self._width:
             try:
                 if isinstance(self._source, Iterator):
                     request = next(self._source)
@@ -116,8 +125,8 @@ class Map(AsyncIterator[Item]):
     def _pulled(self, source: AsyncIterator[VideoRequest]) -> asyncio.Task[VideoRequest]:
         """Give the task that asks an async source for its next request."""
         if self._pull is None:
-            self._pull = asyncio.get_running_loop().create_task(_next(source))
-            self._pull.add_done_callback(self._notify)
+            self._pull = self._loop.create_task(_next(source))
+            self._pull.add_done_callback(_weakly(self._pulled_one))
         return self._pull
 
     async def _admit(self, request: VideoRequest) -> None:
@@ -130,7 +139,7 @@ class Map(AsyncIterator[Item]):
             return
         expectation = flight.expect(Phase.ENDED, timeout=self._timeout)
         self._active[flight.id] = (flight, request, expectation)
-        expectation.future.add_done_callback(partial(self._ended, flight, request))
+        expectation.future.add_done_callback(partial(_weakly(self._ended), flight, request))
 
     def _ended(self, flight: Flight, request: VideoRequest, future: asyncio.Future[None]) -> None:
         if self._active.pop(flight.id, None) is None or future.cancelled():
@@ -149,13 +158,29 @@ class Map(AsyncIterator[Item]):
         self._ready.append(Item(request=request, job=job, result=result, error=kept))
         self._notify()
 
-    def _notify(self, _: object = None) -> None:
+    def _pulled_one(self, pull: asyncio.Task[VideoRequest]) -> None:
+        if not pull.cancelled():
+            pull.exception()  # the consumer may never come back for it
+        self._notify()
+
+    def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
     async def _changed(self) -> None:
-        self._wake = asyncio.get_running_loop().create_future()
+        self._wake = self._loop.create_future()
         await self._wake
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Give *method* without keeping its object alive."""
+    reference = WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        if (alive := reference()) is not None:
+            alive(*args)
+
+    return call
 
 
 async def _next(source: AsyncIterator[VideoRequest]) -> VideoRequest:

@@ -26,28 +26,41 @@ class JobEvent:
 
 
 class JobEvents(AsyncIterator[JobEvent]):
-    """Yields the job's present state first, then every change, and ends when the job has ended."""
+    """Yields the job's present state first, then every change, and ends when the job has ended.
+
+    Raises what ends a wait but not the job: `JobUnresolved`, an `AuthError` of a look-up, a closed client.
+    """
 
     def __init__(self, engine: Engine, flight: Flight) -> None:
         self._engine = engine
         self._flight = flight
         self._waiting: deque[JobEvent] = deque()
         self._last: JobEvent | None = None
+        self._end: asyncio.Future[None] | None = None
         self._wake: asyncio.Future[None] | None = None
 
     async def __anext__(self) -> JobEvent:
-        flight = self._flight
-        if self._last is None:
-            await self._engine.resume(flight)
-            if not flight.ended:
-                flight.listeners = [*(flight.listeners or ()), self._noted]
-            self._noted(flight)
+        if self._end is None:
+            self._end = await self._begin()
         while not self._waiting:
-            if flight.ended:
+            if self._end.done():
+                self._end.result()
                 raise StopAsyncIteration
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
         return self._waiting.popleft()
+
+    async def _begin(self) -> asyncio.Future[None]:
+        from pika_async._engine.flight import Phase
+
+        flight = self._flight
+        await self._engine.resume(flight)
+        if not flight.ended:
+            flight.listeners = [*(flight.listeners or ()), self._noted]
+        end = flight.expect(Phase.ENDED).future
+        end.add_done_callback(self._over)
+        self._noted(flight)
+        return end
 
     def _noted(self, flight: Flight) -> None:
         snapshot = flight.snapshot
@@ -59,7 +72,14 @@ class JobEvents(AsyncIterator[JobEvent]):
         if event != self._last:
             self._last = event
             self._waiting.append(event)
-        if flight.ended and flight.listeners and self._noted in flight.listeners:
-            flight.listeners.remove(self._noted)
+        self._notify()
+
+    def _over(self, _: object) -> None:
+        listeners = self._flight.listeners
+        if listeners and self._noted in listeners:
+            listeners.remove(self._noted)
+        self._notify()
+
+    def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import os
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from pika_async import _registry
 from pika_async._engine.files import digest, hashes
 from pika_async._engine.flight import Flight, Phase
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord
-from pika_async.errors import ConfigError, UnsupportedRequest
+from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord
+from pika_async.errors import ConfigError, JobTimeout, UnsupportedRequest
 from pika_async.requests import VideoRequest
 
 if TYPE_CHECKING:
@@ -40,9 +42,14 @@ class Admission:
     def __init__(self, engine: Engine, dispatch: Dispatch) -> None:
         self._engine = engine
         self._dispatch = dispatch
+        self._entering: dict[str, asyncio.Task[None]] = {}
 
     def route(self, request: VideoRequest) -> Sequence[Account]:
         """Give the accounts that can express *request*, in order of preference."""
+        if not isinstance(request, VideoRequest):
+            raise UnsupportedRequest(
+                f"A {type(request).__name__} is not a request; make a Generate, Ingredients or Style of it."
+            )
         able: list[Account] = []
         refusals: dict[str, str] = {}
         for account in self._engine.accounts.values():
@@ -81,6 +88,9 @@ class Admission:
             fallbacks=tuple(accounts[1:]),
             callback_url=callback_url,
         )
+        if self._engine.closing:
+            error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
+            raise self._engine.explain(flight, error)
         self._engine.flights[job_id] = flight
         self._dispatch.enqueue(flight)
         return flight
@@ -129,7 +139,18 @@ class Admission:
             return
         if flight.posted_at is not None:
             return
-        flight.posted_at = self._engine.clock.now()
+        entering = self._entering.get(flight.id)
+        if entering is None:
+            entering = self._entering[flight.id] = self._engine.spawn(self._enter(flight))
+            entering.add_done_callback(partial(self._entered, flight.id))
+        await asyncio.shield(entering)
+
+    def _entered(self, job_id: str, entering: asyncio.Task[None]) -> None:
+        del self._entering[job_id]
+        if not entering.cancelled():
+            entering.exception()  # those who waited may all have been cancelled
+
+    async def _enter(self, flight: Flight) -> None:
         known = await self._engine.ledger.get(flight.id)
         if known is None and flight.task is None:
             self._engine.flights.pop(flight.id, None)
@@ -138,7 +159,10 @@ class Admission:
                 "open the ledger that does.",
                 provider=flight.account.name,
             )
-        flight.record = known or await self._engine.ledger.create(flight.record)
+        record = known or await self._engine.ledger.create(flight.record)
+        flight.account = self._account(record)
+        flight.record = record
+        flight.request = cast("VideoRequest | None", flight.record.request)
         self._set_going(flight, queued=False)
 
     def take_up(self, record: JobRecord, *, queued: bool) -> Flight:
@@ -146,30 +170,36 @@ class Admission:
         known = self._engine.flights.get(record.id)
         if known is not None:
             return known
-        account = self._engine.accounts.get(record.newest.account)
-        if account is None:
-            provider, _, label = record.newest.account.partition(":")
-            raise ConfigError(
-                f"Job {record.id} belongs to {provider} (account {label}); open the client with that provider.",
-                provider=provider,
-            )
         flight = Flight(
-            record, account, self._engine.clock, request=cast("VideoRequest | None", record.request)
+            record,
+            self._account(record),
+            self._engine.clock,
+            request=cast("VideoRequest | None", record.request),
         )
         self._engine.flights[record.id] = flight
         self._set_going(flight, queued=queued)
         return flight
 
+    def _account(self, record: JobRecord) -> Account:
+        """Give the account of the newest attempt; raises `ConfigError` if any attempt's is not open here."""
+        for attempt in record.attempts:
+            if attempt.account not in self._engine.accounts:
+                provider, _, label = attempt.account.partition(":")
+                raise ConfigError(
+                    f"Job {record.id} belongs to {provider} (account {label}); open the client with that "
+                    "provider.",
+                    provider=provider,
+                )
+        return self._engine.accounts[record.newest.account]
+
     def _set_going(self, flight: Flight, *, queued: bool) -> None:
         for attempt in flight.record.attempts:
             if attempt.slot:
                 self._engine.accounts[attempt.account].limits.adopt()
-        newest = flight.record.newest
-        if newest.state is AttemptState.QUEUED:
-            if queued:
-                self._dispatch.enqueue(flight)
-            return
-        flight.posted_at = self._engine.clock.now()
+        if queued and flight.record.newest.state is AttemptState.QUEUED:
+            self._dispatch.enqueue(flight)
+        else:
+            flight.posted_at = self._engine.clock.now()
         self._engine.follow(flight)
         if self._engine.callbacks is not None:
             self._engine.inbox.wake()
@@ -179,7 +209,7 @@ class Admission:
         for record in await self._engine.ledger.unfinished():
             if record.id in self._engine.flights:
                 continue
-            if record.newest.state is AttemptState.QUEUED and not queued:
+            if not queued and all(a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN):
                 continue
             try:
                 yield self.take_up(record, queued=queued)

@@ -161,13 +161,17 @@ class Engine:
             if flight.phase is Phase.ACCEPTED:
                 flight.tell()
                 return
-        self.follow(flight)
+        self._conclude(flight)
 
     def follow(self, flight: Flight) -> None:
-        """Bring the job in memory to where its record is."""
-        record = flight.record
-        for attempt in record.attempts:
+        """Bring a job to where its record is, which may have come from elsewhere."""
+        for attempt in flight.record.attempts:
             self.accounts[attempt.account].poller.consider(flight, attempt)
+        self._conclude(flight)
+
+    def _conclude(self, flight: Flight) -> None:
+        """Tell those who wait what the record means for them."""
+        record = flight.record
         match outcome(record):
             case _ if flight.ended:
                 pass

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Clock, Timer
-from pika_async._ledger.records import AttemptState, JobRecord
+from pika_async._engine.verdict import in_doubt
+from pika_async._ledger.records import JobRecord
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Snapshot, State, Succeeded, Task
@@ -146,7 +147,7 @@ class Flight:
     @property
     def unresolved(self) -> bool:
         """Tell whether only a person, or late evidence, can move this job."""
-        return not self.ended and self.record.newest.state is AttemptState.UNRESOLVED
+        return not self.ended and in_doubt(self.record) is not None
 
     @property
     def ended(self) -> bool:

@@ -11,7 +11,7 @@ from pika_async._engine.clock import Timer
 from pika_async._engine.dispatch import complete
 from pika_async._engine.flight import Flight
 from pika_async._engine.schedule import Schedule
-from pika_async._engine.verdict import unresolved
+from pika_async._engine.verdict import in_doubt, unresolved
 from pika_async._ledger.events import Lost
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._transport import Sender, SendError
@@ -331,7 +331,8 @@ class Poller:
             return
         await self._engine.apply(flight, Lost(attempt=key), keep=True)
         log.warning("job %s: unresolved, the provider does not know its task", flight.id)
-        flight.trouble(self._engine.explain(flight, unresolved(attempt)))
+        if in_doubt(flight.record) is not None:
+            flight.trouble(self._engine.explain(flight, unresolved(attempt)))
         self._engine.sweeper.consider(flight)
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pika_async import errors
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
+from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Refusal
 from pika_async.errors import JobFailed, JobUnresolved, PikaError, RateLimited, SubmitRefused
 from pika_async.results import Failed, Succeeded
+
+_KINDS = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, PikaError)
+}
 
 
 def refusal_of(error: PikaError) -> Refusal:
@@ -34,20 +40,28 @@ def outcome(record: JobRecord) -> Succeeded | PikaError | None:
         case JobState.FAILED:
             return _failure(record)
         case JobState.OPEN:
-            newest = record.newest
-            return unresolved(newest) if newest.state is AttemptState.UNRESOLVED else None
+            doubtful = in_doubt(record)
+            return unresolved(doubtful) if doubtful is not None else None
+
+
+def in_doubt(record: JobRecord) -> Attempt | None:
+    """Give the attempt that only a person can settle, unless another one is still under way."""
+    if any(a.state in OPEN - {AttemptState.UNRESOLVED} for a in record.attempts):
+        return None
+    return next((a for a in reversed(record.attempts) if a.state is AttemptState.UNRESOLVED), None)
 
 
 def _failure(record: JobRecord) -> PikaError:
-    newest = record.newest
-    provider = newest.account.partition(":")[0]
-    match next((a.outcome for a in reversed(record.attempts) if a.outcome is not None), None):
+    last = next((a for a in reversed(record.attempts) if a.outcome is not None), record.newest)
+    provider = last.account.partition(":")[0]
+    match last.outcome:
         case Refusal() as refusal:
-            kind = getattr(errors, refusal.error, SubmitRefused)
-            error: PikaError = kind(
+            # The name comes from a ledger that another version, or a stranger's adapter, may have written.
+            error = _KINDS.get(refusal.error, SubmitRefused)(
                 refusal.message,
                 provider=provider,
                 phase="submit",
+                charged="no",
                 status=refusal.status,
                 code=refusal.code,
                 trace_id=refusal.trace_id,

@@ -74,9 +74,7 @@ class Ledger(Protocol):
     async def secret(self) -> bytes:
         """Give the secret that signs callback tokens, made once."""
 
-    async def inbox_put(
-        self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
-    ) -> bool:
+    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:

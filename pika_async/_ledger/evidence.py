@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import evolve
 
 from pika_async._ledger.events import Evidence
-from pika_async._ledger.records import FINAL, OPEN, Attempt, AttemptState, JobRecord, JobState, Source
+from pika_async._ledger.records import FINAL, OPEN, Attempt, AttemptState, JobRecord, JobState, Source, evolve
 from pika_async.results import Failed, Pending, Snapshot, Succeeded
 
 _RANK: dict[Source | None, int] = {None: 0, "callback": 1, "history": 2, "answer": 3}

@@ -19,7 +19,14 @@ def put(
         "SELECT ?1, ?2, ?3, ?4, ?5, 0 "
         "WHERE (SELECT count(*) FROM inbox WHERE attempt_id = ?1) < ?6 "
         "AND NOT EXISTS (SELECT 1 FROM inbox WHERE attempt_id = ?1 AND body_sha256 = ?2)",
-        (attempt_id, hashlib.sha256(body).digest(), now, json.dumps(dict(headers)), body, CALLBACKS_PER_ATTEMPT),
+        (
+            attempt_id,
+            hashlib.sha256(body).digest(),
+            now,
+            json.dumps(dict(headers)),
+            body,
+            CALLBACKS_PER_ATTEMPT,
+        ),
     )
     return cursor.rowcount == 1
 

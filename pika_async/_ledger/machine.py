@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve
 
 from pika_async._ledger.events import (
     Abandon,
@@ -29,7 +28,7 @@ from pika_async._ledger.events import (
     Unknown,
 )
 from pika_async._ledger.evidence import closed, contested, displaces, learn, replaced
-from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Usage
+from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Usage, evolve
 
 _UNANSWERED = frozenset({AttemptState.SUBMITTING, AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
 _MAY_FOLLOW = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.CANCELLED})

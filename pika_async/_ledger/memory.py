@@ -58,6 +58,8 @@ class MemoryLedger:
             if attempt.task is not None and (attempt.account, attempt.task.id) in self._by_task:
                 raise task_taken(attempt.account, self._by_task[attempt.account, attempt.task.id])
         if job.key is not None:
+            # The one that gave it up is refused for good.
+            self._jobs.pop(self._by_key.get(job.key, ""), None)
             self._by_key[job.key] = job.id
         for attempt in job.attempts:
             self._count(None, attempt)
@@ -129,9 +131,7 @@ class MemoryLedger:
         """Give this process's secret."""
         return self._secret
 
-    async def inbox_put(
-        self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
-    ) -> bool:
+    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
         had = self._had.setdefault(attempt_id, set())
         if len(self._had) > _CALLBACKS_REMEMBERED:

@@ -7,11 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from functools import cache
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import AttrsInstance, fields, frozen
 
 from pika_async.results import Charged, Failed, Snapshot, Succeeded, Task
+
+
+T = TypeVar("T", bound=AttrsInstance)
+
+
+def evolve(value: T, **changes: Any) -> T:
+    """Copy a record with *changes*, at a third of what `attrs.evolve` costs: a job has eight of these.
+
+    It sets slots directly, so it is for classes without converters and validators, such as those here.
+    """
+    copy = object.__new__(type(value))
+    for name, get, put in _slots(type(value)):
+        put(copy, changes.pop(name) if name in changes else get(value))
+    if changes:
+        raise TypeError(f"{type(value).__name__} has no {', '.join(changes)}")
+    return copy
+
+
+@cache
+def _slots(kind: type[AttrsInstance]) -> tuple[tuple[str, Any, Any], ...]:
+    members = ((name, getattr(kind, name)) for name in (field.name for field in fields(kind)))
+    return tuple((name, member.__get__, member.__set__) for name, member in members)
 
 
 class AttemptState(StrEnum):
@@ -124,7 +147,10 @@ class JobRecord:
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Give one attempt by its id."""
-        return next((a for a in self.attempts if a.id == attempt_id), None)
+        for attempt in self.attempts:
+            if attempt.id == attempt_id:
+                return attempt
+        return None
 
     @property
     def frees_its_key(self) -> bool:

@@ -146,9 +146,7 @@ class SqliteLedger:
         """Give the secret that signs callback tokens."""
         return self._secret
 
-    async def inbox_put(
-        self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float
-    ) -> bool:
+    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
         return await self._writer.run(
             lambda batch: inbox.put(batch.connection, attempt_id, body, headers, now)
@@ -156,7 +154,9 @@ class SqliteLedger:
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
         """Read the callbacks nobody has dealt with, oldest first."""
-        return await self._writer.run(lambda batch: inbox.pending(batch.connection, limit, after), writes=False)
+        return await self._writer.run(
+            lambda batch: inbox.pending(batch.connection, limit, after), writes=False
+        )
 
     async def inbox_done(self, received_id: int) -> None:
         """Mark a callback as dealt with."""

@@ -11,7 +11,19 @@ from pika_async import PikaError, __version__
 from pika_async.cli._words import say
 
 # A command is a module of this package with a `command`; its name goes here, in the order of the help.
-COMMANDS: Final = ("generate", "ingredients", "style", "fetch", "providers", "sandbox")
+COMMANDS: Final = (
+    "generate",
+    "ingredients",
+    "style",
+    "fetch",
+    "jobs",
+    "job",
+    "resolve",
+    "recover",
+    "listen",
+    "providers",
+    "sandbox",
+)
 
 INTERRUPTED: Final = 130
 

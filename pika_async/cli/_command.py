@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
@@ -23,16 +23,40 @@ class _Command(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
+class _Group(_Command, click.Group):
+    """A command that does something itself, and has commands of its own."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, as any command does."""
+        _Command.format_epilog(self, ctx, formatter)
+
+
+Made = TypeVar("Made", bound=_Command)
+
+
 def command(name: str, *examples: str) -> Callable[[Callback], click.Command]:
     """Make the decorated function the command *name*."""
 
     def make(callback: Callback) -> click.Command:
-        made = click.command(name, cls=_Command)(callback)
-        made.examples = examples
-        made.params.append(_verbose())
-        return made
+        return _completed(click.command(name, cls=_Command)(callback), examples)
 
     return make
+
+
+def group(name: str, *examples: str) -> Callable[[Callback], click.Group]:
+    """Make the decorated function the command *name*, to which others can be added."""
+
+    def make(callback: Callback) -> click.Group:
+        made = click.command(name, cls=_Group, invoke_without_command=True)(callback)
+        return _completed(made, examples)
+
+    return make
+
+
+def _completed(made: Made, examples: tuple[str, ...]) -> Made:
+    made.examples = examples
+    made.params.append(_verbose())
+    return made
 
 
 def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decorator]) -> Decorator:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from attrs import frozen
 
 from pika_async import ConfigError, Pika
 from pika_async.cli._command import Decorator, gathered
+from pika_async.cli._ledger import ledger_option, max_submits_option, ready
 
 SANDBOX_KEY: Final = "sandbox-key"
 MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
@@ -21,31 +23,46 @@ _SANDBOX_PROVIDER: Final = "acedata"
 
 @frozen(kw_only=True)
 class Connection:
-    """How to reach the provider; *render_time* is that of the sandbox, in seconds."""
+    """How to reach the provider, and the *ledger* that remembers what it was asked.
+
+    *account* is the label that jobs are kept under, *render_time* that of the sandbox in seconds.
+    """
 
     providers: tuple[str, ...] = ()
     base_url: str | None = None
     media_hosts: tuple[str, ...] = ()
     sandbox: bool = False
     render_time: float = 2.0
+    account: str = "default"
+    ledger: Path | None = None
+    max_submits: int | None = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Pika]:
-        """Open a client, in front of a sandbox of its own where that was asked for."""
+    async def open(self, **options: Any) -> AsyncIterator[Pika]:
+        """Open a client with *options*, in front of a sandbox of its own where that was asked for."""
         if self.sandbox:
             from pika_async.sandbox import Sandbox
 
-            async with Sandbox(render_time=self.render_time) as server, self._tried(server.url) as pika:
+            async with (
+                Sandbox(render_time=self.render_time) as server,
+                self._tried(server.url, options) as pika,
+            ):
                 yield pika
         else:
-            async with self._real() as pika:
+            async with self._real(options) as pika:
                 yield pika
 
-    def _tried(self, url: str) -> Pika:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The providers to ask, in order; raises `ConfigError` when nobody chose and no key decides."""
+        return self.providers or ((_SANDBOX_PROVIDER,) if self.sandbox else (_only_provider_with_key(),))
+
+    def _tried(self, url: str, options: Mapping[str, Any]) -> Pika:
         from pika_async import _registry
 
-        names = self.providers or (_SANDBOX_PROVIDER,)
-        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).provider for name in names)
+        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).provider for name in self.names)
+        # Pretended jobs are kept in memory; in a ledger that was named, real accounts know nothing of them.
+        kept = {"account": "sandbox", "ledger": self.ledger, "max_submits": self.max_submits}
         # Nobody is served but us: look-ups need no budget, and no proxy reaches our loopback.
         return Pika(
             *adapters,
@@ -53,14 +70,12 @@ class Connection:
             poll_interval=0.05,
             trust_env=False,
             media_hosts=[urlsplit(url).netloc],
+            **{**kept, **options},
         )
 
-    def _real(self) -> Pika:
-        return Pika(
-            *(self.providers or [_only_provider_with_key()]),
-            base_url=self.base_url,
-            media_hosts=self.media_hosts,
-        )
+    def _real(self, options: Mapping[str, Any]) -> Pika:
+        kept = {"account": self.account, "ledger": ready(self.ledger), "max_submits": self.max_submits}
+        return Pika(*self.names, base_url=self.base_url, media_hosts=self.media_hosts, **{**kept, **options})
 
     def usual_render_time(self, provider: str) -> float | None:
         """Give the seconds that *provider* usually needs for a render, where that is known."""
@@ -72,10 +87,16 @@ class Connection:
         return plugin.capabilities.render_time if plugin and plugin.capabilities else None
 
     @property
+    def remembers(self) -> bool:
+        """Tell whether jobs outlive the command."""
+        return self.ledger is not None or not self.sandbox
+
+    @property
     def arguments(self) -> list[str]:
-        """The options with which another command reaches the same place."""
+        """The options with which another command reaches the same place and ledger."""
         address = ["--base-url", self.base_url] if self.base_url else []
-        return address + [word for host in self.media_hosts for word in ("--media-host", host)]
+        ledger = ["--ledger", str(self.ledger)] if self.ledger else []
+        return ledger + address + [word for host in self.media_hosts for word in ("--media-host", host)]
 
 
 def _only_provider_with_key() -> str:
@@ -141,8 +162,21 @@ def _checked(**given: Any) -> Connection:
     return connection
 
 
-connection_options: Decorator = gathered("connection", _checked, {**_CHOICE_OPTIONS, **_ADDRESS_OPTIONS})
+_KEEPING_OPTIONS = {"ledger": ledger_option}
+_SPENDING_OPTIONS = {**_KEEPING_OPTIONS, "max_submits": max_submits_option}
+
+connection_options: Decorator = gathered(
+    "connection", _checked, {**_CHOICE_OPTIONS, **_SPENDING_OPTIONS, **_ADDRESS_OPTIONS}
+)
 """Give the decorated function a `connection` for a new request."""
 
-address_options: Decorator = gathered("connection", _checked, _ADDRESS_OPTIONS)
-"""Give the decorated function a `connection` whose provider is known otherwise."""
+batch_options: Decorator = gathered(
+    "connection", _checked, {**_CHOICE_OPTIONS, "max_submits": max_submits_option, **_ADDRESS_OPTIONS}
+)
+"""Give the decorated function a `connection` for new requests whose ledger is known otherwise."""
+
+buying_options: Decorator = gathered("connection", _checked, {**_SPENDING_OPTIONS, **_ADDRESS_OPTIONS})
+"""Give the decorated function a `connection` that may buy, and whose provider is known otherwise."""
+
+address_options: Decorator = gathered("connection", _checked, {**_KEEPING_OPTIONS, **_ADDRESS_OPTIONS})
+"""Give the decorated function a `connection` that buys nothing, and whose provider is known otherwise."""

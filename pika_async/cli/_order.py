@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pika_async import Job, JobFailed, Pika, PikaError, VideoResult
+from pika_async import Job, JobFailed, JobTimeout, JobUnresolved, Pika, PikaError, SubmitUnknown, VideoResult
 from pika_async._token import JobToken
 from pika_async.cli._connection import Connection
 from pika_async.cli._delivery import Delivery
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 _REFRESH = 0.1
 
 
-def buy(request: VideoRequest, connection: Connection, delivery: Delivery) -> None:
+def buy(
+    request: VideoRequest, connection: Connection, delivery: Delivery, idempotency_key: str | None = None
+) -> None:
     """Buy *request* and hand the video over."""
-    _carry_out(_Order(connection, delivery), lambda pika: pika.submit(request))
+    _carry_out(
+        _Order(connection, delivery),
+        lambda pika: pika.submit(request, idempotency_key=idempotency_key),
+    )
 
 
 def resume(token: str, connection: Connection, delivery: Delivery) -> None:
@@ -35,6 +40,17 @@ def resume(token: str, connection: Connection, delivery: Delivery) -> None:
         return pika.job(token)
 
     _carry_out(_Order(connection, delivery), known)
+
+
+def resubmit(token: str, connection: Connection, delivery: Delivery) -> None:
+    """Order an unresolved job again, on a person's word, and hand its video over."""
+
+    async def again(pika: Pika) -> Job:
+        job = pika.job(token)
+        await job.resubmit()
+        return job
+
+    _carry_out(_Order(connection, delivery), again)
 
 
 def _carry_out(order: _Order, start: Callable[[Pika], Awaitable[Job]]) -> None:
@@ -123,17 +139,26 @@ class _Order:
         if job is None:
             return []
         accepted = JobToken.decode(job.token).task is not None
-        if accepted and not isinstance(error, JobFailed):
+        if accepted and not isinstance(error, JobFailed | JobUnresolved):
             return self._to_go_on(job)
-        return [] if error.charged == "no" else [f"Its job is {job.token}"]
+        if error.charged == "no":
+            return []
+        found = isinstance(error, SubmitUnknown | JobTimeout) and self.connection.remembers
+        return [f"Its job is {job.token}", *(self._to_find_out() if found else ())]
 
     def after_interrupt(self) -> list[str]:
         """Tell what became of the request, and how to go on."""
         if self._job is not None:
             return self._to_go_on(self._job)
-        if self._sent:
-            return ["The provider may have taken the job; look at its console before you ask again."]
-        return ["Nothing was bought."]
+        if not self._sent:
+            return ["Nothing was bought."]
+        if self.connection.remembers:
+            return ["The provider may have taken the job; do not order it again.", *self._to_find_out()]
+        return ["The provider may have taken the job; look at its console before you ask again."]
+
+    def _to_find_out(self) -> list[str]:
+        words = ["pika-async", "recover", *self.connection.arguments]
+        return ["To look for it, at no cost:", f"  {shlex.join(words)}"]
 
     def _to_go_on(self, job: Job) -> list[str]:
         output = ["-o", str(self.delivery.file or "FILE")]

@@ -31,6 +31,18 @@ def seconds(count: float) -> str:
     return f"{count:.0f} s" if count >= 10 else f"{count:.2g} s"
 
 
+def age(passed: float) -> str:
+    """Say how long ago something was, in five characters at most.
+
+    >>> age(3.2), age(300), age(7200), age(864_000), age(-5)
+    ('3 s', '5 m', '2 h', '10 d', '0 s')
+    """
+    for unit, length in (("y", 31_557_600), ("d", 86400), ("h", 3600), ("m", 60)):
+        if passed >= 2 * length:
+            return f"{passed / length:.0f} {unit}"
+    return f"{max(passed, 0):.0f} s"
+
+
 def size(count: int) -> str:
     """Say a number of bytes as a person would.
 

@@ -11,6 +11,7 @@ import click
 
 from pika_async.cli._command import command as make_command
 from pika_async.cli._interrupt import run
+from pika_async.cli._ledger import ledger_option, ready
 from pika_async.cli._words import say
 
 if TYPE_CHECKING:
@@ -21,18 +22,10 @@ SECRETS_VARIABLE: Final = "PIKA_ASYNC_CALLBACK_SECRETS"
 
 @make_command(
     "listen",
-    "pika-async listen --ledger jobs.db",
+    "pika-async listen",
     "pika-async listen --ledger jobs.db --host 0.0.0.0 --port 8080",
 )
-@click.option(
-    "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    envvar="PIKA_ASYNC_LEDGER",
-    show_envvar=True,
-    metavar="FILE",
-    help="Keep callbacks in this ledger, which other processes share.",
-)
+@ledger_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen at this address.")
 @click.option(
     "--port",
@@ -41,8 +34,8 @@ SECRETS_VARIABLE: Final = "PIKA_ASYNC_CALLBACK_SECRETS"
     show_default=True,
     help="Listen here; 0 takes a free one.",
 )
-def command(ledger: Path, host: str, port: int) -> None:
-    """Receive callbacks until Ctrl-C, and keep them for the processes that wait.
+def command(ledger: Path | None, host: str, port: int) -> None:
+    """Receive callbacks, for the processes that wait. Runs until Ctrl-C.
 
     Buys nothing and needs no key. Secrets other than the ledger's own are read from
     PIKA_ASYNC_CALLBACK_SECRETS: the newest first, then older ones, with spaces between.
@@ -50,7 +43,7 @@ def command(ledger: Path, host: str, port: int) -> None:
     from pika_async._ledger.sqlite import SqliteLedger
 
     try:
-        run(_listen(SqliteLedger(ledger), host, port))
+        run(_listen(SqliteLedger(ready(ledger)), host, port))
     except KeyboardInterrupt:
         say("No callbacks are received any more.")
 

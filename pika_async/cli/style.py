@@ -12,6 +12,7 @@ from pika_async.cli._command import command as make_command
 from pika_async.cli._connection import Connection, connection_options
 from pika_async.cli._delivery import Delivery, delivery_options
 from pika_async.cli._fields import request_options
+from pika_async.cli._ledger import idempotency_option
 
 
 @make_command(
@@ -23,11 +24,18 @@ from pika_async.cli._fields import request_options
 @click.argument("prompt")
 @request_options(Style)
 @delivery_options
+@idempotency_option
 @connection_options
 def command(
-    style: str, prompt: str, fields: Mapping[str, Any], connection: Connection, delivery: Delivery
+    style: str,
+    prompt: str,
+    *,
+    fields: Mapping[str, Any],
+    idempotency_key: str | None,
+    connection: Connection,
+    delivery: Delivery,
 ) -> None:
     """Buy a video of PROMPT with an effect. `pika-async providers` lists what STYLE may be."""
     from pika_async.cli._order import buy
 
-    buy(Style(style, prompt, **fields), connection, delivery)
+    buy(Style(style, prompt, **fields), connection, delivery, idempotency_key)

@@ -26,6 +26,14 @@ def no_keys(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
+@pytest.fixture(autouse=True)
+def ledger(monkeypatch, tmp_path_factory):
+    """Keep the ledger of whoever runs the tests out of them; gives the file that commands use instead."""
+    file = tmp_path_factory.mktemp("state") / "folder" / "jobs.db"
+    monkeypatch.setenv("PIKA_ASYNC_LEDGER", str(file))
+    return file
+
+
 @pytest.fixture
 def run():
     """Run the command line in this process."""

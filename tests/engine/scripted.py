@@ -234,11 +234,13 @@ class Scene:
 
     def begin(self, awaitable):
         """Let *awaitable* run beside the test."""
-        return asyncio.ensure_future(awaitable)
+        task = asyncio.ensure_future(awaitable)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return task
 
     async def after(self, seconds, awaitable):
         """Let *seconds* pass and give what *awaitable* gives; it must have ended by then."""
-        task = asyncio.ensure_future(awaitable)
+        task = self.begin(awaitable)
         await self.clock.advance(seconds)
         assert task.done(), f"still waiting after {seconds} s"
         return task.result()
@@ -263,10 +265,12 @@ async def scene(
     pika = Pika(*adapters, transport=wire, clock=clock, **options)
     try:
         async with pika:
-            yield Scene(pika, hosts[adapters[0].capabilities.name], clock, wire, hosts)
-            for host in hosts.values():
-                if host.gate is not None:
-                    host.gate.set()
+            try:
+                yield Scene(pika, hosts[adapters[0].capabilities.name], clock, wire, hosts)
+            finally:
+                for host in hosts.values():
+                    if host.gate is not None:
+                        host.gate.set()
     finally:
         await settle()
     left = asyncio.all_tasks() - before

@@ -39,8 +39,9 @@ class WatchedLedger(MemoryLedger):
         self.last = {}
 
     async def create(self, job):
-        self.last[job.id] = job
-        return await super().create(job)
+        kept = await super().create(job)
+        self.last[kept.id] = kept
+        return kept
 
     async def apply(self, job_id, event, now):
         after = await super().apply(job_id, event, now)
