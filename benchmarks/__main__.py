@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="as much work as the claim speaks of")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
     options = parser.parse_args()
+    # So that a run that is stopped still ends its server and its contestants.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     machine = described()
     print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "

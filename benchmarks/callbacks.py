@@ -60,8 +60,8 @@ def _free_port() -> int:
 
 
 def measure(*, full: bool) -> Report:
-    """1,000 jobs of 3 to 8 s, in quick form 100 of 2 to 4 s; the receiver is an aiohttp application."""
-    jobs, renders = (1_000, (3.0, 8.0)) if full else (100, (2.0, 4.0))
+    """1,000 jobs of 3 to 8 s, in quick form 100 of 1 to 2 s; the receiver is an aiohttp application."""
+    jobs, renders = (1_000, (3.0, 8.0)) if full else (100, (1.0, 2.0))
     turns = {
         name: Turn(
             call="benchmarks.callbacks:pushed",

@@ -41,7 +41,7 @@ def measure(*, full: bool) -> Report:
 
     That holds everything: tasks of the caller, results, sockets, buffers, what the allocator keeps.
     """
-    jobs, rounds, renders = (10_000, 3, (12.0, 15.0)) if full else (2_000, 1, (3.0, 4.0))
+    jobs, rounds, renders = (10_000, 3, (12.0, 15.0)) if full else (2_000, 1, (2.0, 3.0))
     gather = "benchmarks._work:gather"
     warm_up = {"jobs": 100}
 

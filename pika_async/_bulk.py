@@ -52,10 +52,12 @@ class Map(AsyncIterator[Item]):
         requests: Iterable[VideoRequest] | AsyncIterable[VideoRequest],
         *,
         timeout: float | None,
+        callback_url: str | bool | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._engine = engine
         self._timeout = timeout
+        self._callback_url = callback_url
         self._width = sum(account.limits.max_concurrency for account in engine.accounts.values())
         self._active: dict[str, tuple[Flight, VideoRequest, Expectation]] = {}
         self._ready: deque[Item] = deque()
@@ -108,7 +110,11 @@ class Map(AsyncIterator[Item]):
             expectation.withdraw()
 
     async def _fill(self) -> None:
-        while not self._exhausted and not self._engine.closing and len(self._active) + len(self._ready) < self._width:
+        while (
+            not self._exhausted
+            and not self._engine.closing
+            and len(self._active) + len(self._ready) < self._width
+        ):
             try:
                 if isinstance(self._source, Iterator):
                     request = next(self._source)
@@ -133,7 +139,7 @@ class Map(AsyncIterator[Item]):
         from pika_async._engine.flight import Phase
 
         try:
-            flight = await self._engine.admission.buy(request, callback_url=None)
+            flight = await self._engine.admission.buy(request, callback_url=self._callback_url)
         except PikaError as error:
             self._ready.append(Item(request=request, job=None, error=error))
             return

@@ -9,10 +9,10 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
-from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, not_queued, wait_for
+from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, wait_for
 from pika_async._options import Options, load
 from pika_async._secret import Secret
-from pika_async.errors import ConfigError, DownloadError, PikaError
+from pika_async.errors import ConfigError, DownloadError
 from pika_async.requests import (
     CommonFields,
     Generate,
@@ -199,20 +199,13 @@ class Pika:
         idempotency_key: str | None = None,
     ) -> Job:
         """Buy *request* and return as soon as the provider has it; the job is waited for later."""
-        from pika_async._engine.flight import Phase
-
         engine = self._open()
         flight = await self._admitted(engine, request, callback_url, idempotency_key)
         try:
-            await flight.wait(Phase.ACCEPTED, queue_timeout=queue_timeout)
+            await wait_for(engine, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         except asyncio.CancelledError:
             engine.abandon_wait(flight)
             raise
-        except PikaError:
-            raise
-        except TimeoutError:
-            await engine.cancel_unsent(flight)
-            raise not_queued(engine, flight, queue_timeout) from None
         if flight.error is not None:
             raise flight.error
         return Job(engine, flight)
@@ -236,7 +229,9 @@ class Pika:
         """
         from pika_async._bulk import Map
 
-        return Map(self._open(), requests, timeout=timeout)
+        return Map(
+            self._open(), requests, timeout=timeout, callback_url=self._options.callback_url
+        )
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Give what each account is doing now, by `provider:label`."""

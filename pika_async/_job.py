@@ -9,9 +9,9 @@ from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import JSON, State, VideoResult
 
 if TYPE_CHECKING:
-    from pika_async._events import JobEvents
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
+    from pika_async._events import JobEvents
 
 DEFAULT_TIMEOUT = 900.0
 
@@ -84,8 +84,12 @@ class Job:
         *timeout* is in seconds, from the later of now and the POST. Raises `JobTimeout` when it is over (the
         job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider refused.
         """
+        from pika_async._engine.verdict import in_doubt, unresolved
+
         flight = self._flight
         await self._engine.resume(flight)
+        if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
+            raise self._engine.explain(flight, unresolved(doubtful))
         await wait_for(self._engine, flight, timeout=timeout)
         return first_result(self._engine, flight)
 
@@ -125,7 +129,7 @@ async def wait_for(
     queue_timeout: float | None = None,
     accepted: bool = False,
 ) -> None:
-    """Wait until *flight* has ended, or is *accepted*; raises `JobTimeout`, and what ends a wait but not the job."""
+    """Wait until *flight* has ended, or is *accepted*; raises `JobTimeout`, and what ends a wait alone."""
     from pika_async._engine.flight import NoSlotError, Phase
 
     phase = Phase.ACCEPTED if accepted else Phase.ENDED
@@ -143,13 +147,13 @@ async def wait_for(
 
 
 def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> PikaError:
-    """Make the error for a job that got no slot in time; it was cancelled unsent unless others wait for it."""
+    """Make the error for a job that got no slot in time; it is cancelled unless others wait for it."""
     what = "the job still waits for another caller" if flight.awaited else "nothing was bought"
     return engine.explain(
         flight,
         JobTimeout(
-            f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or queue_timeout, or "
-            "call again later.",
+            f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or "
+            "queue_timeout, or call again later.",
             charged="unknown" if flight.awaited else "no",
             retryable=not flight.awaited,
             phase="submit",
@@ -159,12 +163,14 @@ def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> P
 
 def timed_out(engine: Engine, flight: Flight, timeout: float | None) -> PikaError:
     """Make the error for a wait that is over while the job goes on."""
+    from pika_async._engine.verdict import spent
+
     return engine.explain(
         flight,
         JobTimeout(
             f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
             "`pika-async fetch` with its token.",
-            charged="yes" if flight.task is not None else "unknown",
+            charged=spent(flight.record),
             phase="poll",
         ),
     )

@@ -726,40 +726,6 @@ async def raised(task: asyncio.Task[Any]) -> BaseException | None:
     return task.exception()
 
 
-async def test_a_job_sent_on_to_a_full_provider_times_out_in_words():
-    """A timeout that runs out while the job waits for the fallback's slot is a `JobTimeout`, nothing bought."""
-    clock = FakeClock()
-    other = Desk()
-
-    async def refuse_in_time(wire):
-        while True:
-            await wire.ask()
-            await gate.wait()
-            wire.send(http(403, {"error": {"code": "used_up", "message": "no"}}))
-
-    gate = asyncio.Event()
-    gate.set()
-    async with (
-        serving(other) as full,
-        serving(refuse_in_time) as first,
-        client(first.url, Demo(full.url), clock=clock, max_concurrency=1) as pika,
-    ):
-        holder = asyncio.create_task(pika.generate("first"))
-        await settled(full, "first")
-        gate.clear()
-        late = asyncio.create_task(pika.generate("second", timeout=10.0))
-        await settled(first, "second")
-        gate.set()
-        while not pika.stats()["demo:default"].queued:
-            await asyncio.sleep(0)
-        await clock.advance(10.1)
-        error = await raised(late)
-        assert (type(error), getattr(error, "charged", None)) == (JobTimeout, "no")
-        holder.cancel()
-        await asyncio.gather(holder, return_exceptions=True)
-        other.answers.set()
-
-
 async def test_a_defect_after_the_claim_is_never_called_safe():
     """Whatever a sender raises after the claim, the money may be gone."""
     async with Pika(

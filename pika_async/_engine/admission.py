@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pika_async import _registry
 from pika_async._engine.files import digest, hashes
 from pika_async._engine.flight import Flight, Phase
+from pika_async._engine.verdict import unresolved
 from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord
 from pika_async.errors import ConfigError, JobTimeout, UnsupportedRequest
 from pika_async.requests import VideoRequest
@@ -100,8 +101,10 @@ class Admission:
             raise UnsupportedRequest(
                 "This idempotency_key was used for another request; use a new key for a new video."
             )
-        known = self._engine.flights.get(record.id)
-        return known if known is not None else self.take_up(record, queued=True)
+        flight = self._engine.flights.get(record.id) or self.take_up(record, queued=True)
+        if flight.unresolved:
+            raise self._engine.explain(flight, unresolved(flight.record.newest))
+        return flight
 
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token; it is read from the ledger, or adopted, when somebody waits for it."""

@@ -123,10 +123,10 @@ class Dispatch:
     async def _attempt(self, flight: Flight) -> None:
         """Claim and send the newest attempt; the slot that was taken for it is given back if it is not sent."""
         account, attempt = flight.account, flight.record.newest
-        before = self._clocks()
         claimed: Attempt | None = None
         try:
             request = await self._built(flight, attempt)
+            before = self._clocks()
             claimed = await self._claimed(flight, attempt, request)
         except PikaError as error:
             # Whether or not a claim that raised was committed, no byte has left.
@@ -228,7 +228,7 @@ class Dispatch:
             )
         # Other processes on this ledger hold the slots: wait for one of them to end.
         account.queue.appendleft(flight)
-        self._pump_later(account, self._engine.clock.now() + 1.0)
+        account.limits.hold(self._engine.clock.now() + 1.0)
 
     async def _post(
         self, flight: Flight, claimed: Attempt, request: HttpRequest, before: tuple[float, float, float]
@@ -322,7 +322,7 @@ class Dispatch:
             if not again:
                 flight.fallbacks = flight.fallbacks[1:]
             flight.account = following
-            flight.posted_at = None
+            flight.requeued()
             self.enqueue(flight)
             return
         raise error

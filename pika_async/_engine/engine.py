@@ -18,7 +18,7 @@ from pika_async._engine.inbox import EngineInbox
 from pika_async._engine.poller import Poller
 from pika_async._engine.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
-from pika_async._engine.verdict import outcome, unresolved
+from pika_async._engine.verdict import in_doubt, outcome, spent
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Abandon, Cancel, Claim, Event, Evidence, NextAttempt, Resubmit
 from pika_async._ledger.machine import step
@@ -26,7 +26,7 @@ from pika_async._ledger.records import AttemptState, JobRecord, JobState, Source
 from pika_async._transport import Sender
 from pika_async.callbacks.token import make_token
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError
-from pika_async.results import Pending, Snapshot, Succeeded, Task, VideoResult
+from pika_async.results import Failed, Pending, Snapshot, Succeeded, Task, VideoResult
 
 if TYPE_CHECKING:
     from pika_async.callbacks import Callbacks
@@ -101,7 +101,7 @@ class Engine:
         for flight in tuple(self.flights.values()):
             error = JobTimeout(
                 "The client was closed while the job was under way; any client can go on from its token.",
-                charged="yes" if flight.task is not None else "unknown",
+                charged=spent(flight.record),
             )
             flight.trouble(self.explain(flight, error))
         self.flights.clear()
@@ -136,7 +136,8 @@ class Engine:
                 continue
             account = self.accounts[attempt.account]
             had_slot = old is not None and old.slot
-            if attempt.slot and not had_slot and not claiming:
+            reserved = claiming and attempt.owner == self.owner
+            if attempt.slot and not had_slot and not reserved:
                 account.limits.adopt()
             elif had_slot and not attempt.slot:
                 account.limits.release()
@@ -161,6 +162,8 @@ class Engine:
             if flight.phase is Phase.ACCEPTED:
                 flight.tell()
                 return
+        elif isinstance(snapshot, Failed) and not flight.ended:
+            flight.snapshot = snapshot
         self._conclude(flight)
 
     def follow(self, flight: Flight) -> None:
@@ -228,8 +231,6 @@ class Engine:
             raise ConfigError("The client is closed; open another and use the job's token there.")
         flight.account.poller.resume()
         await self.admission.settle_in(flight)
-        if flight.unresolved:
-            raise self.explain(flight, unresolved(flight.record.newest))
 
     async def look(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""
@@ -242,16 +243,23 @@ class Engine:
     async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
         """Apply a person's word to an unresolved job."""
         await self.admission.settle_in(flight)
-        newest = flight.record.newest
-        again = NextAttempt(id=attempt_id(flight.id, newest.number + 1), account=newest.account)
-        before = flight.record
-        await self.apply(flight, Resubmit(next=again) if resubmit else Abandon())
-        if flight.record is before:
+        doubtful = in_doubt(flight.record)
+        if doubtful is None:
             raise ConfigError(
-                f"Job {flight.id} is {newest.state}, not unresolved; there is nothing for a person to settle."
+                f"Job {flight.id} is {flight.state}, not unresolved; there is nothing for a person to settle."
             )
+        if resubmit and flight.request is None:
+            raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")
+        again = NextAttempt(
+            id=attempt_id(flight.id, flight.record.newest.number + 1), account=doubtful.account
+        )
+        word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
+        before = flight.record
+        await self.apply(flight, word)
+        if flight.record is before:
+            raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
         if resubmit:
-            flight.posted_at = None
+            flight.requeued()
             self._dispatch.enqueue(flight)
 
     async def fresh_link(self, video: VideoResult) -> str | None:

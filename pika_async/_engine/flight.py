@@ -218,7 +218,7 @@ class Flight:
     async def wait(
         self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
     ) -> None:
-        """Wait as `expect` says; raises `NoSlotError`, builtin `TimeoutError`, and what `trouble` was given."""
+        """Wait as `expect` says; raises `NoSlotError`, `TimeoutError`, and what `trouble` was given."""
         if self.phase >= phase:
             return
         wait = self.expect(phase, timeout=timeout, queue_timeout=queue_timeout)

@@ -1,171 +1,184 @@
-"""What callbacks mean: a hint about a task, which one look-up confirms before anything ends.
+"""Callbacks as they come in: committed to the ledger, then read again and worked off, each once.
 
-Early, late, repeated and contradictory ones follow the table of docs/pay-once.md; no job depends on them.
+Any process with the ledger may receive; the one in which the job is in flight works it off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Timer
-from pika_async._ledger.events import Evidence
-from pika_async._ledger.records import FINAL, Attempt, AttemptState, JobRecord, Received
+from pika_async._engine.hints import Hints
+from pika_async._ledger.records import Received
 from pika_async._transport import Sender
 from pika_async.errors import LedgerError
-from pika_async.provider import ReadsCallbacks, Signs
-from pika_async.results import Pending, Snapshot
 
 if TYPE_CHECKING:
-    from pika_async._engine.account import Account
     from pika_async._engine.engine import Engine
-    from pika_async._engine.flight import Flight
     from pika_async.callbacks import CallbackEvent
 
 log = logging.getLogger("pika_async")
 
 _WATCH = 0.05
-_KEYS_LIVE = 3600.0
-_PAGE = 500
+_LINGER = 1.0
+_ALL_AGAIN = 60.0
+_RETRY = 1.0
+_PAGE = 50
 
 
 class EngineInbox:
-    """Commits callbacks to the ledger, and works off those of the jobs that are in flight here."""
+    """Commits callbacks to the ledger, and works off those of the jobs that are in flight here.
+
+    Each is read once. What has to wait, for its job to come here or for the POST's own answer, stays in the
+    ledger and is read again when that happens.
+    """
 
     def __init__(self, engine: Engine, transport: Sender) -> None:
         self._engine = engine
-        self._transport = transport
-        self._keys: dict[str, tuple[float, bytes]] = {}
+        self._hints = Hints(engine, transport, self._waited_for, self.wake)
         self._working: asyncio.Task[None] | None = None
         self._again = False
-        self._timer: Timer | None = None
+        self._news = True
+        self._read_up_to = 0
+        self._left: dict[str, int] = {}
+        self._dealt: dict[int, None] = {}
+        self._all_again_at = 0.0
         self._version = -1
+        self._timers: dict[str, Timer] = {}
 
     async def receive(self, event: CallbackEvent) -> None:
         """Commit *event*; work goes on behind the provider's back. Raises `LedgerError`."""
-        await self._engine.ledger.inbox_put(
-            event.attempt_id, event.body, event.headers, self._engine.clock.wall()
-        )
-        self.wake()
+        engine = self._engine
+        kept = await engine.ledger.inbox_put(event.attempt_id, event.body, event.headers, engine.clock.wall())
+        if kept:
+            self._news = True
+            self.wake()
 
     def wake(self) -> None:
-        """Look into the inbox soon."""
-        if self._engine.closing:
+        """Look again at what was left, because a job came here or an answer was read."""
+        if self._engine.closing or self._engine.callbacks is None:
             return
         self._again = True
         if self._working is None or self._working.done():
             self._working = self._engine.spawn(self._work())
+        self.watch()
 
     def watch(self) -> None:
         """Notice what other processes commit to a shared ledger, within a tenth of a second."""
-        if self._timer is None and not self._engine.closing and self._engine.ledger.durable:
-            self._timer = self._engine.clock.call_at(self._engine.clock.now() + _WATCH, self._glance)
+        if self._engine.ledger.durable and self._engine.flights:
+            self._after(_WATCH, self._glance)
 
     def stop(self) -> None:
-        """Watch no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Watch no more; what has not been worked off stays in the ledger."""
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._working is not None:
+            self._working.cancel()
+        self._hints.stop()
+        if self._dealt:
+            self._engine.spawn(self._mark_done())
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        name = act.__name__
+        if name in self._timers or self._engine.closing:
+            return
+
+        def due() -> None:
+            del self._timers[name]
+            act()
+
+        clock = self._engine.clock
+        self._timers[name] = clock.call_at(clock.now() + seconds, due)
 
     def _glance(self) -> None:
-        self._timer = None
-        if self._engine.flights and not self._engine.closing:
-            self._engine.spawn(self._glance_at_ledger())
+        self._engine.spawn(self._look_for_news())
 
-    async def _glance_at_ledger(self) -> None:
+    async def _look_for_news(self) -> None:
         try:
             version = await self._engine.ledger.version()
         except LedgerError as error:
             log.warning("the ledger cannot be watched: %s", error)
-        else:
-            if version != self._version:
-                self._version = version
-                self.wake()
+            self._after(_RETRY, self._glance)
+            return
+        if version != self._version:
+            self._version, self._news = version, True
+            self.wake()
         self.watch()
 
     async def _work(self) -> None:
-        while self._again:
-            self._again = False
-            last = 0
-            while page := await self._engine.ledger.inbox_pending(_PAGE, last):
-                last = page[-1].id
-                for received in page:
-                    if await self._dealt_with(received):
-                        await self._engine.ledger.inbox_done(received.id)
+        try:
+            while self._again:
+                self._again = False
+                await self._hints.recheck()
+                await self._read_on()
+        except LedgerError as error:
+            log.warning("callbacks wait for the ledger: %s", error)
+            self._all_again_at = 0.0
+            self._after(_RETRY, self.wake)
+
+    async def _read_on(self) -> None:
+        after = self._where_to_start()
+        while after is not None:
+            page = await self._engine.ledger.inbox_pending(_PAGE, after)
+            for received in page:
+                if received.id in self._dealt or received.attempt_id in self._left:
+                    continue
+                if await self._dealt_with(received):
+                    self._done(received.id)
+                else:
+                    self._left[received.attempt_id] = received.id
+            after = page[-1].id if page else None
+            self._read_up_to = max(self._read_up_to, after or 0)
+
+    def _where_to_start(self) -> int | None:
+        """Give the id after which there is something to read; None when there is nothing."""
+        now = self._engine.clock.now()
+        if now >= self._all_again_at:
+            self._all_again_at = now + _ALL_AGAIN
+            self._left.clear()
+            self._news = False
+            return 0
+        ready = [attempt_id for attempt_id in self._left if self._hints.may_go_on(attempt_id)]
+        places = [self._left.pop(attempt_id) - 1 for attempt_id in ready]
+        if self._news:
+            self._news = False
+            places.append(self._read_up_to)
+        return min(places, default=None)
 
     async def _dealt_with(self, received: Received) -> bool:
-        """Work off one callback; False leaves it for later, or for the process that has its job."""
-        job_id = received.attempt_id.rsplit("-", 2)[0]
-        flight = self._engine.flights.get(job_id)
-        record = flight.record if flight is not None else await self._engine.ledger.get(job_id)
-        if record is None:
-            # Memory forgets what is settled, so a late callback is nothing there; a file forgets nothing.
-            level = logging.WARNING if self._engine.ledger.durable else logging.DEBUG
-            log.log(level, "a genuine callback names job %s, which this ledger does not know", job_id)
-            return True
-        attempt = record.attempt(received.attempt_id)
-        if flight is None or attempt is None:
-            return _nothing_to_learn(record, attempt)
-        if attempt.state is AttemptState.SUBMITTING:
-            return False
-        account = self._engine.accounts[attempt.account]
-        account.poller.called_back()
-        if attempt.state in FINAL or "reads_callbacks" not in account.loaded.powers:
-            return True
-        snapshot = await self._read(account, received)
-        if snapshot is not None:
-            await self._learn(flight, account, attempt, snapshot)
-        return True
-
-    async def _read(self, account: Account, received: Received) -> Snapshot | None:
-        reader = cast(ReadsCallbacks, account.provider)
         try:
-            keys = await self._keys_of(account)
-            return reader.read_callback(received.body, received.headers, received.received_at, keys)
-        except Exception as error:  # noqa: BLE001 - a stranger's adapter reads what a stranger sends
-            log.warning("%s: a callback is not understood: %r", account.key, error)
-            return None
+            return await self._hints.dealt_with(received)
+        except LedgerError:
+            raise
+        except Exception:
+            log.exception("attempt %s: a callback broke the engine", received.attempt_id)
+            return True
 
-    async def _keys_of(self, account: Account) -> bytes | None:
-        """Fetch the provider's public keys, once an hour."""
-        if "signs" not in account.loaded.powers:
-            return None
-        now = self._engine.clock.now()
-        fetched_at, keys = self._keys.get(account.key, (-_KEYS_LIVE, b""))
-        if now - fetched_at >= _KEYS_LIVE:
-            request = account.guarded(cast(Signs, account.provider).build_keys())
-            keys = (await self._transport.poll(request)).body
-            self._keys[account.key] = (now, keys)
-        return keys
+    def _done(self, received_id: int) -> None:
+        """Mark a callback as dealt with, though not before other processes that wait for its job saw it."""
+        self._dealt[received_id] = None
+        self._after(_LINGER if self._engine.ledger.durable else 0.0, self._sweep_up)
 
-    async def _learn(
-        self, flight: Flight, account: Account, attempt: Attempt, snapshot: Snapshot
-    ) -> None:
-        if attempt.task is None:
-            await self._bind(flight, account, attempt, snapshot)
-        elif attempt.task.id != snapshot.task.id:
-            log.warning("job %s: a callback names another task; it is ignored", flight.id)
-        elif isinstance(snapshot, Pending):
-            self._engine.observe(flight, snapshot)
-        else:
-            account.poller.confirm(attempt.id)
+    def _waited_for(self, received: Received) -> None:
+        """Mark a callback that was left as dealt with, and read what came after it for the same attempt."""
+        self._done(received.id)
+        place = self._left.pop(received.attempt_id, self._read_up_to)
+        self._read_up_to, self._news = min(self._read_up_to, place), True
+        self.wake()
 
-    async def _bind(
-        self, flight: Flight, account: Account, attempt: Attempt, snapshot: Snapshot
-    ) -> None:
-        """Bind a task to an attempt whose own answer was lost, after the provider has confirmed the task."""
-        lost = attempt.state in {AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED}
-        if not lost and not account.capabilities.echoes_token:
+    def _sweep_up(self) -> None:
+        self._engine.spawn(self._mark_done())
+
+    async def _mark_done(self) -> None:
+        ids = tuple(self._dealt)
+        try:
+            await asyncio.gather(*map(self._engine.ledger.inbox_done, ids))
+        except LedgerError as error:
+            log.warning("callbacks stay in the ledger: %s", error)
+            self._after(_RETRY, self._sweep_up)
             return
-        confirmed = await account.poller.ask(snapshot.task)
-        if confirmed is None:
-            log.warning("job %s: a callback names a task that the provider does not know", flight.id)
-            return
-        await self._engine.apply(
-            flight, Evidence(attempt=attempt.id, snapshot=confirmed, source="callback"), keep=True
-        )
-        self._engine.observe(flight, confirmed)
-
-
-def _nothing_to_learn(record: JobRecord, attempt: Attempt | None) -> bool:
-    return record.settled or attempt is None
+        for received_id in ids:
+            self._dealt.pop(received_id, None)

@@ -39,6 +39,10 @@ class Limits:
         """Give the time at which the pace allows the next submit, None when only a slot is missing."""
         return self._next_at if self._next_at > now else None
 
+    def hold(self, until: float) -> None:
+        """Start nothing before *until*."""
+        self._next_at = max(self._next_at, until)
+
     def adopt(self) -> None:
         """Count a job that is in flight already; this may exceed the cap, because it reports reality."""
         self.in_flight += 1

@@ -31,6 +31,9 @@ _MISSING_LOOKS = 5
 _MISSING_GRACE = 120.0
 _SLOWLY = 60.0
 _HINTS_TOGETHER = 0.03
+_HINT_AGAIN = 0.25
+_HINT_LOOKS = 6
+"""Looks at a task that a callback calls ended and the provider does not, before the net has it again."""
 
 
 class Poller:
@@ -45,6 +48,7 @@ class Poller:
         self._lookups: set[asyncio.Task[None]] = set()
         self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
         self._hints: list[str] = []
+        self._hinted: dict[str, int] = {}
         self._turns: set[asyncio.Future[bool]] = set()
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -73,14 +77,16 @@ class Poller:
             kind = type(flight.request).__name__ if flight.request is not None else ""
             self._flights[attempt.id] = flight
             self.paused = None
-            self._schedule.add(
-                attempt.id, kind, flight.posted_at or now, now, expect_callback=self._expects_callbacks
-            )
+            expects = self._expects_callback(flight)
+            self._schedule.add(attempt.id, kind, flight.posted_at or now, now, expect_callback=expects)
+            if expects and attempt.owner != self._engine.owner:
+                # Its callback may have come, or been lost, while nobody was here.
+                self._schedule.hurry(attempt.id)
             self._tick()
 
-    @property
-    def _expects_callbacks(self) -> bool:
-        return self._engine.callbacks is not None and self._account.capabilities.callbacks != "no"
+    def _expects_callback(self, flight: Flight) -> bool:
+        receives = self._engine.callbacks is not None and flight.callback_url is None
+        return receives and self._account.capabilities.callbacks != "no"
 
     def called_back(self) -> None:
         """Note that callbacks arrive, so that looks may be rare."""
@@ -88,10 +94,27 @@ class Poller:
 
     def confirm(self, attempt_id: str) -> None:
         """Look a task up soon, because a callback says that it has ended; hints of one moment share a look."""
+        if attempt_id in self._flights:
+            self._hinted[attempt_id] = 0
+            self._hint(attempt_id)
+
+    def _hint(self, attempt_id: str) -> None:
         self._hints.append(attempt_id)
         if len(self._hints) == 1:
             clock = self._engine.clock
             clock.call_at(clock.now() + _HINTS_TOGETHER, self._confirm_all)
+
+    def _not_confirmed(self, attempt_id: str, *, failed: bool = False) -> None:
+        """Look at a hinted task again: the look failed, or the provider's left hand lags behind its right."""
+        if attempt_id not in self._hinted:
+            return
+        self._hinted[attempt_id] += not failed
+        looks = self._hinted[attempt_id]
+        if looks >= _HINT_LOOKS:
+            del self._hinted[attempt_id]
+            return
+        clock = self._engine.clock
+        clock.call_at(clock.now() + _HINT_AGAIN * 2**looks, lambda: self._hint(attempt_id))
 
     def _confirm_all(self) -> None:
         hints, self._hints = self._hints, []
@@ -101,6 +124,7 @@ class Poller:
 
     def forget(self, attempt_id: str) -> None:
         """Stop looking."""
+        self._hinted.pop(attempt_id, None)
         if self._flights.pop(attempt_id, None) is not None:
             self._schedule.discard(attempt_id)
             self._release_onlookers(attempt_id)
@@ -232,6 +256,8 @@ class Poller:
 
     def _failed(self, keys: Sequence[str]) -> None:
         self._schedule.failed(keys, self._engine.clock.now())
+        for key in keys:
+            self._not_confirmed(key, failed=True)
 
     def _refused(self, keys: Sequence[str], error: PikaError) -> None:
         """Take in that a look-up itself was refused: the jobs are as they were."""
@@ -283,20 +309,25 @@ class Poller:
                     flight.missing = None
                     await self._seen(flight, key, task, snapshot)
                 case other:
-                    log.warning("%s: the adapter gave %s for another task", self._account.key, type(other).__name__)
+                    log.warning(
+                        "%s: the adapter gave %s for another task", self._account.key, type(other).__name__
+                    )
                     self._failed([key])
 
     async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:
         now = self._engine.clock.now()
         attempt = flight.record.attempt(key)
+        # A look-up by id confirms the task, not that it is ours: who bound it stays as it is.
+        source = (attempt.bound_by if attempt is not None else None) or "answer"
         match snapshot:
             case Pending():
                 found_again = attempt is not None and attempt.state is AttemptState.UNRESOLVED
                 too_old = self._too_old(attempt)
                 wish = _SLOWLY if too_old else snapshot.poll_after
                 self._schedule.looked(key, now, poll_after=wish)
+                self._not_confirmed(key)
                 if (found_again and not too_old) or task.merged(snapshot.task) is not task:
-                    await self._engine.learn(flight, key, snapshot, "answer")
+                    await self._engine.learn(flight, key, snapshot, source)
                 elif too_old:
                     await self._lose(flight, key)
                 else:
@@ -304,9 +335,13 @@ class Poller:
             case Failed(reason="no_output") if not flight.second_look:
                 flight.second_look = True
                 self._schedule.looked(key, now)
+                self._not_confirmed(key)
             case _:
-                self._schedule.ended(key, now)
-                await self._engine.learn(flight, key, snapshot, "answer")
+                called_back = self._hinted.pop(key, None) is not None
+                if called_back:
+                    self._schedule.pace.answered()
+                self._schedule.ended(key, now, called_back=called_back)
+                await self._engine.learn(flight, key, snapshot, source)
 
     def _too_old(self, attempt: Attempt | None) -> bool:
         """Tell whether *attempt* has been running for longer than any render takes."""
@@ -321,6 +356,7 @@ class Poller:
         flight.missing = (count + 1, since)
         lost = count + 1 >= _MISSING_LOOKS and now - since >= _MISSING_GRACE
         self._schedule.looked(key, now, poll_after=_SLOWLY if lost else None)
+        self._not_confirmed(key)
         if lost:
             await self._lose(flight, key)
 

@@ -112,7 +112,7 @@ class Sweeper:
                 and attempt.state is not AttemptState.SUBMITTING
             ]
             if lost:
-                await self._by_history(account, lost)
+                await self.search_history(account, lost)
         return len(questions)
 
     async def _catch_up(self) -> None:
@@ -160,8 +160,8 @@ class Sweeper:
         account = self._engine.accounts.get(attempt.account)
         return account is None or ("finds" in account.loaded.powers and account.capabilities.echoes_token)
 
-    async def _by_history(self, account: Account, lost: Sequence[Attempt]) -> None:
-        """Search the provider's history for the tokens of *lost*; best effort, since its shape is inferred."""
+    async def search_history(self, account: Account, lost: Sequence[Attempt]) -> None:
+        """Search the provider's history for the tokens of *lost*; best effort: its shape is inferred."""
         if "finds" not in account.loaded.powers or not account.capabilities.echoes_token:
             return
         sent_at = self._engine.clock.wall()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pika_async import errors
-from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Refusal
+from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Refusal, charged
 from pika_async.errors import JobFailed, JobUnresolved, PikaError, RateLimited, SubmitRefused
-from pika_async.results import Failed, Succeeded
+from pika_async.results import Charged, Failed, Succeeded
 
 _KINDS = {
     name: kind
@@ -33,10 +33,7 @@ def outcome(record: JobRecord) -> Succeeded | PikaError | None:
             winner = record.attempt(record.winner or "")
             return winner.outcome if winner and isinstance(winner.outcome, Succeeded) else None
         case JobState.CANCELLED:
-            return PikaError(
-                "The job was cancelled before it was sent; nothing was bought. Call again if you want it.",
-                phase="submit",
-            )
+            return _cancelled(record)
         case JobState.FAILED:
             return _failure(record)
         case JobState.OPEN:
@@ -44,11 +41,27 @@ def outcome(record: JobRecord) -> Succeeded | PikaError | None:
             return unresolved(doubtful) if doubtful is not None else None
 
 
+def spent(record: JobRecord) -> Charged:
+    """Tell whether the job cost money, as far as anyone knows."""
+    answers = {charged(attempt) for attempt in record.attempts}
+    return "yes" if "yes" in answers else "unknown" if "unknown" in answers else "no"
+
+
 def in_doubt(record: JobRecord) -> Attempt | None:
     """Give the attempt that only a person can settle, unless another one is still under way."""
     if any(a.state in OPEN - {AttemptState.UNRESOLVED} for a in record.attempts):
         return None
     return next((a for a in reversed(record.attempts) if a.state is AttemptState.UNRESOLVED), None)
+
+
+def _cancelled(record: JobRecord) -> PikaError:
+    cost = spent(record)
+    words = {
+        "no": "before it was bought; order it again if you want it",
+        "yes": "after it was bought, and no video came; ask the provider's support",
+        "unknown": "while it was sent, and may have been bought; look at the provider's console",
+    }[cost]
+    return PikaError(f"The job was cancelled {words}.", phase="submit", charged=cost)
 
 
 def _failure(record: JobRecord) -> PikaError:

@@ -6,8 +6,10 @@ import sqlite3
 
 from pika_async._ledger.records import Attempt, JobRecord
 from pika_async._ledger.rows import (
+    ADD_TO_ACCOUNT,
+    CHANGE_JOBS,
     COMPARE_AND_SET_ATTEMPTS,
-    COMPARE_AND_SET_JOB,
+    COMPARE_AND_SET_JOBS,
     INSERT_ATTEMPTS,
     INSERT_HISTORY,
     INSERT_JOBS,
@@ -53,7 +55,7 @@ class Changes:
         """Write what changed of the job itself, if anything did."""
         self._jobs.add(after.id)
         if after.version != before.version:
-            self._job_changes.append(job_change(before, after))
+            self._job_changes.append(job_change(seq, after))
             self._history.append((seq, 0, after.version, at, before.state.value, after.state.value, note))
 
     def put_attempt(self, seq: int, old: Attempt | None, new: Attempt, at: float, note: str) -> None:
@@ -72,19 +74,15 @@ class Changes:
         """Write all by compare-and-set; raises `ConflictError` if a row is not as it was read."""
         write_rows(connection, INSERT_JOBS, self._new_jobs)
         written = write_rows(connection, INSERT_ATTEMPTS, self._attempts, COMPARE_AND_SET_ATTEMPTS)
-        if written != len(self._attempts):
+        written += write_rows(connection, CHANGE_JOBS, self._job_changes, COMPARE_AND_SET_JOBS)
+        if written != len(self._attempts) + len(self._job_changes):
             raise ConflictError
-        for change in self._job_changes:
-            if connection.execute(COMPARE_AND_SET_JOB, change).rowcount != 1:
-                raise ConflictError
         write_rows(connection, INSERT_HISTORY, self._history)
         for job, sha256, data in self._blobs:
             connection.execute("INSERT OR IGNORE INTO blobs (sha256, data) VALUES (?, ?)", (sha256, data))
             connection.execute("INSERT OR IGNORE INTO blob_uses (job, sha256) VALUES (?, ?)", (job, sha256))
         for account, (slots, submits) in self._counts.items():
-            connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, 0, 0)", (account,))
-            connection.execute(
-                "UPDATE accounts SET slots = slots + ?, submits = submits + ? WHERE account = ?",
-                (slots, submits, account),
-            )
+            values = (slots, submits, account)
+            if connection.execute(ADD_TO_ACCOUNT, values).rowcount != 1:
+                connection.execute("INSERT INTO accounts (slots, submits, account) VALUES (?, ?, ?)", values)
         self._clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from pika_async._ledger.events import Evidence
 from pika_async._ledger.records import FINAL, OPEN, Attempt, AttemptState, JobRecord, JobState, Source, evolve
 from pika_async.results import Failed, Pending, Snapshot, Succeeded

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from pika_async._ledger.events import (
     Abandon,
     Cancel,

@@ -32,7 +32,10 @@ def open_file(path: Path, patience: float, now: float) -> sqlite3.Connection:
         f"{path.as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None, cached_statements=256
     )
     try:
+        # One look at one moment: another process may be making the tables right now.
+        connection.execute("BEGIN")
         check(connection, path)
+        connection.execute("ROLLBACK")
         _write_ahead(connection, path, patience)
         for setting in _SETTINGS:
             connection.execute(setting)

@@ -14,7 +14,6 @@ from attrs import AttrsInstance, fields, frozen
 
 from pika_async.results import Charged, Failed, Snapshot, Succeeded, Task
 
-
 T = TypeVar("T", bound=AttrsInstance)
 
 

@@ -1,4 +1,5 @@
 """Jobs and attempts as rows of SQLite, and the statements that write them."""
+# ruff: noqa: S608 - statements are made of our own words; values are bound
 
 from __future__ import annotations
 
@@ -33,6 +34,9 @@ ATTEMPT_COLUMNS = (
 )
 HISTORY_COLUMNS = "job, number, version, at, before, after, note"
 
+# Some builds of SQLite take 999 values in a statement.
+_AT_ONCE = 32
+
 _FIXED = {"job", "number", "id", "account"}
 _CHANGES = ", ".join(f"{c} = excluded.{c}" for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED)
 
@@ -42,10 +46,18 @@ INSERT_HISTORY = f"INSERT INTO history ({HISTORY_COLUMNS}) VALUES"
 COMPARE_AND_SET_ATTEMPTS = (
     f"ON CONFLICT (job, number) DO UPDATE SET {_CHANGES} WHERE attempts.version = excluded.version - 1"
 )
-COMPARE_AND_SET_JOB = (
-    "UPDATE jobs SET version = ?, state = ?, cancel_requested = ?, winner = ?, key = ?, extras = ? "
-    "WHERE id = ? AND version = ?"
+# UPDATE ... FROM (VALUES ...) would say it better, and needs SQLite 3.33.
+CHANGE_JOBS = (
+    f"INSERT INTO jobs ({JOB_COLUMNS}) SELECT old.seq, id, column2, column3, created_at, column4, column5, "
+    "column6, digest, request, files, column7 FROM (VALUES"
 )
+COMPARE_AND_SET_JOBS = (
+    ") AS new JOIN jobs AS old ON old.seq = column1 AND old.version = column2 - 1 WHERE true "
+    "ON CONFLICT (seq) DO UPDATE SET version = excluded.version, state = excluded.state, "
+    "cancel_requested = excluded.cancel_requested, winner = excluded.winner, key = excluded.key, "
+    "extras = excluded.extras"
+)
+ADD_TO_ACCOUNT = "UPDATE accounts SET slots = slots + ?, submits = submits + ? WHERE account = ?"
 
 
 def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
@@ -68,17 +80,16 @@ def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
     return row, blobs
 
 
-def job_change(before: JobRecord, after: JobRecord) -> Row:
-    """Give what `COMPARE_AND_SET_JOB` is to set."""
+def job_change(seq: int, job: JobRecord) -> Row:
+    """Give what `CHANGE_JOBS` is to set."""
     return (
-        after.version,
-        after.state.value,
-        int(after.cancel_requested),
-        after.winner,
-        after.key,
-        _extras(after),
-        after.id,
-        before.version,
+        seq,
+        job.version,
+        job.state.value,
+        int(job.cancel_requested),
+        job.winner,
+        job.key,
+        _extras(job),
     )
 
 
@@ -162,14 +173,12 @@ def write_rows(
     Each statement lets go of the interpreter's lock and has to win it back: under load that costs more than
     the statement.
     """
-    written, start = 0, 0
-    for size in (32, 8, 1):
-        while len(rows) - start >= size:
-            chunk = rows[start : start + size]
-            marks = f"({', '.join('?' * len(chunk[0]))})"
-            statement = f"{insert} {', '.join([marks] * size)} {on_conflict}"
-            written += connection.execute(statement, [v for row in chunk for v in row]).rowcount
-            start += size
+    written = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        chunk = rows[start : start + _AT_ONCE]
+        marks = f"({', '.join('?' * len(chunk[0]))})"
+        statement = f"{insert} {', '.join([marks] * len(chunk))} {on_conflict}"
+        written += connection.execute(statement, [v for row in chunk for v in row]).rowcount
     return written
 
 

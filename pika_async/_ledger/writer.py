@@ -124,7 +124,11 @@ class Writer:
 
     def _read(self, connection: sqlite3.Connection, orders: Sequence[_Order]) -> list[_Answer]:
         try:
+            self._known.refresh(connection)
+            if all(order.job_id in self._known.jobs for order in orders):
+                return self._decide(connection, orders, careful=False)[0]
             connection.execute("BEGIN")
+            self._known.refresh(connection)
             answers, batch = self._decide(connection, orders, careful=False)
             connection.execute("COMMIT")
             batch.forget()
@@ -152,6 +156,7 @@ class Writer:
     ) -> list[_Answer]:
         connection.execute("BEGIN IMMEDIATE")
         unchanged = connection.total_changes
+        self._known.refresh(connection)
         answers, batch = self._decide(connection, orders, careful=careful)
         batch.flush()
         if connection.total_changes == unchanged:
@@ -175,7 +180,6 @@ class Writer:
     def _decide(
         self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
     ) -> tuple[list[_Answer], Batch]:
-        self._known.refresh(connection)
         batch = Batch(connection, self._known, careful=careful)
         batch.load([order.job_id for order in orders if order.job_id is not None])
         return [_done(order, batch) for order in orders], batch

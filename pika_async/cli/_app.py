@@ -15,6 +15,8 @@ COMMANDS: Final = (
     "generate",
     "ingredients",
     "style",
+    "batch",
+    "gallery",
     "fetch",
     "jobs",
     "job",
@@ -23,6 +25,7 @@ COMMANDS: Final = (
     "listen",
     "providers",
     "sandbox",
+    "doctor",
 )
 
 INTERRUPTED: Final = 130

@@ -86,6 +86,20 @@ class BatchRun:
         if recover:
             self._left_behind = {job.id: job async for job in self._pika.recover()}
         painting = asyncio.ensure_future(self._paint())
+        try:
+            await self._finish_all()
+        except asyncio.CancelledError:
+            if waiting := sum(not order.done() for order in self._orders):
+                self._watcher.note(
+                    f"Interrupted; waiting for {waiting} answers. Interrupt again to give them up."
+                )
+            raise
+        finally:
+            painting.cancel()
+            if self._media is not None:
+                await self._media.aclose()
+
+    async def _finish_all(self) -> None:
         broken: Sequence[BaseException] = ()
         try:
             async with asyncio.TaskGroup() as group:
@@ -94,10 +108,6 @@ class BatchRun:
                     await self._begin(row, group)
         except* OSError as errors:
             broken = errors.exceptions
-        finally:
-            painting.cancel()
-            if self._media is not None:
-                await self._media.aclose()
         if broken:
             raise ConfigError(
                 f"The folder cannot be written to ({broken[0]}); make room there and run again to go on."
@@ -114,11 +124,6 @@ class BatchRun:
             self._put(row, error=Failure.of(self._capped))
             return
         group.create_task(self._carry(row))
-
-    @property
-    def ordering(self) -> int:
-        """Count the orders whose answer is not there yet."""
-        return sum(not order.done() for order in self._orders)
 
     async def settle(self) -> None:
         """Note what became of orders that nobody waited for; the client must be closed by now."""

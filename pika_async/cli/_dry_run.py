@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pika_async import _registry
 from pika_async._engine.files import with_blobs
 from pika_async._registry import Loaded
 from pika_async.cli._rows import Listed
 from pika_async.provider import Blob, Call, Form, HttpRequest, Json, Multipart, Secret
-from pika_async.requests import VideoRequest
 
 _LONGEST: Final = 300
-_UNSET: Final = "unset"
-
-
-def adapters(
-    names: Sequence[str], *, api_key: str | None = None, base_url: str | None = None
-) -> list[Loaded]:
-    """Load the adapters called *names*, with the keys of the environment; raises `ConfigError`."""
-    return [_registry.make(name, api_key=api_key, base_url=base_url) for name in names]
-
-
-def check(request: VideoRequest, able: Sequence[Loaded]) -> None:
-    """Raise `UnsupportedRequest` for what none of the adapters can express."""
-    if not any(one.can(request) for one in able):
-        refusals = {one.name: _refusal(one, request) for one in able}
-        raise _registry.unsupported(refusals, request)
-
-
-def _refusal(one: Loaded, request: VideoRequest) -> str:
-    from pika_async import UnsupportedRequest
-
-    try:
-        one.check(request)
-    except UnsupportedRequest as error:
-        return error.message
-    return ""
 
 
 async def lines(listed: Sequence[Listed], able: Sequence[Loaded]) -> list[str]:
@@ -85,9 +58,3 @@ def _redacted(value: object) -> Any:
             return f"{value[:40]}... ({len(value)} characters)"
         case _:
             return value
-
-
-def unsent(rows: Sequence[Listed], bought: Sequence[int]) -> Iterator[Listed]:
-    """Give the rows that are not in *bought*, by number."""
-    known = set(bought)
-    return (row for row in rows if row.number not in known)

@@ -72,7 +72,8 @@ def _request(content: Content, folder: Path) -> VideoRequest:
     of_kind = {attribute.name: attribute for attribute in attrs.fields(kind)}
     reasons = [
         f"{name} does not go with kind {word}." if name in _KNOWN else f"no field is called {name!r}."
-        for name in fields.keys() - of_kind.keys()
+        for name in fields
+        if name not in of_kind
     ]
     reasons += [
         f"{name} is missing."
@@ -83,7 +84,7 @@ def _request(content: Content, folder: Path) -> VideoRequest:
         if name in fields:
             fields[name] = _found(fields[name], folder, reasons)
     if reasons:
-        raise WrongRowError(*sorted(reasons))
+        raise WrongRowError(*reasons)
     return kind(**fields)
 
 

@@ -155,7 +155,12 @@ def _cell(name: str, cell: str) -> object:
         return [image.strip() for image in cell.split(";") if image.strip()]
     if name in MEDIA or name not in _TYPES:
         return cell
-    return _TYPES[name].convert(cell, None, None)
+    try:
+        return _TYPES[name].convert(cell, None, None)
+    except click.BadParameter:
+        if isinstance(_TYPES[name], click.types.BoolParamType):
+            raise click.BadParameter(f"{cell!r} is neither yes nor no.") from None
+        raise
 
 
 def _option_types() -> Mapping[str, click.ParamType[Any]]:

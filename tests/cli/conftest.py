@@ -11,6 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner
 
 from pika_async import Pika
+from pika_async._ledger import opening
 from pika_async.cli import _connection
 from pika_async.cli._app import app
 from pika_async.sandbox import Sandbox
@@ -29,6 +30,9 @@ def no_keys(monkeypatch):
 @pytest.fixture(autouse=True)
 def ledger(monkeypatch, tmp_path_factory):
     """Keep the ledger of whoever runs the tests out of them; gives the file that commands use instead."""
+    # Nothing here is about the power going out, and a busy disk would take most of the time.
+    monkeypatch.setattr(opening, "_SETTINGS", ("PRAGMA synchronous = OFF",))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
     file = tmp_path_factory.mktemp("state") / "folder" / "jobs.db"
     monkeypatch.setenv("PIKA_ASYNC_LEDGER", str(file))
     return file

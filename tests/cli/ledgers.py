@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 
+from attrs import evolve
+
 from pika_async import Generate
 from pika_async._ledger.events import (
     Abandon,
@@ -77,7 +79,7 @@ def write(file, *jobs):
     return file
 
 
-async def _write(ledger, job_id, way, account="acedata:default", request=None, created_at=ORDERED):
+async def _write(ledger, job_id, way, *, account="acedata:default", request=None, created_at=ORDERED):
     first = Attempt(id=f"{job_id}-1-n", job_id=job_id, number=1, account=account)
     request = Generate(f"A cat, {way}") if request is None else request
     await ledger.create(
@@ -87,14 +89,8 @@ async def _write(ledger, job_id, way, account="acedata:default", request=None, c
         made = event(first.id)
         if isinstance(made, Evidence):
             task = Task(f"{made.snapshot.task.id}-{job_id}")
-            made = Evidence(attempt=first.id, snapshot=_renamed(made.snapshot, task), source=made.source)
+            made = evolve(made, snapshot=evolve(made.snapshot, task=task))
         await ledger.apply(job_id, made, created_at if number == 0 else LATE)
-
-
-def _renamed(snapshot, task):
-    from attrs import evolve
-
-    return evolve(snapshot, task=task)
 
 
 def read(file, job_id):

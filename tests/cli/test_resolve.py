@@ -11,7 +11,7 @@ from tests.cli.ledgers import read, write
 
 @pytest.fixture
 def sandbox(sandbox_beside):
-    """A provider that renders at once."""
+    """Give a provider that renders at once."""
     return sandbox_beside(render_time=0.01)
 
 

@@ -133,8 +133,8 @@ UNSENT = SendError("no connection to the host", sent=False)
 class Host:
     """The provider's side of the wire: counts what it bills, and renders in the clock's time.
 
-    What is in `at_submit` and `at_poll` is answered first, in turn; None there stands for the host's own answer.
-    `on_poll` may answer a look-up for these ids instead of the host, and `asked` notes when which were asked for.
+    What is in `at_submit` and `at_poll` is answered first, in turn; None there is the host's own answer.
+    `on_poll` may answer a look-up for some ids in the host's place; `asked` notes when, and for which.
     """
 
     clock: FakeClock

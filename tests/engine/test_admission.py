@@ -177,16 +177,16 @@ async def test_a_first_caller_who_is_cancelled_does_not_cancel_the_second():
 async def test_a_timeout_runs_for_a_job_that_another_client_drives():
     """The caller who joined has a timeout too."""
     ledger, clock = SharedLedger(), FakeClock()
-    async with scene(ledger=ledger, clock=clock) as one:
-        async with scene(ledger=ledger, clock=clock, hosts=one.hosts) as two:
-            one.host.render_time = 400
-            first = one.begin(one.pika.generate("a cat", idempotency_key="k"))
-            await clock.advance(1)
-            second = two.begin(two.pika.generate("a cat", idempotency_key="k", timeout=60))
-            await clock.advance(100)
-            assert isinstance(second.exception(), JobTimeout)
-            await clock.advance(400)
-            assert first.result().id == "t1"
+    options = {"ledger": ledger, "clock": clock}
+    async with scene(**options) as one, scene(**options, hosts=one.hosts) as two:
+        one.host.render_time = 400
+        first = one.begin(one.pika.generate("a cat", idempotency_key="k"))
+        await clock.advance(1)
+        second = two.begin(two.pika.generate("a cat", idempotency_key="k", timeout=60))
+        await clock.advance(100)
+        assert isinstance(second.exception(), JobTimeout)
+        await clock.advance(400)
+        assert first.result().id == "t1"
 
 
 async def left_behind(ledger, clock, *, answer=None, host=None):

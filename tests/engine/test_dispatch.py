@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from attrs import evolve
 
-import pika_async._engine.dispatch as dispatch
 import pika_async.provider as api
 from pika_async import Generate
+from pika_async._engine import dispatch
 from pika_async._ledger.events import Cancel, Claim, Unknown
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
@@ -134,7 +134,7 @@ async def test_an_outcome_that_cannot_be_kept_is_not_lost(committed):
 
 @pytest.mark.parametrize("which", ["now", "wall", "boot"])
 async def test_a_late_fence_sends_nothing(which):
-    """Five seconds on any one clock between claim and first byte, and the attempt is given up for a new one."""
+    """Five seconds on any one clock from claim to first byte, and the attempt is given up for a new one."""
     clock, ledger, attempts = SkewedClock(), WatchedLedger(), []
     async with scene(clock=clock, ledger=ledger) as s:
 
@@ -251,7 +251,7 @@ async def test_when_all_refuse_the_last_refusal_is_told():
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 408, 409, 500, 502, 503, 504])
 async def test_no_adapter_can_call_these_a_refusal(status):
-    """Such an answer proves nothing about money, so no other provider is asked, whatever the adapter says."""
+    """Such an answer proves nothing about money, and no other provider is asked, whatever adapters say."""
     async with scene(Scripted(), Scripted(capabilities=capable("other"))) as s:
         s.host.at_submit.append(refusal("RateLimited", status))
         with pytest.raises(SubmitUnknown) as caught:
@@ -331,7 +331,7 @@ async def test_an_adapter_that_fails_to_build_buys_nothing(monkeypatch):
 
 
 async def test_two_posts_with_one_task_are_two_jobs_in_doubt():
-    """A provider that gives the same task twice has rendered once: the second job must not take the result."""
+    """A provider that gives the same task twice rendered once: the second job must not take the result."""
     async with scene() as s:
         first = await s.pika.submit(Generate("first"))
         s.host.at_submit.append(answer(200, s.host.tell("t1")))
@@ -399,11 +399,15 @@ async def test_files_are_read_when_the_slot_is_won(tmp_path):
         second = s.begin(s.pika.generate("second", image=path))
         await s.clock.advance(5)
         path.write_bytes(b"\x89PNG late")
-        for _ in range(200):
-            await s.clock.advance(0.5)
-            if second.done():
-                break
-            await asyncio.sleep(0.001)  # the file is read in a thread
+        sent = asyncio.Event()
+
+        async def connecting():
+            sent.set()
+
+        s.wire.connecting = connecting
+        await s.clock.advance(10)
+        await sent.wait()
+        await s.clock.advance(20)
         assert first.done()
         assert second.result()
         assert s.wire.submits[1].body.value["image"] == "\x89PNG late"
@@ -423,12 +427,19 @@ async def test_a_file_changed_since_the_job_was_recorded_is_refused(tmp_path):
     """Its key stands for the bytes it had then."""
     path = tmp_path / "cat.png"
     path.write_bytes(b"\x89PNG one")
-    async with scene(max_concurrency=1) as s:
+    recorded = asyncio.Event()
+
+    class Telling(MemoryLedger):
+        async def create(self, job):
+            if job.key is not None:
+                recorded.set()
+            return await super().create(job)
+
+    async with scene(max_concurrency=1, ledger=Telling()) as s:
         s.host.render_time = 5
         s.begin(s.pika.generate("first"))
         second = s.begin(s.pika.generate("second", image=path, idempotency_key="k"))
-        while not any(f.record.key == "k" for f in s.engine.flights.values()):
-            await asyncio.sleep(0.001)  # the file is read in a thread
+        await recorded.wait()
         path.write_bytes(b"\x89PNG two")
         await s.clock.advance(20)
         with pytest.raises(UnsupportedRequest, match="changed"):
@@ -542,16 +553,16 @@ async def test_no_slots_but_in_another_process_are_waited_for_in_peace():
     """Two clients on one ledger share its slots; the one that must wait does not spin."""
     ledger = WatchedLedger()
     clock = FakeClock()
-    async with scene(ledger=ledger, clock=clock, max_concurrency=1) as one:
-        async with scene(ledger=ledger, clock=clock, max_concurrency=1, hosts=one.hosts) as two:
-            first = one.begin(one.pika.generate("first"))
-            await clock.advance(0)
-            second = two.begin(two.pika.generate("second"))
-            await clock.advance(0.5)
-            claims = ledger.order.count("Claim")
-            assert claims <= 3
-            await clock.advance(40)
-            assert first.done()
-            assert second.done()
-            assert one.host.billed == {"first": 1, "second": 1}
-            assert one.stats.in_flight == two.stats.in_flight == 0
+    options = {"ledger": ledger, "clock": clock, "max_concurrency": 1}
+    async with scene(**options) as one, scene(**options, hosts=one.hosts) as two:
+        first = one.begin(one.pika.generate("first"))
+        await clock.advance(0)
+        second = two.begin(two.pika.generate("second"))
+        await clock.advance(0.5)
+        claims = ledger.order.count("Claim")
+        assert claims <= 3
+        await clock.advance(40)
+        assert first.done()
+        assert second.done()
+        assert one.host.billed == {"first": 1, "second": 1}
+        assert one.stats.in_flight == two.stats.in_flight == 0

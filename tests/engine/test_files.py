@@ -14,7 +14,7 @@ from pika_async._engine.files import content_type, digest, hashes, with_blobs
 from pika_async.errors import UnsupportedRequest
 from pika_async.requests import Blob
 
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9).filter(str.strip)
 PNG = b"\x89PNG\r\n\x1a\n..."
 
 pytestmark = pytest.mark.anyio

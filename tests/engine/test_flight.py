@@ -32,7 +32,8 @@ async def test_timeout_runs_from_the_post():
         first = s.begin(s.pika.generate("first"))
         second = s.begin(s.pika.generate("second", timeout=70))
         await s.clock.advance(65)
-        assert first.done() and not second.done()
+        assert first.done()
+        assert not second.done()
         await s.clock.advance(60)
         assert second.result().id == "t2"
 
@@ -98,7 +99,7 @@ async def test_queue_timeout_buys_nothing(call):
 @pytest.mark.parametrize("call", ["generate", "submit"])
 @pytest.mark.parametrize("first", ["slot", "patience"])
 async def test_queue_timeout_in_the_moment_of_the_post_is_sent_or_is_not(call, first):
-    """When the slot comes free just as the patience ends, nobody is told that nothing was sent when it was."""
+    """When the slot comes free just as the patience ends, nobody is told an untruth about money."""
     async with scene(max_concurrency=1) as s:
         s.begin(s.pika.generate("first"))
         await s.clock.advance(0)

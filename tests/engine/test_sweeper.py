@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -230,7 +231,7 @@ async def test_the_search_keeps_to_the_budget():
         await lost(s)
         await s.clock.advance(200)
         times = sorted([at for at, _ in s.host.asked] + s.host.searched)
-        assert all(b - a >= 2 - 1e-9 for a, b in zip(times, times[1:], strict=False))
+        assert all(b - a >= 2 - 1e-9 for a, b in pairwise(times))
         assert running
 
 
@@ -282,14 +283,14 @@ async def test_an_answer_that_comes_after_everything_lands():
 async def test_a_job_driven_by_another_process_ends_here_too():
     """Two clients on one ledger: one buys, both get the video, and neither counts a slot wrongly."""
     ledger, clock = SharedLedger(), FakeClock()
-    async with scene(ledger=ledger, clock=clock) as one:
-        async with scene(ledger=ledger, clock=clock, hosts=one.hosts) as two:
-            one.host.render_time = 40
-            waits = [s.begin(s.pika.generate("a cat", idempotency_key="k")) for s in (one, two)]
-            await clock.advance(100)
-            assert [wait.result().id for wait in waits] == ["t1", "t1"]
-            assert one.host.billed == {"a cat": 1}
-            assert one.stats.in_flight == two.stats.in_flight == 0
+    options = {"ledger": ledger, "clock": clock}
+    async with scene(**options) as one, scene(**options, hosts=one.hosts) as two:
+        one.host.render_time = 40
+        waits = [s.begin(s.pika.generate("a cat", idempotency_key="k")) for s in (one, two)]
+        await clock.advance(100)
+        assert [wait.result().id for wait in waits] == ["t1", "t1"]
+        assert one.host.billed == {"a cat": 1}
+        assert one.stats.in_flight == two.stats.in_flight == 0
 
 
 async def test_a_ledger_that_fails_for_a_while_is_swept_again():

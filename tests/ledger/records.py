@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pika_async._ledger.events import Claim, Evidence, NextAttempt, NothingFound, Refused
+from pika_async._ledger.events import Claim, Evidence, NextAttempt, NothingFound, Refused, Resubmit
 from pika_async._ledger.machine import step
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Refusal, Source
 from pika_async.requests import Generate
@@ -66,6 +66,11 @@ def refused(number: int = 1, *, following: int | None = None, job_id: str = "j")
 def next_attempt(number: int, job_id: str = "j") -> NextAttempt:
     """Make what a new row is made of."""
     return NextAttempt(id=f"{job_id}-{number}", account=ACCOUNT)
+
+
+def resubmit(following: int, attempt: str | None = None) -> Resubmit:
+    """Make a person's word for another attempt."""
+    return Resubmit(next=next_attempt(following), attempt=attempt)
 
 
 def nothing(number: int = 1, sent_at: float | None = LATE, job_id: str = "j") -> NothingFound:

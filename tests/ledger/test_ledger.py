@@ -25,6 +25,8 @@ from tests.ledger.records import (
 pytestmark = pytest.mark.anyio
 
 NOW = 2000.0
+JSON = {"content-type": "application/json"}
+TEXT = {"content-type": "text/plain"}
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -227,25 +229,26 @@ async def test_version_stays_while_only_this_process_writes(ledger):
 
 async def test_a_callback_is_kept_until_dealt_with(ledger):
     """A repeat is the same row, before and after."""
-    assert await ledger.inbox_put("a-1", b"one", "application/json", NOW)
-    assert not await ledger.inbox_put("a-1", b"one", "application/json", NOW + 1)
-    assert await ledger.inbox_put("a-1", b"two", "text/plain", NOW + 2)
-    assert await ledger.inbox_put("a-2", b"one", "application/json", NOW + 3)
+    assert await ledger.inbox_put("a-1", b"one", JSON, NOW)
+    assert not await ledger.inbox_put("a-1", b"one", JSON, NOW + 1)
+    assert await ledger.inbox_put("a-1", b"two", TEXT, NOW + 2)
+    assert await ledger.inbox_put("a-2", b"one", JSON, NOW + 3)
     first, *others = await ledger.inbox_pending()
-    assert (first.attempt_id, first.body, first.content_type, first.received_at) == (
+    assert (first.attempt_id, first.body, first.headers, first.received_at) == (
         "a-1",
         b"one",
-        "application/json",
+        JSON,
         NOW,
     )
     await ledger.inbox_done(first.id)
     assert await ledger.inbox_pending() == others
     assert await ledger.inbox_pending(limit=1) == others[:1]
-    assert not await ledger.inbox_put("a-1", b"one", "application/json", NOW + 4)
+    assert await ledger.inbox_pending(after=others[0].id) == others[1:]
+    assert not await ledger.inbox_put("a-1", b"one", JSON, NOW + 4)
 
 
 async def test_the_inbox_takes_only_so_much_for_one_attempt(ledger):
     """Whoever knows a token can change the body for ever."""
-    kept = [await ledger.inbox_put("a-1", str(i).encode(), "text/plain", NOW) for i in range(40)]
+    kept = [await ledger.inbox_put("a-1", str(i).encode(), TEXT, NOW) for i in range(40)]
     assert sum(kept) == CALLBACKS_PER_ATTEMPT
-    assert await ledger.inbox_put("a-2", b"0", "text/plain", NOW)
+    assert await ledger.inbox_put("a-2", b"0", TEXT, NOW)

@@ -1,4 +1,4 @@
-"""Every row of the table, every job rule, and everything its first draft got wrong."""
+"""Every row of the table but those of evidence, and every job rule."""
 
 import pytest
 from attrs import evolve
@@ -10,13 +10,11 @@ from pika_async._ledger.events import (
     LeaseOver,
     Lost,
     Restored,
-    Resubmit,
     SlotOver,
     Times,
-    Unbind,
     Unknown,
 )
-from pika_async._ledger.machine import account_of, settle, step
+from pika_async._ledger.machine import account_of, step
 from pika_async._ledger.records import AttemptState, JobState, Refusal, Usage, charged
 from pika_async.results import Succeeded, Task
 from tests.ledger.records import (
@@ -29,10 +27,10 @@ from tests.ledger.records import (
     claim,
     failed,
     job,
-    next_attempt,
     nothing,
     pending,
     refused,
+    resubmit,
     states,
     succeeded,
     told,
@@ -40,10 +38,6 @@ from tests.ledger.records import (
 
 S = AttemptState
 UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
-
-
-def resubmit(number: int, attempt: str | None = None) -> Resubmit:
-    return Resubmit(next=next_attempt(number), attempt=attempt)
 
 
 def test_a_claim_takes_a_slot_and_fixes_all_times() -> None:
@@ -157,106 +151,6 @@ def test_the_last_refusal_fails_the_job() -> None:
     """Row 4 without a next attempt, job rule 2: nothing is open any more."""
     record = after(job(), claim(), refused())
     assert (record.state, record.version) == (JobState.FAILED, 1)
-
-
-@pytest.mark.parametrize("state", [S.QUEUED, S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED, S.REFUSED, S.CANCELLED])
-@pytest.mark.parametrize("source", ["answer", "history"])
-def test_evidence_binds_whatever_state_the_row_is_in(state, source) -> None:
-    """Row 5: evidence that reaches us is never dropped, not even for a row thought unsent or refused."""
-    record = after(job(attempt(state=state)), told(1, pending(), source))
-    bound = record.newest
-    assert (bound.state, bound.slot, bound.task, bound.bound_by) == (S.RUNNING, True, Task("t"), source)
-
-
-@pytest.mark.parametrize("source", ["answer", "callback"])
-def test_evidence_cancels_queued_siblings(source) -> None:
-    """Row 5: what was paid is not bought again."""
-    record = after(job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2)), told(1, pending(), source))
-    assert states(record) == "running cancelled"
-
-
-def test_a_first_success_wins_the_job_and_frees_its_slot() -> None:
-    """Row 11, job rule 1."""
-    record = after(job(attempt(state=S.RUNNING, slot=True, task=Task("t"))), told(1, succeeded()))
-    assert (record.state, record.winner, record.newest.slot) == (JobState.SUCCEEDED, "j-1", False)
-    assert record.newest.outcome == succeeded()
-
-
-def test_a_held_answer_goes_from_submitting_to_the_end() -> None:
-    """Row 5: the POST's own answer may already be final."""
-    assert after(job(), claim(), told(1, succeeded())).state is JobState.SUCCEEDED
-    assert after(job(), claim(), told(1, failed())).state is JobState.FAILED
-
-
-def test_an_unresolved_task_that_is_alive_runs_again() -> None:
-    """Row 10."""
-    lost = after(
-        job(attempt(state=S.RUNNING, slot=True, task=Task("t"), bound_by="answer")), Lost(attempt="j-1")
-    )
-    assert (states(lost), lost.newest.task) == ("unresolved", Task("t"))
-    assert states(after(lost, told(1, pending(), "history"))) == "running"
-
-
-def test_locators_are_merged_and_the_better_source_is_remembered() -> None:
-    """A task's earlier locator stays valid, and an answer cannot be taken away by a history any more."""
-    record = after(
-        job(attempt(state=S.AMBIGUOUS)),
-        told(1, pending(a="1"), "callback"),
-        told(1, pending(b="2"), "answer"),
-        told(1, pending(), "history"),
-    )
-    assert record.newest.task == Task("t", {"a": "1", "b": "2"})
-    assert record.newest.bound_by == "answer"
-
-
-def test_the_same_news_twice_changes_nothing() -> None:
-    """A poll that finds what is known writes nothing."""
-    record = after(job(), claim(), told(1, pending()))
-    assert after(record, told(1, pending())) is record
-
-
-def test_final_rows_stay() -> None:
-    """Row 16: neither a later failure nor an older word moves an end."""
-    record = after(job(), claim(), told(1, succeeded()))
-    for late in (told(1, failed()), told(1, pending()), refused(), Lost(attempt="j-1"), Cancel()):
-        assert after(record, late) is record
-
-
-def test_a_success_after_the_same_tasks_failure_is_an_extra() -> None:
-    """Row 16: a final row stays, and a paid video is still shown."""
-    record = after(job(), claim(), told(1, failed()), told(1, succeeded()))
-    assert (states(record), record.state, record.extras) == ("failed", JobState.FAILED, (succeeded(),))
-
-
-def test_another_paid_task_of_a_final_row_is_an_extra() -> None:
-    """Row 16: while it runs and when it ends; a task is one extra, and its end stays."""
-    record = after(job(), claim(), told(1, succeeded()), told(1, pending("t2"), "history"))
-    assert record.extras == (pending("t2"),)
-    record = after(record, told(1, succeeded("t2"), "history"))
-    assert record.extras == (succeeded("t2"),)
-    assert after(record, told(1, failed("t2"), "history")) is record
-    assert after(record, told(1, pending("t2"), "history")) is record
-    assert after(record, told(1, failed("t3"), "history")).extras == (succeeded("t2"), failed("t3"))
-
-
-def test_a_second_task_of_a_running_row_is_an_extra() -> None:
-    """Two tasks bear our token: both may be paid, so neither is dropped."""
-    record = after(job(), claim(), told(1, pending("t2"), "history"), told(1, pending("t1"), "answer"))
-    assert (record.newest.task, record.extras) == (Task("t2"), (pending("t1"),))
-
-
-def test_evidence_without_its_row_makes_the_row() -> None:
-    """A restored ledger may have lost the attempt that a verified token names."""
-    evidence = Evidence(attempt="j-9", snapshot=succeeded(), source="history", account=ACCOUNT)
-    record = after(job(), evidence)
-    assert (states(record), record.state, record.winner) == ("cancelled succeeded", JobState.SUCCEEDED, "j-9")
-    assert record.newest.number == 2
-
-
-def test_evidence_of_an_unknown_attempt_needs_an_account() -> None:
-    """Nothing is made up about a row nobody knows."""
-    record = job()
-    assert after(record, told(7, succeeded())) is record
 
 
 def test_only_the_owner_and_only_once_says_that_the_outcome_is_unknown() -> None:
@@ -448,170 +342,12 @@ def test_settled_is_closed_with_nothing_open() -> None:
     assert not job().settled
 
 
-@pytest.mark.parametrize("state", [s for s in S if s not in {S.AMBIGUOUS, S.UNRESOLVED}])
-def test_a_bare_callback_waits_while_anything_better_may_come(state) -> None:
-    """A callback by bare token binds from ambiguous and unresolved alone."""
-    record = job(attempt(state=state))
-    assert after(record, told(1, succeeded(), "callback")) is record
-
-
-def test_a_bare_callback_binds_what_nobody_answered() -> None:
-    """... and then ends the job like any other evidence."""
-    record = after(job(attempt(state=S.AMBIGUOUS)), told(1, pending(), "callback"))
-    assert record.newest.bound_by == "callback"
-    assert after(record, told(1, succeeded(), "callback")).state is JobState.SUCCEEDED
-
-
-def test_the_posts_own_answer_outranks_a_callback() -> None:
-    """A task bound by a callback gives way to the one that the answer names."""
-    record = after(job(attempt(state=S.AMBIGUOUS)), told(1, pending("wrong"), "callback"))
-    record = after(record, told(1, pending("right"), "answer"))
-    assert (record.newest.task, record.newest.bound_by, record.extras) == (Task("right"), "answer", ())
-
-
-def bound_by_callback(number: int = 1, job_id: str = "other"):
-    return job(
-        attempt(number, job_id=job_id, state=S.RUNNING, slot=True, task=Task("t"), bound_by="callback"),
-        name=job_id,
-    )
-
-
-def test_a_conflict_sends_the_row_bound_by_callback_back_to_ambiguous() -> None:
-    """The task goes to the row whose own answer names it."""
-    record, freed = settle(after(job(), claim()), told(1, pending()), LATE, Usage(), bound_by_callback())
-    assert record.newest.task == Task("t")
-    assert freed is not None
-    assert (states(freed), freed.newest.task, freed.newest.slot) == ("ambiguous", None, True)
-
-
-def test_a_conflict_inside_one_job_moves_the_task() -> None:
-    """Two attempts of one job: the task is bound once, and both changes are kept."""
-    first = attempt(state=S.RUNNING, superseded=True, task=Task("t"), bound_by="callback")
-    record = job(first, attempt(2, state=S.SUBMITTING))
-    record, other = settle(record, told(2, pending()), LATE, Usage(), record)
-    assert (states(record), other) == ("ambiguous running", None)
-    assert [a.task for a in record.attempts] == [None, Task("t")]
-
-
-@pytest.mark.parametrize(
-    ("holder", "source", "shown"),
-    [
-        (evolve(bound_by_callback().newest, state=S.SUCCEEDED), "answer", True),
-        (evolve(bound_by_callback().newest, bound_by="answer"), "history", True),
-        (bound_by_callback().newest, "callback", False),
-    ],
-    ids=["final", "answered", "a callback of a callback's"],
-)
-def test_a_task_that_stays_anothers_is_bound_once(holder, source, shown) -> None:
-    """What two rows claim is shown on the second one, unless only a bare callback says so."""
-    record = job(attempt(state=S.AMBIGUOUS))
-    kept, freed = settle(record, told(1, succeeded(), source), LATE, Usage(), job(holder, name="other"))
-    assert freed is None
-    assert (states(kept), kept.extras) == ("ambiguous", (succeeded(),) if shown else ())
-
-
-def test_a_siblings_task_is_no_extra() -> None:
-    """One task of one job counts once, whichever attempt it is told of."""
-    record = job(attempt(state=S.RUNNING, task=Task("t"), bound_by="answer"), attempt(2, state=S.SUBMITTING))
-    assert settle(record, told(2, pending()), LATE, Usage(), record) == (record, None)
-
-
-def test_only_evidence_meets_a_holder() -> None:
-    """Other events, and the row's own task, are plain steps."""
-    record = after(job(), claim(), told(1, pending()))
-    assert settle(record, Cancel(), LATE, Usage(), record)[0].cancel_requested
-    assert settle(record, told(1, succeeded()), LATE, Usage(), record)[0].state is JobState.SUCCEEDED
-
-
-@pytest.mark.parametrize("source", ["answer", "history"])
-def test_only_a_bare_callbacks_binding_is_undone(source) -> None:
-    """Unbind is for rows bound by bare token."""
-    record = job(attempt(state=S.RUNNING, task=Task("t"), bound_by=source))
-    assert after(record, Unbind(attempt="j-1")) is record
-
-
 def test_a_restored_ledger_doubts_what_is_queued_and_nothing_else() -> None:
     """Queued becomes ambiguous until a word; every other row speaks for itself."""
     assert states(after(job(), Restored(attempt="j-1"))) == "ambiguous"
     for state in (s for s in S if s is not S.QUEUED):
         record = job(attempt(state=state))
         assert after(record, Restored(attempt="j-1")) is record
-
-
-def test_the_same_row_is_never_queued_again_after_a_429() -> None:
-    """First draft: two POSTs of one row."""
-    record = after(job(), claim(), refused(following=2))
-    assert record.attempts[0].state is S.REFUSED
-    assert after(record, claim(1)) is record
-
-
-def test_a_sweep_leaves_a_way_for_the_owners_late_acceptance() -> None:
-    """First draft: swept to ambiguous and unresolved, the answer in hand had nowhere to go."""
-    record = after(job(), claim(), LeaseOver(attempt="j-1"), nothing(sent_at=None))
-    assert states(record) == "unresolved"
-    assert states(after(record, told(1, pending()))) == "running"
-
-
-def test_abandon_as_final() -> None:
-    """First draft: an abandoned job could not be won any more."""
-    record = after(job(attempt(state=S.UNRESOLVED)), Abandon(), told(1, pending()), told(1, succeeded()))
-    assert (record.state, record.winner) == (JobState.SUCCEEDED, "j-1")
-
-
-def test_unresolved_does_not_hold_its_slot_for_ever() -> None:
-    """First draft: a capacity of one starved."""
-    record = after(job(attempt(state=S.UNRESOLVED, slot=True)), SlotOver(attempt="j-1"))
-    assert not record.newest.slot
-
-
-def test_evidence_between_resubmit_and_claim_stops_the_claim() -> None:
-    """First draft: the resubmitted row was sent although the first had just been found."""
-    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), told(1, pending(), "history"))
-    assert after(record, claim(2)) is record
-
-
-def test_the_second_of_two_successes_is_shown() -> None:
-    """First draft: it was invisible."""
-    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), claim(2))
-    record = after(record, told(2, succeeded("t2")), told(1, succeeded("t1"), "history"))
-    assert (record.winner, states(record), record.extras) == (
-        "j-2",
-        "succeeded succeeded",
-        (succeeded("t1"),),
-    )
-
-
-def test_two_resubmits_on_one_word() -> None:
-    """First draft: the second made another row."""
-    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2))
-    assert after(record, resubmit(3)) is record
-
-
-def test_a_late_refusal_does_not_retry_beside_a_resubmitted_attempt() -> None:
-    """First draft: the refused first row made a third one."""
-    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), claim(2), refused(1, following=3))
-    assert states(record) == "refused submitting"
-
-
-def test_a_callback_naming_a_wrong_task_gives_no_result_to_a_wrong_job() -> None:
-    """First draft: another job's video was delivered."""
-    mine = job(attempt(state=S.RUNNING, task=Task("mine"), bound_by="answer"))
-    assert after(mine, told(1, succeeded("theirs"), "callback")) is mine
-    won = after(mine, told(1, succeeded("mine")))
-    assert after(won, told(1, succeeded("theirs"), "callback")) is won
-
-
-def test_the_grace_counts_from_the_claim() -> None:
-    """First draft: counted from entering ambiguous, which each sweep and crash moved."""
-    record = step(job(), claim(), 1000.0)
-    ambiguous = step(record, Unknown(attempt="j-1", owner=OWNER), 1470.0)
-    assert ambiguous.newest.resolve_after == record.newest.resolve_after == 1480.0
-
-
-def test_a_lease_ends_at_any_time_for_anyone() -> None:
-    """First draft: recovery only at start-up; here the lease alone moves a row, whoever asks and when."""
-    record = step(job(), claim(), 1000.0)
-    assert states(step(record, LeaseOver(attempt="j-1"), 1e6)) == "ambiguous"
 
 
 @pytest.mark.parametrize(

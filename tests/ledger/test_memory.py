@@ -49,6 +49,6 @@ async def test_old_callbacks_are_no_longer_known(monkeypatch):
     monkeypatch.setattr(memory, "_CALLBACKS_REMEMBERED", 2)
     ledger = MemoryLedger()
     for name in ("a", "b", "c"):
-        assert await ledger.inbox_put(name, b"", "text/plain", NOW)
-    assert not await ledger.inbox_put("c", b"", "text/plain", NOW)
-    assert await ledger.inbox_put("a", b"", "text/plain", NOW)
+        assert await ledger.inbox_put(name, b"", {}, NOW)
+    assert not await ledger.inbox_put("c", b"", {}, NOW)
+    assert await ledger.inbox_put("a", b"", {}, NOW)

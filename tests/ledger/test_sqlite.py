@@ -1,12 +1,9 @@
-"""The SQLite ledger: what it refuses, what it survives, who else may use the file, and what a copy does."""
+"""The SQLite ledger at work: what survives, what waits together, what fails alone, who else may write."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import sqlite3
-import stat
 import subprocess
 import sys
 import textwrap
@@ -18,7 +15,6 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from pika_async._ledger import opening, place, schema
 from pika_async._ledger.events import Cancel, Claim, Unknown
 from pika_async._ledger.records import AttemptState, JobState, Usage
 from pika_async._ledger.sqlite import SqliteLedger
@@ -29,7 +25,6 @@ from pika_async.results import Task
 from tests.ledger.records import (
     ACCOUNT,
     OWNER,
-    after,
     attempt,
     claim,
     job,
@@ -43,38 +38,6 @@ from tests.ledger.records import (
 pytestmark = pytest.mark.anyio
 
 NOW = 2000.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "jobs.db"
-
-
-@pytest.fixture
-async def ledgers():
-    """Open ledgers that are closed at the end of the test, whatever becomes of it."""
-    opened: list[SqliteLedger] = []
-
-    async def open_one(path: Path, **options) -> SqliteLedger:
-        ledger = SqliteLedger(path, **{"patience": 0.2, "wall": lambda: NOW, **options})
-        opened.append(ledger)
-        await ledger.open()
-        return ledger
-
-    yield open_one
-    for ledger in opened:
-        await ledger.aclose()
-
-
-async def refusal(path: Path, **options) -> str:
-    """Give the words with which a ledger refuses to open."""
-    ledger = SqliteLedger(path, **{"patience": 0.2, **options})
-    with pytest.raises(LedgerError) as caught:
-        await ledger.open()
-    assert str(caught.value).startswith("The ledger jobs.db cannot be used: ")
-    with pytest.raises(LedgerError, match="not open"):
-        await ledger.get("j")
-    return str(caught.value)
 
 
 async def test_jobs_outlive_the_ledger_object(path, ledgers):
@@ -102,94 +65,7 @@ async def test_an_unknown_job_is_said_to_be_unknown(path, ledgers):
         await ledger.apply("nobody", Cancel(), NOW)
 
 
-async def test_files_are_their_owners_alone(path, ledgers):
-    """Prompts and the callback secret are nobody else's business, whatever the umask."""
-    old = os.umask(0)
-    try:
-        ledger = await ledgers(path)
-        await ledger.create(job())
-        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
-    finally:
-        os.umask(old)
-    assert modes == dict.fromkeys(["jobs.db", "jobs.db-wal", "jobs.db-shm", "jobs.db.epoch"], 0o600)
-
-
-async def test_commits_are_as_durable_as_the_disk_allows(path, ledgers):
-    """WAL, synchronous=FULL, and the full fsync of macOS."""
-    ledger = await ledgers(path)
-    pragmas = ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync")
-
-    def read(batch):
-        return [batch.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
-
-    assert await ledger._writer.run(read, writes=False) == ["wal", 2, 1, 1]
-
-
-async def test_a_missing_folder(tmp_path):
-    """Made by nobody in passing: a mistyped path must not look like an empty ledger."""
-    assert "folder nowhere does not exist" in await refusal(tmp_path / "nowhere" / "jobs.db")
-
-
-async def test_a_folder_in_the_files_place(path):
-    """A folder is no ledger."""
-    path.mkdir()
-    assert "it is a folder" in await refusal(path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-async def test_an_unwritable_folder(path):
-    """The system's own words say why."""
-    path.parent.chmod(0o500)
-    assert "cannot be made (Permission denied)" in await refusal(path)
-
-
-async def test_a_folder_that_takes_no_file(monkeypatch, path):
-    """The system's own words say why, also when it is root who asks."""
-
-    def read_only(*_: object) -> int:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(place.os, "open", read_only)
-    assert "cannot be made (Read-only file system)" in await refusal(path)
-
-
-async def test_not_a_database(path):
-    """Somebody's text file stays as it is."""
-    path.write_text("my shopping list\n" * 100)
-    assert "not a database" in await refusal(path)
-    assert path.read_text().startswith("my shopping list")
-
-
-async def test_another_programs_database(path):
-    """It is not touched, not even its journal mode."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE songs (title TEXT)")
-    before = path.read_bytes()
-    assert "belongs to another program" in await refusal(path)
-    assert path.read_bytes() == before
-
-
-async def test_a_newer_ledger(path, ledgers):
-    """An older program must not guess at a newer schema."""
-    ledger = await ledgers(path)
-    await ledger.aclose()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    assert "newer pika_async" in await refusal(path)
-
-
-async def test_a_damaged_file(path, ledgers):
-    """A page overwritten is noticed when it is read, and said so."""
-    ledger = await ledgers(path)
-    await ledger.create(job())
-    await ledger.aclose()
-    data = bytearray(path.read_bytes())
-    data[100:4096] = b"\xff" * 3996
-    path.write_bytes(data)
-    assert "damaged" in await refusal(path)
-
-
-async def test_a_lock_that_is_held_too_long(path, ledgers):
+async def test_a_lock_that_is_held_too_long(path, ledgers, refusal):
     """Patience ends; later orders find the file again."""
     ledger = await ledgers(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -201,44 +77,8 @@ async def test_a_lock_that_is_held_too_long(path, ledgers):
     assert await ledger.create(job()) == job()
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
-async def test_a_network_file_system(monkeypatch, tmp_path, path, kind):
-    """Their locks and fsync are not to be trusted with money; the nearest mount counts."""
-    table = tmp_path / "mounts"
-    table.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} {kind} rw 0 0\nbroken\n")
-    monkeypatch.setattr(place, "_MOUNTS", table)
-    assert f"network file system ({kind})" in await refusal(path)
-
-
-async def test_a_local_mount_inside_a_network_one(monkeypatch, tmp_path, ledgers):
-    """Blanks in mount points are written in octal."""
-    home = tmp_path / "my home"
-    home.mkdir()
-    table = tmp_path / "mounts"
-    inner = str(home).replace(" ", "\\040")
-    table.write_text(f"server:/x {tmp_path} nfs rw 0 0\n/dev/b {inner} xfs rw 0 0\n")
-    monkeypatch.setattr(place, "_MOUNTS", table)
-    await ledgers(home / "jobs.db")
-    monkeypatch.setattr(place, "_MOUNTS", tmp_path / "no such table")
-    await ledgers(tmp_path / "jobs.db")
-
-
-async def test_a_file_system_without_shared_memory(monkeypatch, path):
-    """Where WAL cannot be, processes could not share the file."""
-    connect = sqlite3.connect
-
-    class NoWal(sqlite3.Connection):
-        def execute(self, statement, *values):
-            return super().execute(statement.replace("journal_mode = WAL", "journal_mode = DELETE"), *values)
-
-    monkeypatch.setattr(
-        opening.sqlite3, "connect", lambda *args, **options: connect(*args, factory=NoWal, **options)
-    )
-    assert "share memory" in await refusal(path)
-
-
 async def test_a_full_disk_buys_nothing_and_heals(path, ledgers):
-    """The claim fails with the reason, its neighbours' work too, and everything goes on when there is room."""
+    """The order fails with the reason, and everything goes on when there is room."""
 
     def fill(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -512,185 +352,13 @@ async def test_two_processes_share_the_jobs_between_them(path, ledgers):
     ledger = await ledgers(path, patience=10)
     await asyncio.gather(*(ledger.create(job(name=f"j{i}")) for i in range(60)))
     program = [sys.executable, "-c", textwrap.dedent(CLAIMER), str(path)]
-    processes = [subprocess.Popen([*program, name], stdout=subprocess.PIPE) for name in ("one", "two")]
+    processes = [
+        subprocess.Popen([*program, name], stdout=subprocess.PIPE)  # noqa: ASYNC220
+        for name in ("one", "two")
+    ]
     won = [int(await asyncio.to_thread(lambda p=p: p.communicate()[0])) for p in processes]
     assert sum(won) == 60
     assert await ledger.usage(ACCOUNT) == Usage(slots=60, submits=60)
-
-
-async def test_many_open_a_new_file_at_once(path, ledgers):
-    """One of them makes the tables."""
-    opened = await asyncio.gather(*(ledgers(path, patience=10) for _ in range(6)))
-    assert len({ledger.id for ledger in opened}) == 1
-    assert len({await ledger.secret() for ledger in opened}) == 1
-
-
-async def test_an_older_file_becomes_a_newer_one(monkeypatch, path, ledgers):
-    """Forward migration runs once, and keeps what is there."""
-    ledger = await ledgers(path)
-    await ledger.create(job())
-    await ledger.aclose()
-    runs = []
-
-    def version_2(connection: sqlite3.Connection) -> None:
-        runs.append(connection.execute("ALTER TABLE jobs ADD COLUMN colour TEXT"))
-
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, version_2))
-    newer = await ledgers(path)
-    assert await newer.get("j") == job()
-    await ledgers(path)
-    assert len(runs) == 1
-
-
-async def test_a_migration_that_fails_changes_nothing(monkeypatch, path, ledgers):
-    """All of it or nothing."""
-    ledger = await ledgers(path)
-    await ledger.aclose()
-
-    def broken(connection: sqlite3.Connection) -> None:
-        connection.execute("CREATE TABLE half (a)")
-        connection.execute("CREATE TABLE half (a)")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
-        assert "already exists" in await refusal(path)
-    await ledgers(path)
-
-
-async def test_keys_of_the_provider_are_nowhere_in_the_files(path, ledgers):
-    """Nothing but the callback secret is secret here, and that is the ledger's own."""
-    ledger = await ledgers(path)
-    await ledger.create(job())
-    assert len(await ledger.secret()) == 32
-    assert ledger.id
-    assert {b"api_key", b"Bearer"} & set(path.read_bytes().split()) == set()
-
-
-async def restart(ledgers, path: Path, *, name: str = "jobs.db") -> str:
-    """Open a ledger again, maybe elsewhere; give the states of the job that was queued in it."""
-    ledger = await ledgers(path.with_name(name) if path.name != name else path)
-    return states(await ledger.get("j"))
-
-
-@pytest.fixture
-async def queued(path, ledgers) -> Path:
-    """A closed ledger with one queued job."""
-    ledger = await ledgers(path)
-    await ledger.create(job())
-    await ledger.aclose()
-    return path
-
-
-async def test_the_same_file_is_trusted(queued, ledgers, caplog):
-    """Reopened in its place, also through a link, it is no copy."""
-    assert await restart(ledgers, queued) == "queued"
-    link = queued.with_name("link.db")
-    link.symlink_to(queued)
-    assert await restart(ledgers, link, name="link.db") == "queued"
-    assert not caplog.records
-
-
-async def test_a_copy_doubts_what_is_queued(queued, ledgers, caplog):
-    """The original may have sent it since; it goes on trusting itself."""
-    shutil.copy(queued, queued.with_name("copy.db"))
-    assert await restart(ledgers, queued, name="copy.db") == "ambiguous"
-    assert "may have been sent" in caplog.text
-    assert await restart(ledgers, queued) == "queued"
-
-
-async def test_a_copied_folder_doubts_too(queued, ledgers, tmp_path):
-    """The epoch came along, path and inode did not."""
-    shutil.copytree(queued.parent, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("elsewhere"))
-    assert await restart(ledgers, tmp_path / "elsewhere" / "jobs.db") == "ambiguous"
-
-
-async def test_a_moved_folder_buys_nothing_twice(queued, ledgers, tmp_path):
-    """A move cannot be told from a copy for sure, so it waits for a word; once."""
-    (tmp_path / "old").mkdir()
-    for file in list(queued.parent.glob("jobs.db*")):
-        file.rename(tmp_path / "old" / file.name)
-    moved = (tmp_path / "old").rename(tmp_path / "new") / "jobs.db"
-    assert await restart(ledgers, moved) == "ambiguous"
-
-
-async def test_a_backup_put_back_in_place_is_noticed(queued, ledgers, tmp_path):
-    """Path and inode are the same; the epoch beside the file has moved on."""
-    backup = tmp_path / "backup"
-    shutil.copy(queued, backup)
-    ledger = await ledgers(queued)
-    await ledger.apply("j", claim(), NOW)
-    await ledger.aclose()
-    queued.write_bytes(backup.read_bytes())
-    assert await restart(ledgers, queued) == "ambiguous"
-
-
-async def test_a_lost_epoch_is_doubt(queued, ledgers):
-    """Without the file beside it nobody can tell."""
-    queued.with_name("jobs.db.epoch").unlink()
-    assert await restart(ledgers, queued) == "ambiguous"
-
-
-async def test_a_crash_while_counting_on_is_no_restore(queued, ledgers):
-    """Killed between the file beside and the commit, or between the commit and the last word: no false alarm."""
-    beside = queued.with_name("jobs.db.epoch")
-    name, epoch, _ = beside.read_text().split()
-    beside.write_text(f"{name} {int(epoch) + 1} pending\n")
-    assert await restart(ledgers, queued) == "queued"
-    name, epoch, word = beside.read_text().split()
-    assert word == "done"
-    beside.write_text(f"{name} {epoch} pending\n")
-    assert await restart(ledgers, queued) == "queued"
-
-
-async def test_the_epoch_counts_on_while_the_ledger_works(queued, ledgers, tmp_path):
-    """A backup taken while the process ran, put back over the file, is noticed too."""
-    ledger = await ledgers(queued)
-    backup = tmp_path / "backup"
-    shutil.copy(queued, backup)
-    ledger._writer._epoch_until = 0.0
-    await ledger.apply("j", claim(), NOW)
-    await ledger.aclose()
-    queued.write_bytes(backup.read_bytes())
-    assert await restart(ledgers, queued) == "ambiguous"
-
-
-async def test_an_epoch_that_cannot_be_written_stops_the_opening(queued):
-    """Without it a later restore would go unnoticed."""
-    queued.with_name("jobs.db.epoch").unlink()
-    queued.with_name("jobs.db.epoch.new").mkdir()
-    assert "jobs.db.epoch cannot be written" in await refusal(queued)
-
-
-async def test_a_restored_running_job_keeps_its_task(path, ledgers):
-    """Only what is called queued is in doubt."""
-    ledger = await ledgers(path)
-    await ledger.create(job())
-    await ledger.apply("j", claim(), NOW)
-    await ledger.apply("j", told(1, pending()), NOW)
-    await ledger.aclose()
-    shutil.copy(path, path.with_name("copy.db"))
-    assert await restart(ledgers, path, name="copy.db") == "running"
-
-
-async def test_a_callback_lands_on_a_restored_row(queued, ledgers):
-    """Kill point 15: the copy learns of what the original had sent, and buys nothing."""
-    shutil.copy(queued, queued.with_name("copy.db"))
-    ledger = await ledgers(queued.with_name("copy.db"))
-    record = await ledger.apply("j", told(1, succeeded(), "callback"), NOW)
-    assert record.state is JobState.SUCCEEDED
-    assert record == after(
-        job(
-            attempt(
-                state=AttemptState.AMBIGUOUS,
-                version=1,
-                owner=None,
-                claimed_at=None,
-                resolve_after=0.0,
-                slot_until=0.0,
-            )
-        ),
-        told(1, succeeded(), "callback"),
-    )
 
 
 async def test_finished_jobs_cost_an_open_one_nothing(path, ledgers):
@@ -732,3 +400,22 @@ async def test_a_closed_loop_does_not_trouble_the_thread(path):
     assert thread is not None
     await asyncio.to_thread(thread.join, 5)
     assert not thread.is_alive()
+
+
+async def test_a_task_may_bear_any_name(path, ledgers):
+    """Half a surrogate pair is text to a provider's JSON, and evidence must not be lost to it."""
+    ledger = await ledgers(path)
+    await ledger.create(job())
+    await ledger.apply("j", claim(), NOW)
+    record = await ledger.apply("j", told(1, pending(chr(0xD800))), NOW)
+    assert states(record) == "running"
+    assert await (await ledgers(path)).get("j") == record
+
+
+async def test_digits_in_a_tasks_name_stay_text(path, ledgers):
+    """SQLite would make one number of both."""
+    ledger = await ledgers(path)
+    for name, task in (("a", "007"), ("b", "7")):
+        await ledger.create(job(name=name))
+        await ledger.apply(name, claim(1, name), NOW)
+        assert states(await ledger.apply(name, told(1, pending(task), job_id=name), NOW)) == "running"

@@ -1,0 +1,194 @@
+"""Lists of prompts: what is read from them, and that everything wrong is told at once, with its line."""
+
+import pytest
+
+from pika_async import Camera, ConfigError, Generate, Ingredients, Style, UnsupportedRequest
+from pika_async.cli._rows import read_requests
+from pika_async.cli._source import Source
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read *text* as the list *name*; files are named from `tmp_path`."""
+
+    def read(name, text, check=lambda _: None):
+        content = text if isinstance(text, bytes) else text.encode()
+        return read_requests(Source(name, content, tmp_path), check)
+
+    return read
+
+
+@pytest.fixture
+def wrong(read):
+    """Read a list that is wrong, and give what is said of it, line by line."""
+
+    def wrong(name, text, **options):
+        with pytest.raises(ConfigError) as caught:
+            read(name, text, **options)
+        return caught.value.__notes__
+
+    return wrong
+
+
+def requests(listed):
+    return [row.request for row in listed]
+
+
+def test_text_has_a_prompt_on_each_line(read):
+    """Blank lines and comments are skipped, a byte order mark and line ends of Windows are no prompt."""
+    listed = read("prompts.txt", b"\xef\xbb\xbf# cats\r\n\r\n  A cat \r\nA dog, # not a comment\r\n")
+    assert [(row.number, row.line) for row in listed] == [(1, 3), (2, 4)]
+    assert requests(listed) == [Generate("A cat"), Generate("A dog, # not a comment")]
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x0b", "\x0c", "\x85"])
+def test_only_a_line_feed_ends_a_line(read, odd):
+    """Characters at which only Unicode breaks lines do not make two purchases of one."""
+    assert requests(read("prompts.txt", f"A cat{odd}surfs\n")) == [Generate(f"A cat{odd}surfs")]
+    assert requests(read("prompts.csv", f"prompt\nA cat{odd}surfs\n")) == [Generate(f"A cat{odd}surfs")]
+
+
+def test_csv_may_set_any_field(read, tmp_path):
+    """Cells are read as the options of the same names; images are separated by semicolons."""
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    listed = read(
+        "prompts.csv",
+        "kind,prompt,images,mode,style,seed,guidance_scale,camera,sound_effects,extra_body,model\n"
+        ',"A cat, surfing",,,,7,1.5,"pan=left,zoom=in",yes,"{""fps"": 24}",2.0\n'
+        "ingredients,They dance,a.png; https://h.test/b.png,precise,,,,,,,\n"
+        "style,A duck,,,Inflate,,,,,,\n",
+    )
+    assert requests(listed) == [
+        Generate(
+            "A cat, surfing",
+            seed=7,
+            guidance_scale=1.5,
+            camera=Camera(pan="left", zoom="in"),
+            sound_effects=True,
+            extra_body={"fps": 24},
+            model="2.0",
+        ),
+        Ingredients("They dance", [tmp_path / "a.png", "https://h.test/b.png"], mode="precise"),
+        Style("Inflate", "A duck"),
+    ]
+
+
+def test_a_csv_row_begins_on_the_line_of_its_first_cell(read):
+    """A prompt over several lines does not shift the lines of those below."""
+    listed = read("prompts.csv", 'prompt\n"A cat\nand a dog"\n\nA bird\n')
+    assert [(row.line, row.request.prompt) for row in listed] == [(2, "A cat\nand a dog"), (5, "A bird")]
+
+
+def test_json_lines_may_set_any_field(read):
+    """`null` is a field that is not set; images are a list, the camera an object."""
+    listed = read(
+        "prompts.jsonl",
+        '{"prompt": "A cat", "seed": 7, "model": null, "camera": {"pan": "left"}}\n\n'
+        '{"kind": "ingredients", "prompt": "They dance", "images": ["https://h.test/a.png"]}\n',
+    )
+    assert requests(listed) == [
+        Generate("A cat", seed=7, camera=Camera(pan="left")),
+        Ingredients("They dance", ["https://h.test/a.png"]),
+    ]
+    assert [row.line for row in listed] == [1, 3]
+
+
+@pytest.mark.parametrize(("text", "request_"), [('{"prompt": "A cat"}', "A cat"), ("A cat\n", "A cat")])
+def test_stdin_tells_its_format_by_its_first_letter(read, text, request_):
+    """A list without a name is JSON lines if it begins with a brace, and text otherwise."""
+    assert requests(read("stdin", text)) == [Generate(request_)]
+
+
+def test_files_are_named_from_the_list(read, tmp_path):
+    """A list and its images can be moved together."""
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "a.png").write_bytes(b"\x89PNG")
+    (listed,) = read("prompts.jsonl", '{"prompt": "It waves", "image": "cats/a.png"}')
+    assert listed.request.image == tmp_path / "cats" / "a.png"
+
+
+def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
+    """Each reason has its line, and no row hides another."""
+    assert wrong(
+        "prompts.csv",
+        "prompt,kind,seed,style,image,sound_effects\n"
+        "fine,,,,,\n"
+        "A,,many,,,perhaps\n"
+        ",,7,,,\n"
+        "B,dance,,,,\n"
+        "C,,,Inflate,,\n"
+        "D,,,,missing.png,\n"
+        "E,,-1,,,\n"
+        "F,,,,,,,\n",
+    ) == [
+        "prompts.csv line 3: seed: 'many' is not a valid integer.",
+        "prompts.csv line 3: sound_effects: 'perhaps' is neither yes nor no.",
+        "prompts.csv line 4: prompt is missing.",
+        "prompts.csv line 5: kind must be generate, ingredients or style, not 'dance'.",
+        "prompts.csv line 6: style does not go with kind generate.",
+        f"prompts.csv line 7: '{tmp_path / 'missing.png'}' is no http(s) link, and no file that can be read "
+        "(No such file or directory).",
+        "prompts.csv line 8: seed must be a whole number of at least 0; change it and call again.",
+        "prompts.csv line 9: there are 8 cells for 6 columns; quote cells with commas.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"prompt": "A"', "this is not JSON (Expecting ',' delimiter: line 1 column 15 (char 14))."),
+        ('["A"]', 'this is no JSON object such as {"prompt": "A cat"}.'),
+        ('{"promt": "A", "prompt": "B"}', "no field is called 'promt'."),
+        ('{"kind": ["style"], "prompt": "B"}', "kind must be generate, ingredients or style, not ['style']."),
+        ('{"prompt": 7}', "prompt must be non-empty text; change it and call again."),
+        ('{"kind": "style", "prompt": "B"}', "style is missing."),
+        (
+            '{"prompt": "B", "image": 7}',
+            "image must be an http(s) link, a pathlib.Path or non-empty bytes; change it and call again.",
+        ),
+    ],
+)
+def test_a_wrong_line_of_json_is_told(wrong, line, reason):
+    """What is no request is told with its line, whatever it is."""
+    assert wrong("prompts.jsonl", f'{{"prompt": "fine"}}\n{line}') == [f"prompts.jsonl line 2: {reason}"]
+
+
+def test_missing_files_of_one_row_are_all_told(wrong, tmp_path):
+    """A file that is not there is named before anything is bought; so is an empty one."""
+    (tmp_path / "empty.png").write_bytes(b"")
+    notes = wrong("p.jsonl", '{"kind": "ingredients", "prompt": "x", "images": ["missing.png", "empty.png"]}')
+    assert len(notes) == 2
+    assert "missing.png' is no http(s) link, and no file that can be read (No such file" in notes[0]
+    assert "empty.png' is empty." in notes[1]
+
+
+def test_what_no_provider_can_is_told(wrong):
+    """The caller's check counts as the list's own."""
+
+    def check(_):
+        raise UnsupportedRequest("seed cannot be expressed.")
+
+    assert wrong("prompts.txt", "A cat", check=check) == ["prompts.txt line 1: seed cannot be expressed."]
+
+
+@pytest.mark.parametrize("head", ["name,seed", "prompt,prompt", "A cat on a surfboard"])
+def test_a_csv_needs_a_heading(wrong, head):
+    """Without the names of its columns a CSV says nothing."""
+    (note,) = wrong("prompts.csv", f"{head}\nA cat,7\n")
+    assert note == "prompts.csv line 1: the first line must name each column once, `prompt` among them."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("prompts.txt", "# nothing\n\n", "holds no prompts"),
+        ("prompts.csv", "", "holds no prompts"),
+        ("prompts.txt", b"A cat\nA caf\xe9\n", "line 2: this is not UTF-8"),
+        ("prompts.json", "[]", "name it .txt, .csv or .jsonl"),
+        ("prompts.csv", 'prompt\n"A cat', "1 thing is wrong"),
+    ],
+)
+def test_what_is_no_list_is_refused(read, name, text, said):
+    """A file of another kind is never bought line by line."""
+    with pytest.raises(ConfigError, match=said.replace(".", r"\.")):
+        read(name, text)

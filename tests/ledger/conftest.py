@@ -1,0 +1,58 @@
+"""SQLite ledgers that are closed at the end of a test, and words with which they refuse to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pika_async._ledger.sqlite import SqliteLedger
+from pika_async.errors import LedgerError
+from tests.ledger.records import job
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give the file's place."""
+    return tmp_path / "jobs.db"
+
+
+@pytest.fixture
+async def ledgers():
+    """Open ledgers that are closed at the end of the test, whatever becomes of it."""
+    opened: list[SqliteLedger] = []
+
+    async def open_one(path: Path, **options) -> SqliteLedger:
+        ledger = SqliteLedger(path, **{"patience": 0.2, "wall": lambda: 2000.0, **options})
+        opened.append(ledger)
+        await ledger.open()
+        return ledger
+
+    yield open_one
+    for ledger in opened:
+        await ledger.aclose()
+
+
+@pytest.fixture
+def refusal():
+    """Give the words with which a ledger refuses to open."""
+
+    async def words(path: Path, **options) -> str:
+        ledger = SqliteLedger(path, **{"patience": 0.2, **options})
+        with pytest.raises(LedgerError) as caught:
+            await ledger.open()
+        assert str(caught.value).startswith("The ledger jobs.db cannot be used: ")
+        with pytest.raises(LedgerError, match="not open"):
+            await ledger.get("j")
+        return str(caught.value)
+
+    return words
+
+
+@pytest.fixture
+async def queued(path, ledgers) -> Path:
+    """Give a closed ledger with one queued job."""
+    ledger = await ledgers(path)
+    await ledger.create(job())
+    await ledger.aclose()
+    return path
