@@ -246,7 +246,7 @@ class Engine:
         doubtful = in_doubt(flight.record)
         if doubtful is None:
             raise ConfigError(
-                f"Job {flight.id} is {flight.state}, not unresolved; there is nothing for a person to settle."
+                f"Job {flight.id} is {flight.record.newest.state}, not unresolved: there is nothing to settle."
             )
         if resubmit and flight.request is None:
             raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")

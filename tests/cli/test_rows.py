@@ -126,8 +126,10 @@ def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
         "prompts.csv line 4: prompt is missing.",
         "prompts.csv line 5: kind must be generate, ingredients or style, not 'dance'.",
         "prompts.csv line 6: style does not go with kind generate.",
-        f"prompts.csv line 7: '{tmp_path / 'missing.png'}' is no http(s) link, and no file that can be read "
-        "(No such file or directory).",
+        (
+            f"prompts.csv line 7: '{tmp_path / 'missing.png'}' is no http(s) link, and no file that can be read "
+            "(No such file or directory)."
+        ),
         "prompts.csv line 8: seed must be a whole number of at least 0; change it and call again.",
         "prompts.csv line 9: there are 8 cells for 6 columns; quote cells with commas.",
     ]

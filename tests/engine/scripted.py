@@ -125,6 +125,9 @@ def refusal(kind: str, status: int = 422, **headers: str) -> api.HttpResponse:
     return answer(status, {"error": kind}, **headers)
 
 
+_STUCK = 20.0
+"""Real seconds after which a test that waits without moving the clock fails, instead of hanging."""
+
 LOST = SendError("the line is cut", sent=True)
 UNSENT = SendError("no connection to the host", sent=False)
 
@@ -264,7 +267,7 @@ async def scene(
     wire = Wire(lambda request: by_origin[request.origin](request))
     pika = Pika(*adapters, transport=wire, clock=clock, **options)
     try:
-        async with pika:
+        async with asyncio.timeout(_STUCK), pika:
             try:
                 yield Scene(pika, hosts[adapters[0].capabilities.name], clock, wire, hosts)
             finally:

@@ -201,6 +201,7 @@ async def test_a_row_that_changed_is_not_sent(event):
         assert s.host.billed["a cat"] == (0 if event else 1)
         assert wait.done()
         assert (wait.exception() is None) == (event is None)
+        assert ledger.job.attempts[0].state is AttemptState.REFUSED
         assert s.stats.in_flight == 0
 
 

@@ -111,6 +111,7 @@ async def test_the_history_is_read_to_its_end():
         )
         assert (await s.after(30, job.wait())).id == "t1"
         assert len(s.host.searched) == 3
+        assert s.host.searched[2] - s.host.searched[0] == 2.0  # one after the other, within the budget
 
 
 async def test_forged_and_foreign_tokens_are_not_believed():
