@@ -8,6 +8,7 @@ Not the RabbitMQ client `pika`.
 
 from pika_async._client import Pika
 from pika_async._job import Job
+from pika_async.callbacks import Callbacks
 from pika_async.errors import (
     AuthError,
     BadReply,
@@ -33,6 +34,7 @@ __all__ = [
     "AuthError",
     "BadReply",
     "Blob",
+    "Callbacks",
     "Camera",
     "ConfigError",
     "ContentBlocked",

@@ -73,6 +73,7 @@ class Options:
             max_submits=self.max_submits,
             secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
             callbacks=self.callbacks,
+            callback_url=self.callback_url,
             poll_rate=self.poll_rate,
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,

@@ -28,6 +28,7 @@ def test_the_exports_are_these():
         "AuthError",
         "BadReply",
         "Blob",
+        "Callbacks",
         "Camera",
         "ConfigError",
         "ContentBlocked",

@@ -16,7 +16,7 @@ from pika_async._engine.limits import retry_after
 from pika_async._engine.verdict import refusal_of
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, Refused, Times, Unknown
-from pika_async._ledger.records import Attempt, AttemptState, JobState, Source
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
 from pika_async._transport import Sender, SendError
 from pika_async.callbacks import token as callback_token
 from pika_async.errors import (
@@ -195,7 +195,7 @@ class Dispatch:
         if callbacks == "no":
             return None
         token = self._engine.token_for(attempt.id)
-        match flight.callback_url:
+        match self._engine.callback_url if flight.callback_url is None else flight.callback_url:
             case False:
                 if callbacks == "required":
                     raise UnsupportedRequest(
@@ -218,7 +218,11 @@ class Dispatch:
             return
         usage = await self._engine.ledger.usage(account.key)
         if self._max_submits is not None and usage.submits >= self._max_submits:
-            await self._engine.apply(flight, Cancel())
+            if record.key is None:
+                await self._engine.apply(flight, Cancel())
+            else:
+                # Unsent, and not burned: who raises the cap and asks with the same key gets it bought.
+                self._engine.forget(flight)
             raise InsufficientBalance(
                 f"The spending cap of {self._max_submits} submits is reached; nothing was bought. Raise "
                 "max_submits to go on.",
@@ -295,7 +299,7 @@ class Dispatch:
         if isinstance(snapshot, Failed) and snapshot.reason == "no_output":
             # One answer without a link is not proof: look a second time before the job ends.
             snapshot = Pending(task=snapshot.task, trace_id=snapshot.trace_id, raw=snapshot.raw)
-            flight.second_look = True
+            flight.account.poller.doubt(claimed.id)
         await self._engine.apply(
             flight, Evidence(attempt=claimed.id, snapshot=snapshot, source=source), keep=True
         )
@@ -324,13 +328,19 @@ class Dispatch:
             flight.account = following
             flight.requeued()
             self.enqueue(flight)
-            return
-        raise error
+        elif flight.record.state is JobState.SUCCEEDED or _is_under_way(flight.record):
+            # While this process was stopped, another one went on by evidence, or by a person's word.
+            self._engine.follow(flight)
+        else:
+            raise error
 
     async def _unknown(
         self, flight: Flight, claimed: Attempt, reason: str, cause: PikaError | None = None
     ) -> None:
         await self._engine.apply(flight, Unknown(attempt=claimed.id, owner=self._engine.owner), keep=True)
+        if flight.record.state is not JobState.OPEN or _is_under_way(flight.record):
+            self._engine.follow(flight)
+            return
         log.warning("job %s: ambiguous on %s", flight.id, flight.account.key)
         said = (
             reason
@@ -352,6 +362,12 @@ class Dispatch:
         self._engine.explain(flight, error)
         flight.trouble(error)
         self._engine.sweeper.consider(flight)
+
+
+def _is_under_way(record: JobRecord) -> bool:
+    """Tell whether an attempt may still bring the video by itself."""
+    busy = {AttemptState.QUEUED, AttemptState.SUBMITTING, AttemptState.RUNNING}
+    return any(attempt.state in busy for attempt in record.attempts)
 
 
 def _proves_nothing(response: HttpResponse) -> bool:

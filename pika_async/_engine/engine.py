@@ -54,6 +54,7 @@ class Engine:
         max_submits: int | None = None,
         secrets: Sequence[bytes] = (),
         callbacks: Callbacks | None = None,
+        callback_url: str | bool | None = None,
     ) -> None:
         self.accounts: Mapping[str, Account] = {account.key: account for account in accounts}
         self.ledger = ledger
@@ -69,6 +70,7 @@ class Engine:
         self.sweeper = Sweeper(self, transport)
         self.inbox = EngineInbox(self, transport)
         self.callbacks = callbacks
+        self.callback_url = callback_url
         self.origins: WeakKeyDictionary[VideoResult, tuple[Account, Task]] = WeakKeyDictionary()
         self._errands: set[asyncio.Task[Any]] = set()
         for account in accounts:

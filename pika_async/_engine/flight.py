@@ -84,12 +84,10 @@ class Flight:
         "error",
         "fallbacks",
         "listeners",
-        "missing",
         "phase",
         "posted_at",
         "record",
         "request",
-        "second_look",
         "snapshot",
         "stale",
     )
@@ -115,9 +113,7 @@ class Flight:
         self.snapshot: Snapshot | None = None
         self.error: PikaError | None = None
         self.cancelled = False
-        self.second_look = False
         self.stale = 0
-        self.missing: tuple[int, float] | None = None
         self.listeners: list[Callable[[Flight], None]] | None = None
         self._waits: list[Expectation] = []
 

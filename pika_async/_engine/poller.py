@@ -47,6 +47,8 @@ class Poller:
         self._flights: dict[str, Flight] = {}
         self._lookups: set[asyncio.Task[None]] = set()
         self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
+        self._misses: dict[str, tuple[int, float]] = {}
+        self._doubted: set[str] = set()
         self._hints: list[str] = []
         self._hinted: dict[str, int] = {}
         self._turns: set[asyncio.Future[bool]] = set()
@@ -126,6 +128,8 @@ class Poller:
         """Stop looking."""
         self._hinted.pop(attempt_id, None)
         if self._flights.pop(attempt_id, None) is not None:
+            self._misses.pop(attempt_id, None)
+            self._doubted.discard(attempt_id)
             self._schedule.discard(attempt_id)
             self._release_onlookers(attempt_id)
 
@@ -164,6 +168,10 @@ class Poller:
         finally:
             timer.cancel()
             self._turns.discard(turn)
+
+    def doubt(self, attempt_id: str) -> None:
+        """Note that one answer called the task done without a link: the next such one is believed."""
+        self._doubted.add(attempt_id)
 
     def resume(self) -> None:
         """Try again after an `AuthError` paused the account."""
@@ -298,21 +306,26 @@ class Poller:
         return self._engine.explain(flight, paid)
 
     async def _told(self, watched: Mapping[str, Task], found: Mapping[str, Snapshot]) -> None:
+        if self._engine.ledger.durable:
+            # Side by side, so that what one answer tells of many jobs is committed together.
+            await asyncio.gather(*(self._told_of(key, task, found) for key, task in watched.items()))
+            return
         for key, task in watched.items():
-            flight = self._flights.get(key)
-            if flight is None:
-                continue
-            match found.get(task.id):
-                case None:
-                    await self._missing(flight, key)
-                case Pending() | Succeeded() | Failed() as snapshot if snapshot.task.id == task.id:
-                    flight.missing = None
-                    await self._seen(flight, key, task, snapshot)
-                case other:
-                    log.warning(
-                        "%s: the adapter gave %s for another task", self._account.key, type(other).__name__
-                    )
-                    self._failed([key])
+            await self._told_of(key, task, found)
+
+    async def _told_of(self, key: str, task: Task, found: Mapping[str, Snapshot]) -> None:
+        flight = self._flights.get(key)
+        if flight is None:
+            return
+        match found.get(task.id):
+            case None:
+                await self._missing(flight, key)
+            case Pending() | Succeeded() | Failed() as snapshot if snapshot.task.id == task.id:
+                self._misses.pop(key, None)
+                await self._seen(flight, key, task, snapshot)
+            case other:
+                log.warning("%s: the adapter gave %s for another task", self._account.key, type(other).__name__)
+                self._failed([key])
 
     async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:
         now = self._engine.clock.now()
@@ -332,8 +345,8 @@ class Poller:
                     await self._lose(flight, key)
                 else:
                     self._engine.observe(flight, snapshot)
-            case Failed(reason="no_output") if not flight.second_look:
-                flight.second_look = True
+            case Failed(reason="no_output") if key not in self._doubted:
+                self._doubted.add(key)
                 self._schedule.looked(key, now)
                 self._not_confirmed(key)
             case _:
@@ -352,8 +365,8 @@ class Poller:
 
     async def _missing(self, flight: Flight, key: str) -> None:
         now = self._engine.clock.now()
-        count, since = flight.missing or (0, now)
-        flight.missing = (count + 1, since)
+        count, since = self._misses.get(key, (0, now))
+        self._misses[key] = (count + 1, since)
         lost = count + 1 >= _MISSING_LOOKS and now - since >= _MISSING_GRACE
         self._schedule.looked(key, now, poll_after=_SLOWLY if lost else None)
         self._not_confirmed(key)

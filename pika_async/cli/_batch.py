@@ -20,6 +20,7 @@ from pika_async.cli._adapters import adapters, check
 from pika_async.cli._batch_display import watching
 from pika_async.cli._batch_folder import BatchFolder
 from pika_async.cli._batch_plan import Plan, make_plan
+from pika_async.cli._batch_posters import Posters
 from pika_async.cli._batch_progress import Progress
 from pika_async.cli._batch_run import BatchRun, missing
 from pika_async.cli._connection import SANDBOX_KEY, Connection
@@ -104,7 +105,9 @@ class Batch:
                         watcher,
                         width=self.width,
                         timeout=self.timeout,
-                        media_hosts=None if connection.sandbox else connection.media_hosts,
+                        posters=Posters(
+                            self.folder.path, None if connection.sandbox else connection.media_hosts
+                        ),
                     )
                     await running.carry_out(recover=not connection.sandbox)
         finally:

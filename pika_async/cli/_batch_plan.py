@@ -142,11 +142,11 @@ class _Planner:
         while (found := self._keyed.get(f"{prefix}-{generation}")) is not None:
             record = found
             generation += 1
+        old = self._entries.get(record.id) if record else None
         if record is not None and not self._is_over(record):
             generation -= 1
         else:
             record = None
-        old = self._entries.get(record.id) if record else None
         file = (old and old.file) or names.name(listed.number, listed.request.prompt) + ".mp4"
         return BatchRow(
             listed=listed,

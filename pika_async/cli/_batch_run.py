@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import evolve
 
 from pika_async import (
     ConfigError,
-    DownloadError,
     InsufficientBalance,
     Job,
     Pika,
@@ -24,15 +23,11 @@ from pika_async import (
 from pika_async._token import JobToken
 from pika_async.cli._batch_folder import BatchFolder
 from pika_async.cli._batch_plan import BatchRow
+from pika_async.cli._batch_posters import Posters
 from pika_async.gallery import Entry, Failure, Manifest, RowState, write_gallery
-
-if TYPE_CHECKING:
-    from pika_async._download.media import MediaSession
 
 _PAGE_EVERY: Final = 2.0
 _PAGE_SHARE: Final = 20
-_POSTERS: Final = 4
-_POSTER_PATIENCE: Final = 30.0
 
 
 class Watcher(Protocol):
@@ -46,8 +41,7 @@ class Watcher(Protocol):
 class BatchRun:
     """Brings *rows* into *folder* with an open *pika*, *width* of them ordered or rendering at a time.
 
-    *timeout* is the longest wait for one render, in seconds. *media_hosts* may be linked to by posters;
-    None trusts the host that the first poster names, which is for the sandbox.
+    *timeout* is the longest wait for one render, in seconds.
     """
 
     def __init__(
@@ -59,21 +53,18 @@ class BatchRun:
         *,
         width: int,
         timeout: float,
-        media_hosts: Collection[str] | None,
+        posters: Posters,
     ) -> None:
         self._pika = pika
         self._rows = rows
         self._folder = folder
         self._watcher = watcher
         self._timeout = timeout
-        self._media_hosts = media_hosts
+        self._posters = posters
         self._slots = asyncio.Semaphore(width)
         self._manifest = Manifest(folder.manifest)
         self._orders: dict[asyncio.Task[Job], BatchRow] = {}
         self._left_behind: Mapping[str, Job] = {}
-        self._media: MediaSession | None = None
-        self._poster_slots = asyncio.Semaphore(_POSTERS)
-        self._posters_fail = False
         self._capped: PikaError | None = None
         self._changed = True
 
@@ -96,8 +87,7 @@ class BatchRun:
             raise
         finally:
             painting.cancel()
-            if self._media is not None:
-                await self._media.aclose()
+            await self._posters.aclose()
 
     async def _finish_all(self) -> None:
         broken: Sequence[BaseException] = ()
@@ -197,33 +187,9 @@ class BatchRun:
         )
 
     async def _poster(self, row: BatchRow) -> None:
-        """Fetch the poster, if there is one to be had; a host that gives none is not waited for again."""
         link = row.entry.result.image_url if row.entry.result else None
-        if link is None:
-            return
-        from pika_async._download import download
-
-        path = self._folder.path / row.poster
-        async with self._poster_slots:
-            if self._posters_fail:
-                return
-            try:
-                async with asyncio.timeout(_POSTER_PATIENCE):
-                    await download(self._posters(link), link, path, expected="image", overwrite=True)
-            except (DownloadError, TimeoutError) as error:
-                self._posters_fail = not isinstance(error, DownloadError) or error.retryable
-            else:
-                self._put(row, poster=row.poster)
-
-    def _posters(self, link: str) -> MediaSession:
-        if self._media is None:
-            from urllib.parse import urlsplit
-
-            from pika_async._download.media import MediaSession
-
-            hosts = [urlsplit(link).netloc] if self._media_hosts is None else self._media_hosts
-            self._media = MediaSession(allowed_hosts=hosts)
-        return self._media
+        if link is not None and await self._posters.fetch(link, row.poster):
+            self._put(row, poster=row.poster)
 
     def _fail(self, row: BatchRow, error: PikaError) -> None:
         if isinstance(error, InsufficientBalance) and error.code == "max_submits":

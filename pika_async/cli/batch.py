@@ -19,7 +19,7 @@ TIMEOUT: Final = 900.0
     "pika-async batch prompts.txt --out videos --sandbox",
     "pika-async batch prompts.csv --out videos --dry-run",
     "pika-async batch prompts.jsonl --out videos --max-submits 50",
-    "make-prompts | pika-async batch - --out videos",
+    "pika-async batch - --out videos < prompts.txt",
 )
 @click.argument("prompts", metavar="PROMPTS", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option(

@@ -45,8 +45,9 @@ async def _examined(ledger: Path, *, network: bool) -> list[Finding]:
     findings = [
         *_findings.versions(),
         *_findings.providers(),
-        *await _findings.ledger(ledger),
+        # Opening the ledger may change its time.
         *await asyncio.to_thread(_findings.clock, ledger),
+        *await _findings.ledger(ledger),
     ]
     return findings + (await _findings.network() if network else [])
 

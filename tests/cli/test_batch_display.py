@@ -169,9 +169,8 @@ def test_a_terminal_of_80_columns(sandbox_beside, tmp_path):
         running.kill()
         os.close(outer)
     assert running.wait() == 1
-    assert any(
-        re.match(r"queued \d · rendering [1-9] · downloading \d · done \d · failed \d$", s) for s in seen
-    )
+    states = re.compile(r"queued \d · rendering [1-9] · downloading \d · done \d · failed \d")
+    assert any(states.fullmatch(line.rstrip()) for line in seen)
     lines = [line for line in screen.lines if line.strip()]
     assert not [line for line in lines if "rendering" in line or "━" in line]
     assert lines[0].startswith("failed: row 6 (line 6): ")

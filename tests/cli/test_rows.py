@@ -109,6 +109,7 @@ def test_files_are_named_from_the_list(read, tmp_path):
 
 def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
     """Each reason has its line, and no row hides another."""
+    missing, why = tmp_path / "missing.png", " (No such file or directory)"
     assert wrong(
         "prompts.csv",
         "prompt,kind,seed,style,image,sound_effects\n"
@@ -126,10 +127,7 @@ def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
         "prompts.csv line 4: prompt is missing.",
         "prompts.csv line 5: kind must be generate, ingredients or style, not 'dance'.",
         "prompts.csv line 6: style does not go with kind generate.",
-        (
-            f"prompts.csv line 7: '{tmp_path / 'missing.png'}' is no http(s) link, and no file that can be read "
-            "(No such file or directory)."
-        ),
+        f"prompts.csv line 7: '{missing}' is no http(s) link, and no file that can be read{why}.",
         "prompts.csv line 8: seed must be a whole number of at least 0; change it and call again.",
         "prompts.csv line 9: there are 8 cells for 6 columns; quote cells with commas.",
     ]

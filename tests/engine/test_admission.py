@@ -238,6 +238,17 @@ async def test_what_was_never_sent_is_bought_only_on_request(too):
         assert hosts["scripted"].billed == ({"first": 1, "second": 1} if too else {"first": 1})
 
 
+async def test_what_is_bought_late_goes_to_the_clients_callback_address():
+    """Recovered or resubmitted, a job is sent with the address of the client that sends it."""
+    ledger, clock = SharedLedger(), FakeClock()
+    hosts, _ = await queued(ledger, clock)
+    hook = "https://app.example.com/hook"
+    async with scene(ledger=ledger, clock=clock, hosts=hosts, callback_url=hook) as s:
+        jobs = [job async for job in s.pika.recover(queued=True)]
+        await s.after(60, asyncio.gather(*jobs))
+        assert s.wire.submits[0].body.value["callback_url"].reveal().startswith(hook)
+
+
 async def test_jobs_of_other_providers_are_left_to_others(caplog):
     """Their adapter is not open here; the log says so, and the rest is recovered."""
     ledger, clock = SharedLedger(), FakeClock()

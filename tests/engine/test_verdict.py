@@ -48,7 +48,21 @@ def test_a_cancelled_job_was_not_bought():
     error = outcome(job((AttemptState.CANCELLED, {}), state=JobState.CANCELLED))
     assert isinstance(error, PikaError)
     assert error.charged == "no"
-    assert "nothing was bought" in error.message
+    assert "before it was bought" in error.message
+
+
+@pytest.mark.parametrize(
+    ("attempt", "cost"),
+    [
+        ((AttemptState.REFUSED, {}), "no"),
+        ((AttemptState.FAILED, {"task": TASK}), "yes"),
+        ((AttemptState.FAILED, {"task": TASK, "outcome": Failed(task=TASK, charged="no")}), "no"),
+        ((AttemptState.UNRESOLVED, {}), "unknown"),
+    ],
+)
+def test_a_cancelled_job_tells_what_it_cost(attempt, cost):
+    """The word to cancel may come after the money went."""
+    assert outcome(job(attempt, state=JobState.CANCELLED)).charged == cost
 
 
 @pytest.mark.parametrize("kind", REFUSALS)

@@ -267,4 +267,4 @@ class LawsOfTheFile(Laws):
 TestLaws = Laws.TestCase
 TestLaws.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestLawsOfTheFile = LawsOfTheFile.TestCase
-TestLawsOfTheFile.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+TestLawsOfTheFile.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)

@@ -196,3 +196,37 @@ async def test_an_epoch_that_cannot_be_written_stops_the_opening(queued, refusal
     queued.with_name("jobs.db.epoch").unlink()
     queued.with_name("jobs.db.epoch.new").mkdir()
     assert "jobs.db.epoch cannot be written" in await refusal(queued)
+
+
+async def test_a_lock_while_the_journal_is_set_up_is_waited_for(monkeypatch, path, ledgers):
+    """SQLite does not wait there by itself; another process may be making the file."""
+    connect = sqlite3.connect
+    refusals = [sqlite3.OperationalError("database is locked")] * 2
+
+    class Busy(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if "journal_mode" in statement and refusals:
+                raise refusals.pop()
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(
+        opening.sqlite3, "connect", lambda *args, **options: connect(*args, factory=Busy, **options)
+    )
+    await ledgers(path, patience=5)
+    assert not refusals
+
+
+async def test_a_lock_while_the_journal_is_set_up_may_last_too_long(monkeypatch, path, refusal):
+    """Patience ends there too."""
+    connect = sqlite3.connect
+
+    class Busy(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if "journal_mode" in statement:
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(
+        opening.sqlite3, "connect", lambda *args, **options: connect(*args, factory=Busy, **options)
+    )
+    assert "database is locked" in await refusal(path, patience=0.0)

@@ -14,6 +14,7 @@ from tests.ledger.records import (
     claim,
     job,
     pending,
+    refused,
     states,
     succeeded,
     told,
@@ -133,3 +134,14 @@ async def test_a_callback_lands_on_a_restored_row(queued, ledgers):
         ),
         told(1, succeeded(), "callback"),
     )
+
+
+async def test_only_the_queued_attempt_of_a_job_is_doubted(path, ledgers):
+    """What was refused before it stays refused."""
+    ledger = await ledgers(path)
+    await ledger.create(job())
+    await ledger.apply("j", claim(), NOW)
+    await ledger.apply("j", refused(following=2), NOW)
+    await ledger.aclose()
+    shutil.copy(path, path.with_name("copy.db"))
+    assert await restart(ledgers, path, name="copy.db") == "refused ambiguous"

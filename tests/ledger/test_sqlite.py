@@ -419,3 +419,12 @@ async def test_digits_in_a_tasks_name_stay_text(path, ledgers):
         await ledger.create(job(name=name))
         await ledger.apply(name, claim(1, name), NOW)
         assert states(await ledger.apply(name, told(1, pending(task), job_id=name), NOW)) == "running"
+
+
+async def test_closing_finishes_what_was_ordered(path, ledgers):
+    """Nobody who was let in is left without an answer."""
+    ledger = await ledgers(path)
+    orders = [asyncio.ensure_future(ledger.create(job(name=f"j{i}"))) for i in range(40)]
+    await asyncio.sleep(0)
+    await ledger.aclose()
+    assert [order.result().id for order in orders] == [f"j{i}" for i in range(40)]
