@@ -12,7 +12,8 @@ CLAIM = "10,000 in flight for 20-25 s, look-ups every second"
 def measure(*, full: bool) -> Report:
     """One round: renders of 20 to 25 s are as random as a round needs.
 
-    In quick form 1,000 jobs of 4 to 5 s, and no thrifty setting. The floor sleeps a second between its looks at a job, and keeps aiohttp's default of 100 connections.
+    In quick form 1,000 jobs of 4 to 5 s, and no thrifty setting. The floor sleeps a second between its looks
+    at a job, and keeps aiohttp's default of 100 connections.
     """
     jobs, renders = (10_000, (20.0, 25.0)) if full else (1_000, (4.0, 5.0))
     call = "benchmarks._work:gather"

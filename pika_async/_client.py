@@ -27,12 +27,12 @@ from pika_async.results import VideoResult
 if TYPE_CHECKING:
     from pika_async._bulk import Map
     from pika_async._download import Downloaded
+    from pika_async._download.media import MediaSession
     from pika_async._engine.account import AccountStats
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._ledger import Ledger
-    from pika_async._download.media import MediaSession
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
@@ -154,7 +154,8 @@ class Pika:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. Costs
-        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a `PikaError` that says whether money went, and holds the job's token.
+        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a `PikaError`
+        that says whether money went, and holds the job's token.
         """
         request = Generate(prompt, **fields)
         return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
@@ -229,9 +230,7 @@ class Pika:
         """
         from pika_async._bulk import Map
 
-        return Map(
-            self._open(), requests, timeout=timeout, callback_url=self._options.callback_url
-        )
+        return Map(self._open(), requests, timeout=timeout, callback_url=self._options.callback_url)
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Give what each account is doing now, by `provider:label`."""
@@ -287,9 +286,7 @@ class Pika:
         idempotency_key: str | None,
     ) -> Flight:
         receiver = self._options.callback_url if callback_url is None else callback_url
-        return await engine.admission.buy(
-            request, callback_url=receiver, idempotency_key=idempotency_key
-        )
+        return await engine.admission.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
 
     async def _bought(
         self,

@@ -19,11 +19,14 @@ from pathlib import Path
 from aiohttp import web
 from attrs import frozen
 
+from pika_acedata import AceData
 from pika_async import JobUnresolved, Pika, PikaError, SubmitUnknown
 from pika_async.callbacks import Callbacks
+from pika_duomi import Duomi
 from tests.kill_points import IN_PROCESS, Busy, Point, Stop, StoppingLedger, StoppingTransport
 from tests.world_time import WorldClock, WorldLoop, WorldTime
 
+PROVIDERS = {"acedata": AceData, "duomi": Duomi}
 VIDEO, UNRESOLVED = "video", "unresolved"
 
 
@@ -68,9 +71,7 @@ async def _bought(orders: Orders, line: Connection, busy: Busy, world: WorldTime
     stop = Stop(orders.stop_at if orders.stop_at in IN_PROCESS else None, orders.nth, line)
     ledger = StoppingLedger(orders.ledger, stop, busy, world)
     pika = Pika(
-        orders.provider,
-        api_key="sandbox-batch",
-        base_url=orders.url,
+        PROVIDERS[orders.provider](api_key="sandbox-batch", base_url=orders.url),
         ledger=ledger,
         callbacks=None if orders.door is None else Callbacks(public_url=_address(orders.door)),
         max_concurrency=orders.max_concurrency,
@@ -107,7 +108,7 @@ async def _video(pika: Pika, prompt: str, orders: Orders) -> str:
 
 
 def _address(door: socket.socket) -> str:
-    return "http://127.0.0.1:{}".format(door.getsockname()[1])
+    return f"http://127.0.0.1:{door.getsockname()[1]}"
 
 
 @asynccontextmanager

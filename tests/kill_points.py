@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from attrs import Factory, define
@@ -30,6 +31,7 @@ class Point(StrEnum):
 
     BEFORE_INTENT = "1 before the intent"
     ACK_LOST = "2 COMMIT durable, acknowledgement lost"
+    ACK_FAILED = "2 COMMIT durable, an error for its acknowledgement"
     BEFORE_CONNECT = "3 acknowledged, before connecting"
     AFTER_FENCE = "4 after the fence, before the first byte"
     UNREAD = "5 bytes in the kernel, unread"
@@ -87,7 +89,7 @@ class Busy:
 
 
 class StoppingLedger(SqliteLedger):
-    """The real ledger, with stops before and after its commits; its disk is full where the point wants that."""
+    """The real ledger, with stops before and after its commits, and a full disk where the point wants it."""
 
     def __init__(self, path: Path, stop: Stop, busy: Busy, world: WorldTime) -> None:
         super().__init__(path, wall=world.wall, commit=self._committing)
@@ -123,13 +125,15 @@ class StoppingLedger(SqliteLedger):
 
     def _committing(self, connection: sqlite3.Connection) -> None:
         if self._stop.point is Point.OUTCOME_FAILED and self._disk_is_full(connection):
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorname = "SQLITE_FULL"
-            raise error
+            raise _sqlite_error("SQLITE_FULL")
         really_commit(connection)
         claimed = "SELECT count(*) FROM attempts WHERE state = 'submitting'"
-        if self._stop.point is Point.ACK_LOST and connection.execute(claimed).fetchone()[0]:
-            self._stop.at(Point.ACK_LOST)
+        match self._stop.point:
+            case Point.ACK_LOST if connection.execute(claimed).fetchone()[0]:
+                self._stop.at(Point.ACK_LOST)
+            case Point.ACK_FAILED if not self.failed and connection.execute(claimed).fetchone()[0]:
+                self.failed = True
+                raise _sqlite_error("SQLITE_IOERR")
 
     def _disk_is_full(self, connection: sqlite3.Connection) -> bool:
         """Tell whether the last page went when the first outcome of this process was to be committed."""
@@ -138,6 +142,12 @@ class StoppingLedger(SqliteLedger):
             self._bound = bound
         self.failed |= bound > self._bound
         return self.failed
+
+
+def _sqlite_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorname = name
+    return error
 
 
 class StoppingTransport(Transport):
@@ -189,9 +199,9 @@ class Doorway:
     _tasks: set[asyncio.Task[None]] = Factory(set)
     _listener: socket.socket = Factory(lambda: socket.create_server(("127.0.0.1", 0), backlog=512))
 
-    async def __aenter__(self) -> Doorway:
-        self._listener.setblocking(False)
-        self.url = "http://127.0.0.1:{}".format(self._listener.getsockname()[1])
+    async def __aenter__(self) -> Self:
+        self._listener.settimeout(0)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._spawn(self._listen())
         return self
 
@@ -238,7 +248,7 @@ class Doorway:
             provider = socket.socket()
             for end in (client, provider):
                 stack.enter_context(end)
-                end.setblocking(False)
+                end.settimeout(0)
             await loop.sock_connect(provider, (urlsplit(self.target).hostname, urlsplit(self.target).port))
             line = _Line(client, provider)
             back = loop.create_task(self._answers(line))
@@ -290,7 +300,7 @@ class Doorway:
 
 @define(eq=False)
 class _Line:
-    """Two connections, one to each side: whether a POST awaits its answer, was held, or its client is gone."""
+    """Two connections, one to each side; whether a POST is unanswered, was held, or its client is gone."""
 
     client: socket.socket
     provider: socket.socket
@@ -307,4 +317,3 @@ async def _readable(sock: socket.socket) -> None:
         await arrived
     finally:
         loop.remove_reader(sock)
-

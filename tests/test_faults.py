@@ -728,9 +728,7 @@ async def raised(task: asyncio.Task[Any]) -> BaseException | None:
 
 async def test_a_defect_after_the_claim_is_never_called_safe():
     """Whatever a sender raises after the claim, the money may be gone."""
-    async with Pika(
-        AceData(api_key=CANARY), transport=ScriptedTransport(lambda _: ValueError("x"))
-    ) as pika:
+    async with Pika(AceData(api_key=CANARY), transport=ScriptedTransport(lambda _: ValueError("x"))) as pika:
         with pytest.raises(SubmitUnknown) as caught:
             await pika.generate("a cat")
         assert caught.value.charged == "unknown"

@@ -84,7 +84,7 @@ async def test_kills_without_history(point, tmp_path):
     "point", [Point.CALLBACK_RECEIVED, Point.CALLBACK_KEPT, Point.CALLBACK_ANSWERED], ids=str
 )
 async def test_kills_around_a_callback(point, tmp_path):
-    """It comes before the POST's own answer; whether it was kept, answered or neither, no job depends on it."""
+    """It comes before the POST's own answer; kept, answered or neither, no job depends on it."""
     prompts = []
     async with story(tmp_path, receiving=True, callback_faults=CallbackFault.BEFORE_ANSWER) as s:
         for life in range(2):
@@ -133,7 +133,7 @@ async def resubmitted(tmp_path):
 
 
 async def test_one_word_of_a_person_is_one_more_attempt(resubmitted):
-    """Killed between word and claim, the new row is sent later, once; a second word finds nothing to settle."""
+    """Killed between word and claim, the new row is sent once, later; a second word changes nothing."""
     resubmitted.doorway.drop()
     async with resubmitted.opened() as ledger:
         (job,) = await ledger.jobs()
@@ -155,7 +155,7 @@ async def test_evidence_before_the_claim_makes_the_resubmitted_attempt_needless(
 
 @pytest.mark.parametrize("went_on", [True, False])
 async def test_a_restored_ledger_is_believed_only_as_far_as_it_can_know(went_on, tmp_path):
-    """Copied with a callback pending and a job unsent; whether the original *went on* the copy cannot tell."""
+    """Copied with a callback pending and a job unsent; that the original *went on* the copy cannot tell."""
     prompts = ["a cat", "a dog"]
     async with story(tmp_path, receiving=True, callback_faults=CallbackFault.BEFORE_ANSWER) as s:
         await s.killed_at(Point.CALLBACK_KEPT, prompts, max_concurrency=1)
@@ -175,7 +175,7 @@ async def test_a_restored_ledger_is_believed_only_as_far_as_it_can_know(went_on,
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_kills_at_random_moments(seed, tmp_path):
-    """Ten lives that each end somewhere, while it opens its ledger or anywhere later; then one that does not."""
+    """Ten lives end anywhere, while the ledger is opened or later; the eleventh brings every video home."""
     chance, prompts = Random(seed), []
     async with story(tmp_path, render_time=0.3) as s:
         for life in range(10):
@@ -205,3 +205,12 @@ async def test_a_disk_that_stays_full_costs_no_video(tmp_path):
         assert {a.state for job in await s.jobs() for a in job.attempts} == {AttemptState.SUBMITTING}
         await s.settled(["a cat"])
         assert s.posts == {"a cat": 1}
+
+
+async def test_a_claim_whose_commit_fails_although_it_is_durable(tmp_path):
+    """The disk says no after it has written: nothing is sent on the strength of that, and the key is free."""
+    async with story(tmp_path) as s:
+        failed = await s.ended(["a cat"], stop_at=Point.ACK_FAILED)
+        assert failed["a cat"].startswith("LedgerError")
+        assert not s.posts
+        await s.settled(["a cat"])

@@ -57,7 +57,7 @@ async def test_a_pause_before_the_intent(tmp_path):
 
 @pytest.mark.parametrize("point", NOT_SENT)
 async def test_a_stale_fence_sends_nothing(point, tmp_path):
-    """What was claimed minutes ago is not sent: that attempt is refused for certain, a fresh one is bought."""
+    """What was claimed minutes ago is not sent: that attempt is refused for certain, a fresh one sent."""
     async with story(tmp_path) as s:
         stopped, second = await meanwhile(s, point)
         assert second == UNRESOLVED
@@ -157,7 +157,7 @@ async def test_a_pause_around_a_callback(point, tmp_path):
 
 
 async def test_suspended_alone(tmp_path):
-    """Nobody else was there: waking up after E, it asks the history before it gives up, and finds its task."""
+    """Nobody else is there: awake after E, it asks the history before it gives up, and finds its task."""
     async with story(tmp_path) as s:
         only = s.begin(CAT, Point.UNANSWERED)
         await only.reached()

@@ -22,7 +22,7 @@ _PATIENCE = 0.002
 
 
 class WorldTime:
-    """The time of the processes that map the file *path*; *leaper* is the one whose idleness makes it leap."""
+    """The time of the processes that map the file *path*; when the *leaper* among them is idle, it leaps."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():

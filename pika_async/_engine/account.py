@@ -65,7 +65,7 @@ class Account:
     @property
     def finder(self) -> Finds:
         """Give the adapter as one that searches its history; only after its powers were asked."""
-        return cast(Finds, self.loaded.provider)
+        return cast("Finds", self.loaded.provider)
 
     def stats(self) -> AccountStats:
         """Count what goes on here."""
@@ -89,8 +89,8 @@ class Account:
             raise
         except Exception as error:
             raise ConfigError(
-                f"The adapter {self.name} failed to build the request ({type(error).__name__}) and nothing was "
-                "sent; report it to the adapter's author.",
+                f"The adapter {self.name} failed to build the request ({type(error).__name__}); nothing was "
+                "sent. Report it to the adapter's author.",
                 provider=self.name,
             ) from error
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pika_async import _registry
 from pika_async._engine.files import digest, hashes
 from pika_async._engine.flight import Flight, Phase
+from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import unresolved
 from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
@@ -53,6 +54,7 @@ class Admission:
     def __init__(self, engine: Engine, dispatch: Dispatch) -> None:
         self._engine = engine
         self._dispatch = dispatch
+        self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
 
     def route(self, request: VideoRequest) -> Sequence[Account]:
@@ -82,6 +84,7 @@ class Admission:
         idempotency_key: str | None = None,
     ) -> Flight:
         """Record a new job and queue it, or join the one that already has the key."""
+        await self._turns.take()
         accounts = self.route(request)
         ledger, wall = self._engine.ledger, self._engine.clock.wall()
         job_id = new_job_id(wall)
@@ -111,7 +114,7 @@ class Admission:
         return flight
 
     async def _recorded(self, flight: Flight, job: JobRecord) -> None:
-        """Record a job while it is already queued: a ledger keeps the order, so its claim comes after this."""
+        """Record a job that is queued already: a ledger keeps the order, so its claim comes after this."""
         try:
             await self._engine.ledger.create(job)
         except LedgerError as error:

@@ -56,6 +56,7 @@ class Dispatch:
         self._max_submits = max_submits
         self._posts: set[asyncio.Task[None]] = set()
         self._timers: set[str] = set()
+        self._known_times: dict[tuple[bool, float], Times] = {}
 
     def enqueue(self, flight: Flight) -> None:
         """Put *flight* in its account's queue."""
@@ -121,7 +122,7 @@ class Dispatch:
             self._engine.forget(flight)
 
     async def _attempt(self, flight: Flight) -> None:
-        """Claim and send the newest attempt; the slot that was taken for it is given back if it is not sent."""
+        """Claim and send the newest attempt; gives the slot that was taken for it back if it is not sent."""
         account, attempt = flight.account, flight.record.newest
         claimed: Attempt | None = None
         try:
@@ -151,14 +152,10 @@ class Dispatch:
 
     async def _claimed(self, flight: Flight, attempt: Attempt, request: HttpRequest) -> Attempt | None:
         """Commit the intent to POST; None when the ledger does not grant it."""
-        timeouts = self._transport.timeouts
         claim = Claim(
             attempt=attempt.id,
             owner=self._engine.owner,
-            times=Times(
-                deadline=timeouts.held if request.held else timeouts.submit,
-                longest_render=flight.account.capabilities.longest_render,
-            ),
+            times=self._times(request.held, flight.account.capabilities.longest_render),
             max_slots=flight.account.limits.max_concurrency,
             max_submits=self._max_submits,
         )
@@ -166,6 +163,15 @@ class Dispatch:
         row = flight.record.attempt(attempt.id)
         granted = row is not None and row.owner == self._engine.owner and row.version == attempt.version + 1
         return row if granted else None
+
+    def _times(self, held: bool, longest_render: float) -> Times:
+        known = self._known_times.get((held, longest_render))
+        if known is None:
+            timeouts = self._transport.timeouts
+            deadline = timeouts.held if held else timeouts.submit
+            known = Times(deadline=deadline, longest_render=longest_render)
+            self._known_times[held, longest_render] = known
+        return known
 
     def _clocks(self) -> tuple[float, float, float]:
         clock = self._engine.clock
@@ -184,8 +190,8 @@ class Dispatch:
         built = account.build_submit(request, call)
         if built.method != "POST":
             raise ConfigError(
-                f"The adapter {account.name} submits with {built.method}, which HTTP stacks replay; report it "
-                "to the adapter's author.",
+                f"The adapter {account.name} submits with {built.method}, which HTTP stacks replay; report "
+                "it to the adapter's author.",
                 provider=account.name,
             )
         return built
@@ -260,7 +266,7 @@ class Dispatch:
         except LedgerError as error:
             await self._refused(flight, claimed, error)
         else:
-            await self._answered(flight, claimed, request, response)
+            await self._answered(flight, claimed, response)
 
     async def _stale(self, flight: Flight, claimed: Attempt) -> None:
         flight.stale += 1
@@ -272,9 +278,7 @@ class Dispatch:
         )
         await self._refused(flight, claimed, error, again=again)
 
-    async def _answered(
-        self, flight: Flight, claimed: Attempt, request: HttpRequest, response: HttpResponse
-    ) -> None:
+    async def _answered(self, flight: Flight, claimed: Attempt, response: HttpResponse) -> None:
         account = flight.account
         if flight.request is None:
             return
@@ -346,8 +350,8 @@ class Dispatch:
             reason
             if isinstance(cause, SubmitUnknown)
             else (
-                f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait for "
-                "error.job or look at the provider's console."
+                f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait "
+                "for error.job or look at the provider's console."
             )
         )
         error = SubmitUnknown(

@@ -29,8 +29,8 @@ from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError
 from pika_async.results import Failed, Pending, Snapshot, Succeeded, Task, VideoResult
 
 if TYPE_CHECKING:
-    from pika_async.callbacks import Callbacks
     from pika_async._job import Job
+    from pika_async.callbacks import Callbacks
 
 T = TypeVar("T")
 
@@ -248,7 +248,7 @@ class Engine:
         doubtful = in_doubt(flight.record)
         if doubtful is None:
             raise ConfigError(
-                f"Job {flight.id} is {flight.record.newest.state}, not unresolved: there is nothing to settle."
+                f"Job {flight.id} is {flight.record.newest.state}, not unresolved; nothing is to settle."
             )
         if resubmit and flight.request is None:
             raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")

@@ -112,8 +112,8 @@ async def _blob(media: Media, expected: Mapping[str, str]) -> Media:
             data = await _read(media)
             if expected.get(str(media)) not in {None, _sha256(data)}:
                 raise UnsupportedRequest(
-                    f"The file {media.name} has changed since the job was recorded; nothing was bought. Put it "
-                    "back, or order a new video."
+                    f"The file {media.name} has changed since the job was recorded; nothing was bought. Put "
+                    "it back, or order a new video."
                 )
             return Blob(data, content_type(data), media.name)
         case bytes():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Timer
@@ -31,6 +32,7 @@ _MISSING_LOOKS = 5
 _MISSING_GRACE = 120.0
 _SLOWLY = 60.0
 _HINTS_TOGETHER = 0.03
+_HINTS_APART = 0.1
 _HINT_AGAIN = 0.25
 _HINT_LOOKS = 6
 """Looks at a task that a callback calls ended and the provider does not, before the net has it again."""
@@ -49,8 +51,9 @@ class Poller:
         self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
         self._misses: dict[str, tuple[int, float]] = {}
         self._doubted: set[str] = set()
-        self._hints: list[str] = []
+        self._hints: dict[str, None] = {}
         self._hinted: dict[str, int] = {}
+        self._hints_at = -inf
         self._turns: set[asyncio.Future[bool]] = set()
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -95,16 +98,20 @@ class Poller:
         self._schedule.callback_seen()
 
     def confirm(self, attempt_id: str) -> None:
-        """Look a task up soon, because a callback says that it has ended; hints of one moment share a look."""
+        """Look a task up soon, for a callback says that it has ended; hints of one moment share a look."""
         if attempt_id in self._flights:
             self._hinted[attempt_id] = 0
             self._hint(attempt_id)
 
     def _hint(self, attempt_id: str) -> None:
-        self._hints.append(attempt_id)
-        if len(self._hints) == 1:
+        first = not self._hints
+        self._hints[attempt_id] = None
+        if len(self._hints) >= self._schedule.batch:
+            self._confirm_all()
+        elif first:
             clock = self._engine.clock
-            clock.call_at(clock.now() + _HINTS_TOGETHER, self._confirm_all)
+            at = max(clock.now() + _HINTS_TOGETHER, self._hints_at + _HINTS_APART)
+            clock.call_at(at, self._confirm_all)
 
     def _not_confirmed(self, attempt_id: str, *, failed: bool = False) -> None:
         """Look at a hinted task again: the look failed, or the provider's left hand lags behind its right."""
@@ -119,7 +126,10 @@ class Poller:
         clock.call_at(clock.now() + _HINT_AGAIN * 2**looks, lambda: self._hint(attempt_id))
 
     def _confirm_all(self) -> None:
-        hints, self._hints = self._hints, []
+        if not self._hints:
+            return
+        hints, self._hints = self._hints, {}
+        self._hints_at = self._engine.clock.now()
         for attempt_id in hints:
             self._schedule.hurry(attempt_id)
         self._tick()
@@ -324,7 +334,9 @@ class Poller:
                 self._misses.pop(key, None)
                 await self._seen(flight, key, task, snapshot)
             case other:
-                log.warning("%s: the adapter gave %s for another task", self._account.key, type(other).__name__)
+                log.warning(
+                    "%s: the adapter gave %s for another task", self._account.key, type(other).__name__
+                )
                 self._failed([key])
 
     async def _seen(self, flight: Flight, key: str, task: Task, snapshot: Snapshot) -> None:

@@ -18,6 +18,7 @@ _STATES = {
     **dict.fromkeys(["failed", "failure", "error", "cancelled", "canceled", "rejected"], api.State.FAILED),
     **dict.fromkeys(["queued", "pending"], api.State.QUEUED),
 }
+_ECHOES = frozenset({"request", "callback_url"})
 
 
 def _text() -> Any:
@@ -85,10 +86,14 @@ def read(body: Any) -> Told:
 
 def cleaned(value: Any, depth: int = 20) -> Any:
     """Copy foreign JSON without the echoed request and callback address, which bear our token."""
+    # Called for every record of every look-up: leaves are copied without a call of their own.
     match value:
         case dict() if depth:
-            kept = value.keys() - {"request", "callback_url"}
-            return {name: cleaned(value[name], depth - 1) for name in value if name in kept}
+            return {
+                name: cleaned(inner, depth - 1) if isinstance(inner, dict | list) else inner
+                for name, inner in value.items()
+                if name not in _ECHOES
+            }
         case list() if depth:
             return [cleaned(inner, depth - 1) for inner in value]
     return None if isinstance(value, dict | list) else value

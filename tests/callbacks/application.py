@@ -75,6 +75,6 @@ async def application(providers, kind="aiohttp", *, callbacks=None, **options):
         public_url = f"http://127.0.0.1:{listener.getsockname()[1]}/pika"
         options = {"poll_rate": None, "poll_interval": 0.02, "max_concurrency": 1000, **options}
         receiving = Callbacks(public_url=public_url, **(callbacks or {}))
-        async with Pika(*providers, callbacks=receiving, **options) as pika:
-            async with APPLICATIONS[kind](pika, listener):
-                yield pika
+        pika = Pika(*providers, callbacks=receiving, **options)
+        async with pika, APPLICATIONS[kind](pika, listener):
+            yield pika

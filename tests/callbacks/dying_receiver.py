@@ -24,7 +24,8 @@ async def main(path, port, die):
             os.kill(os.getpid(), signal.SIGKILL)
 
     async with receiving(SqliteLedger(path, commit=deadly), [], "127.0.0.1", int(port)) as address:
-        print(address, flush=True)
+        sys.stdout.write(f"{address}\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 

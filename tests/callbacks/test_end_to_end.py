@@ -8,10 +8,11 @@ import json
 import logging
 import random
 import re
+import sqlite3
 import sys
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from statistics import median
 
@@ -32,6 +33,15 @@ from tests.callbacks.signing_provider import Signer, SigningSide
 pytestmark = pytest.mark.anyio
 
 LOOK_UPS = ("/pika/tasks", "/api/video/pika/feed")
+FOR_THE_NET = {
+    CallbackFault.LOST,
+    CallbackFault.WRONG_TASK,
+    CallbackFault.WRONG_TOKEN,
+    CallbackFault.OVERSIZED,
+    CallbackFault.SLOW,
+}
+"""With these no callback gets through; with the others, callbacks do it without the net."""
+
 RECEIVER = Path(__file__).with_name("dying_receiver.py")
 
 
@@ -95,8 +105,9 @@ async def test_duomi_costs_one_post_and_one_look(ended):
 @pytest.mark.parametrize("fault", CallbackFault)
 async def test_every_fault_alone(fault, ended):
     """Whatever happens to every single callback, each job ends once, with its own video, billed once."""
+    providers = quick if fault in FOR_THE_NET else patient
     async with Sandbox(render_time=0.15, callback_faults=fault) as sandbox:
-        async with application(quick(sandbox), callbacks={"body_timeout": 0.2}) as pika:
+        async with application(providers(sandbox), callbacks={"body_timeout": 0.2}) as pika:
             requests = orders(12)
             videos = await all_of(pika, requests)
             assert all(video.state is State.SUCCEEDED for video in videos)
@@ -150,22 +161,22 @@ async def test_progress_is_told_as_events():
 async def test_garbage_is_refused_and_leaves_nothing(tmp_path):
     """Ten thousand forged, truncated, foreign and replayed POSTs during a batch change nothing."""
     ledger = SqliteLedger(tmp_path / "jobs.db")
-    async with Sandbox(render_time=0.3) as sandbox:
+    async with Sandbox(render_time=together(time.time() + 0.8)) as sandbox:
         async with application(patient(sandbox), ledger=ledger) as pika:
             port = int(pika._options.callbacks.public_url.split(":")[2].split("/")[0])
             tokens = replayed(pika)
             batch = asyncio.ensure_future(all_of(pika, orders(60)))
             await asyncio.sleep(0.1)
             await flood(port, tokens, 2_000)
-            before = (len(gc.get_objects()), len(await ledger.inbox_pending(100_000)))
+            before = len(gc.get_objects())
             statuses = await flood(port, tokens, 8_000)
             gc.collect()
-            after = (len(gc.get_objects()), len(await ledger.inbox_pending(100_000)))
+            grown = len(gc.get_objects()) - before
             videos = await batch
         assert len({video.video_url for video in videos}) == 60
     assert statuses == {404: 8_000}
-    assert after[0] - before[0] < 5_000
-    assert after[1] <= before[1] + 60
+    assert grown < 5_000
+    assert kept(tmp_path / "jobs.db") <= 90, "30 of AceData and 60 of Duomi are genuine"
 
 
 def replayed(pika):
@@ -198,24 +209,30 @@ async def flood(port, tokens, count):
 
 async def test_replays_of_a_genuine_callback_are_harmless(tmp_path, ended):
     """The same body a hundred times, and a hundred other ones: one job, one end, thirty-two kept at most."""
-    ledger = SqliteLedger(tmp_path / "jobs.db")
-    async with Sandbox(render_time=0.2, callback_faults=CallbackFault.LOST) as sandbox:
-        async with application(patient(sandbox), ledger=ledger) as pika, aiohttp.ClientSession() as session:
-            job = await pika.submit(Generate("a cat"))
-            url = address_of(pika, job)
-            for n in range(100):
-                for told in ({"success": True}, {"success": True, "n": n, "task_id": "nobody's"}):
-                    async with session.post(url, json=told) as answer:
-                        assert answer.status == 200
-            body = {"task_id": job._flight.task.id, "success": True, "data": [{"state": "succeeded"}]}
-            await asyncio.sleep(0.1)
-            assert len(await ledger.inbox_pending(1000)) <= 32
-            async with session.post(url, json=body) as answer:
-                assert answer.status == 200
-            # The inbox of this attempt is full, so the net has to settle it; here a look stands for it.
-            await job.status()
-            assert (await job).state is State.SUCCEEDED
+    path = tmp_path / "jobs.db"
+    async with (
+        Sandbox(render_time=0.2, callback_faults=CallbackFault.LOST) as sandbox,
+        application(patient(sandbox), ledger=path) as pika,
+        aiohttp.ClientSession() as session,
+    ):
+        job = await pika.submit(Generate("a cat"))
+        for n in range(100):
+            for told in ({"success": True}, {"success": True, "n": n, "task_id": "nobody's"}):
+                async with session.post(address_of(pika, job), json=told) as answer:
+                    assert answer.status == 200
+        await asyncio.sleep(0.1)
+        assert kept(path) == 32
+        # No more is kept about this attempt, the true callback included: a look, here asked for, settles it.
+        assert await call_back(session, pika, job) == 200
+        await job.status()
+        assert (await job.wait(timeout=5)).state is State.SUCCEEDED
     assert set(ended().values()) == {1}
+
+
+def kept(path):
+    """Count the callbacks that a ledger has on file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM inbox").fetchone()[0]
 
 
 def address_of(pika, job):
@@ -238,7 +255,7 @@ async def receiver_process(path, port=0, die="never"):
         process._transport.close()
 
 
-async def call_back(session, pika, job, sandbox):
+async def call_back(session, pika, job):
     """POST what the provider would, and give the status; None when the line is cut."""
     body = {"success": True, "task_id": job._flight.task.id, "data": [{"state": "succeeded"}]}
     try:
@@ -268,7 +285,7 @@ async def test_the_waiting_process_learns_within_a_tenth_of_a_second(tmp_path):
         for n in range(5):
             job = await pika.submit(Generate(f"number {n}"))
             await asyncio.sleep(0.06)
-            assert await call_back(session, pika, job, sandbox) == 200
+            assert await call_back(session, pika, job) == 200
             started = time.perf_counter()
             await job.wait(timeout=5)
             delays.append(time.perf_counter() - started)
@@ -278,7 +295,7 @@ async def test_the_waiting_process_learns_within_a_tenth_of_a_second(tmp_path):
 
 @pytest.mark.parametrize("die", ["before", "after"])
 async def test_a_receiver_killed_around_its_commit(tmp_path, die, ended):
-    """kill -9 before the commit or before the 2xx: the provider's repeat settles the job, once."""
+    """Kill -9 before the commit or before the 2xx: the provider's repeat settles the job, once."""
     path = tmp_path / "jobs.db"
     async with (
         Sandbox(render_time=0.05, callback_faults=CallbackFault.LOST) as sandbox,
@@ -288,12 +305,12 @@ async def test_a_receiver_killed_around_its_commit(tmp_path, die, ended):
     ):
         job = await pika.submit(Generate("a cat"))
         await asyncio.sleep(0.06)
-        assert await call_back(session, pika, job, sandbox) is None
+        assert await call_back(session, pika, job) is None
         assert await process.wait() == -9
         if die == "after":
             assert (await job.wait(timeout=5)).state is State.SUCCEEDED
         async with receiver_process(path, int(address.rpartition(":")[2])):
-            assert await call_back(session, pika, job, sandbox) == 200
+            assert await call_back(session, pika, job) == 200
             assert (await job.wait(timeout=5)).state is State.SUCCEEDED
         assert sandbox.billed.total() == 1
     assert set(ended().values()) == {1}

@@ -526,7 +526,7 @@ async def test_progress_tells_nothing_but_itself():
 
 
 async def test_a_row_that_the_ledger_lost_is_made_again():
-    """The ledger was restored from before the second attempt, whose callback comes: its task is known again."""
+    """The ledger is older than the second attempt, whose callback comes: its task is known again."""
     ledger = SharedLedger()
     async with scene_with(ledger=ledger) as s:
         job = await lost(s)

@@ -241,7 +241,7 @@ async def test_keyboard(browser, tmp_path: Path):
 async def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str, width: int):
     """No rule of axe-core is broken, on a phone or a desk, by day or by night, details open or closed."""
     axe = pytest.importorskip(
-        "axe_playwright_python.async_playwright", reason="axe-playwright-python is not installed (extra [test])"
+        "axe_playwright_python.async_playwright", reason="axe-playwright-python is not installed"
     )
     options = {
         "color_scheme": scheme,
