@@ -154,8 +154,8 @@ class Pika:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. Costs
-        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a `PikaError`
-        that says whether money went, and holds the job's token.
+        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a
+        `PikaError` that says whether money went, and holds the job's token.
         """
         request = Generate(prompt, **fields)
         return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)

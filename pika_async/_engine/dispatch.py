@@ -346,16 +346,13 @@ class Dispatch:
             self._engine.follow(flight)
             return
         log.warning("job %s: ambiguous on %s", flight.id, flight.account.key)
-        said = (
-            reason
-            if isinstance(cause, SubmitUnknown)
-            else (
+        if not isinstance(cause, SubmitUnknown):
+            reason = (
                 f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait "
-                "for error.job or look at the provider's console."
+                "for it, or look at the provider's console."
             )
-        )
         error = SubmitUnknown(
-            said,
+            reason,
             provider=flight.account.name,
             phase="submit",
             status=cause.status if cause else None,

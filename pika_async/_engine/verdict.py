@@ -92,7 +92,7 @@ def job_failed(failed: Failed, provider: str) -> JobFailed:
     """Make the error for a task that the provider accepted and did not deliver."""
     said = f" ({failed.message.rstrip('.')})" if failed.message else ""
     advice = {
-        "content": f"Moderation stopped the video{said}; change prompt or media before you try again.",
+        "content": f"Moderation stopped the video{said}; change the prompt or the media first.",
         "no_output": f"The provider calls the job done and gives no video{said}; ask its support, with the "
         "trace id.",
         "provider": f"The provider could not render the video{said}; try again, or ask its support, with the "
