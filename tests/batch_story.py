@@ -22,8 +22,9 @@ from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.provider import Json
 from pika_async.sandbox import CallbackFault, Sandbox
 from pika_duomi import DuomiEmulator
+from tests.doorway import Doorway
 from tests.durable_batch import UNRESOLVED, VIDEO, Orders, run
-from tests.kill_points import IN_PROCESS, Doorway, Point
+from tests.kill_points import IN_PROCESS, Point
 from tests.world_time import WorldTime
 
 LATER = 600.0

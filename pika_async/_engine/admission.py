@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from pika_async import _registry
 from pika_async._engine.files import digest, hashes
 from pika_async._engine.flight import Flight, Phase
+from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import unresolved
 from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord
@@ -26,26 +25,6 @@ if TYPE_CHECKING:
     from pika_async._token import JobToken
 
 log = logging.getLogger("pika_async")
-
-
-def random_id(size: int = 10) -> str:
-    """Make an id of *size* random bytes, readable and safe in addresses."""
-    return base64.b32hexencode(os.urandom(size)).decode().lower().rstrip("=")
-
-
-def new_job_id(wall: float) -> str:
-    """Make a job's id: it begins with the time, because neighbours in time are neighbours in an index.
-
-    >>> new_job_id(1_800_000_000.0)[:7] < new_job_id(1_800_000_300.0)[:7]
-    True
-    """
-    moment = int(wall * 1000).to_bytes(6, "big", signed=True)
-    return base64.b32hexencode(moment + os.urandom(9)).decode().lower()
-
-
-def attempt_id(job_id: str, number: int) -> str:
-    """Make an attempt's id: job, number and a nonce, all covered by the callback token's MAC."""
-    return f"{job_id}-{number}-{random_id(5)}"
 
 
 class Admission:

@@ -1,4 +1,4 @@
-"""Brings jobs to their provider: queue, claim, fence, one POST, and what its answer means.
+"""Brings jobs to their provider: queue, claim, fence, and one POST.
 
 Written on the table of docs/pay-once.md. Nothing here ever sends the same attempt twice.
 """
@@ -9,38 +9,30 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from pika_async._engine.admission import attempt_id
 from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
-from pika_async._engine.limits import retry_after
+from pika_async._engine.outcomes import Outcomes
 from pika_async._engine.verdict import refusal_of
-from pika_async._http import HttpRequest, HttpResponse
-from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, Refused, Times, Unknown
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
+from pika_async._http import HttpRequest
+from pika_async._ledger.events import Cancel, Claim, Refused, Times
+from pika_async._ledger.records import Attempt, AttemptState, JobState
 from pika_async._transport import Sender, SendError
 from pika_async.callbacks import token as callback_token
 from pika_async.errors import (
     ConfigError,
     InsufficientBalance,
     LedgerError,
-    Phase,
     PikaError,
     ProviderUnavailable,
-    RateLimited,
-    SubmitUnknown,
     UnsupportedRequest,
 )
-from pika_async.provider import REFUSALS, Call, Secret
-from pika_async.results import Failed, Pending, Snapshot
+from pika_async.provider import Call, Secret
 
 if TYPE_CHECKING:
     from pika_async._engine.account import Account
     from pika_async._engine.engine import Engine
 
 log = logging.getLogger("pika_async")
-
-_STALE_FENCES = 3
-_UNKNOWN_STATUSES = frozenset({408, 409})
 
 
 class StaleFenceError(Exception):
@@ -54,6 +46,7 @@ class Dispatch:
         self._engine = engine
         self._transport = transport
         self._max_submits = max_submits
+        self._outcomes = Outcomes(engine, self.enqueue)
         self._posts: set[asyncio.Task[None]] = set()
         self._timers: set[str] = set()
         self._known_times: dict[tuple[bool, float], Times] = {}
@@ -148,7 +141,9 @@ class Dispatch:
             raise
         except Exception as error:
             log.exception("job %s: the engine failed after the claim", flight.id)
-            await self._unknown(flight, claimed, f"A defect in pika_async, please report it: {error!r}")
+            await self._outcomes.unknown(
+                flight, claimed, f"A defect in pika_async, please report it: {error!r}"
+            )
 
     async def _claimed(self, flight: Flight, attempt: Attempt, request: HttpRequest) -> Attempt | None:
         """Commit the intent to POST; None when the ledger does not grant it."""
@@ -257,122 +252,16 @@ class Dispatch:
         try:
             response = await self._transport.submit(request, fence)
         except StaleFenceError:
-            await self._stale(flight, claimed)
+            await self._outcomes.stale(flight, claimed)
         except SendError as error:
             if error.sent:
-                await self._unknown(flight, claimed, f"The answer was lost: {error}")
+                await self._outcomes.unknown(flight, claimed, f"The answer was lost: {error}")
             else:
-                await self._refused(flight, claimed, _not_sent(flight.account.name, error))
+                await self._outcomes.refused(flight, claimed, _not_sent(flight.account.name, error))
         except LedgerError as error:
-            await self._refused(flight, claimed, error)
+            await self._outcomes.refused(flight, claimed, error)
         else:
-            await self._answered(flight, claimed, response)
-
-    async def _stale(self, flight: Flight, claimed: Attempt) -> None:
-        flight.stale += 1
-        again = flight.stale < _STALE_FENCES
-        error = ProviderUnavailable(
-            "The connection was not ready in time and nothing was sent; try again.",
-            provider=flight.account.name,
-            phase="submit",
-        )
-        await self._refused(flight, claimed, error, again=again)
-
-    async def _answered(self, flight: Flight, claimed: Attempt, response: HttpResponse) -> None:
-        account = flight.account
-        if flight.request is None:
-            return
-        try:
-            snapshot = account.provider.read_submit(response, flight.request)
-        except REFUSALS as error:
-            complete(error, account.name, "submit", response, self._engine.clock.wall())
-            if _proves_nothing(response):
-                await self._unknown(flight, claimed, error.message, error)
-            else:
-                await self._refused(flight, claimed, error)
-        except PikaError as error:
-            complete(error, account.name, "submit", response, self._engine.clock.wall())
-            await self._unknown(flight, claimed, error.message, error)
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter does, the answer stays unknown
-            await self._unknown(flight, claimed, f"The adapter could not read the answer: {error!r}")
-        else:
-            await self._accepted(flight, claimed, snapshot, "answer")
-
-    async def _accepted(self, flight: Flight, claimed: Attempt, snapshot: Snapshot, source: Source) -> None:
-        flight.account.limits.accepted()
-        if isinstance(snapshot, Failed) and snapshot.reason == "no_output":
-            # One answer without a link is not proof: look a second time before the job ends.
-            snapshot = Pending(task=snapshot.task, trace_id=snapshot.trace_id, raw=snapshot.raw)
-            flight.account.poller.doubt(claimed.id)
-        await self._engine.apply(
-            flight, Evidence(attempt=claimed.id, snapshot=snapshot, source=source), keep=True
-        )
-        bound = flight.record.attempt(claimed.id)
-        if bound is None or bound.task is None or bound.task.id != snapshot.task.id:
-            await self._unknown(flight, claimed, "The answer named a task that belongs to another job")
-            return
-        self._engine.observe(flight, snapshot)
-
-    async def _refused(
-        self, flight: Flight, claimed: Attempt, error: PikaError, *, again: bool = False
-    ) -> None:
-        account = flight.account
-        if isinstance(error, RateLimited):
-            account.limits.throttled(self._engine.clock.now(), error.retry_after)
-        following = account if again else next(iter(flight.fallbacks), None)
-        next_ = None
-        if following is not None:
-            next_ = NextAttempt(id=attempt_id(flight.id, claimed.number + 1), account=following.key)
-        event = Refused(attempt=claimed.id, owner=self._engine.owner, refusal=refusal_of(error), next=next_)
-        await self._engine.apply(flight, event, keep=True)
-        newest = flight.record.newest
-        if following is not None and next_ is not None and newest.id == next_.id:
-            if not again:
-                flight.fallbacks = flight.fallbacks[1:]
-            flight.account = following
-            flight.requeued()
-            self.enqueue(flight)
-        elif flight.record.state is JobState.SUCCEEDED or _is_under_way(flight.record):
-            # While this process was stopped, another one went on by evidence, or by a person's word.
-            self._engine.follow(flight)
-        else:
-            raise error
-
-    async def _unknown(
-        self, flight: Flight, claimed: Attempt, reason: str, cause: PikaError | None = None
-    ) -> None:
-        await self._engine.apply(flight, Unknown(attempt=claimed.id, owner=self._engine.owner), keep=True)
-        if flight.record.state is not JobState.OPEN or _is_under_way(flight.record):
-            self._engine.follow(flight)
-            return
-        log.warning("job %s: ambiguous on %s", flight.id, flight.account.key)
-        if not isinstance(cause, SubmitUnknown):
-            reason = (
-                f"{reason.rstrip('.')}. The job may have been accepted and paid: do not submit it again, wait "
-                "for it, or look at the provider's console."
-            )
-        error = SubmitUnknown(
-            reason,
-            provider=flight.account.name,
-            phase="submit",
-            status=cause.status if cause else None,
-            code=cause.code if cause else None,
-            trace_id=cause.trace_id if cause else None,
-        )
-        error.__cause__ = cause
-        self._engine.explain(flight, error)
-        flight.trouble(error)
-        self._engine.sweeper.consider(flight)
-
-
-def _is_under_way(record: JobRecord) -> bool:
-    """Tell whether an attempt may still bring the video by itself."""
-    busy = {AttemptState.QUEUED, AttemptState.SUBMITTING, AttemptState.RUNNING}
-    return any(attempt.state in busy for attempt in record.attempts)
-
-
-def _proves_nothing(response: HttpResponse) -> bool:
-    return 300 <= response.status < 400 or response.status in _UNKNOWN_STATUSES or response.status >= 500
+            await self._outcomes.answered(flight, claimed, response)
 
 
 def _not_sent(provider: str, error: SendError) -> ProviderUnavailable:
@@ -381,17 +270,3 @@ def _not_sent(provider: str, error: SendError) -> ProviderUnavailable:
         provider=provider,
         phase="submit",
     )
-
-
-def complete(error: PikaError, provider: str, phase: Phase, response: HttpResponse, wall: float) -> None:
-    """Add to an adapter's *error* what only the engine knows of the answer.
-
-    The adapter's frames go: their locals hold the answer as it came, and a provider may echo anything.
-    """
-    error.with_traceback(None)
-    error.__cause__ = error.__context__ = None
-    error.provider = error.provider or provider
-    error.phase = error.phase or phase
-    error.status = error.status or response.status
-    if isinstance(error, RateLimited) and error.retry_after is None:
-        error.retry_after = retry_after(response.headers.get("retry-after"), wall)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pika_async._engine.account import Account
-from pika_async._engine.admission import Admission, attempt_id, random_id
+from pika_async._engine.admission import Admission
 from pika_async._engine.clock import Clock
 from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.flight import Flight, Phase
+from pika_async._engine.ids import attempt_id, random_id
 from pika_async._engine.inbox import EngineInbox
 from pika_async._engine.poller import Poller
 from pika_async._engine.schedule import Schedule

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from pika_async import Generate
-from pika_async._engine.admission import attempt_id
+from pika_async._engine.ids import attempt_id
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, JobUnresolved, LedgerError, SubmitUnknown
