@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import io
-import json
 import os
 import select
 import ssl
@@ -18,18 +16,16 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from attrs import define, field, frozen
-from yarl import URL
+from attrs import define, frozen
 
-from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart, Text, origin
-from pika_async._secret import Secret
+from pika_async._encoding import address, encoded, revealed
+from pika_async._http import HttpRequest, HttpResponse
+from pika_async._proxies import Proxies
+from pika_async.errors import ConfigError
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
-_ONE_PIECE = 1024 * 1024  # aiohttp warns about more, because one write of it would hold up the loop
 
 Fence = Callable[[], Awaitable[None]]
 
@@ -60,38 +56,6 @@ class Sender(Protocol):
     async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse: ...
     async def poll(self, request: HttpRequest) -> HttpResponse: ...
     async def aclose(self) -> None: ...
-
-
-@frozen
-class _Proxies:
-    """The proxies of the environment, looked up once per origin.
-
-    aiohttp's own `trust_env` costs two thread hops a request and takes passwords from `.netrc`, which
-    would collide with our Authorization header.
-    """
-
-    trusted: bool
-    _known: dict[str, URL | None] = field(factory=dict, init=False, repr=False)
-
-    def proxy_for(self, url: str) -> URL | None:
-        """Give the proxy to *url*, with its credentials; raises `SendError` for one that is not HTTP."""
-        if not self.trusted:
-            return None
-        place = origin(url)
-        if place not in self._known:
-            self._known[place] = _proxy_of_environment(place)
-        return self._known[place]
-
-
-def _proxy_of_environment(place: str) -> URL | None:
-    scheme, _, host_and_port = place.partition("://")
-    proxies = getproxies()
-    address = proxies.get(scheme) or proxies.get("all")
-    if not address or proxy_bypass(host_and_port):
-        return None
-    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
-        raise SendError("the environment names a proxy that is not http://…; correct it", sent=False)
-    return URL(address)
 
 
 def _is_unclean(connection: Any) -> bool:
@@ -167,7 +131,7 @@ class Transport:
 
     def __init__(self, *, trust_env: bool = True, timeouts: Timeouts | None = None) -> None:
         self.timeouts = timeouts or Timeouts()
-        self._proxies = _Proxies(trust_env)
+        self._proxies = Proxies(trust_env)
         self._connector = _connector()
         self._submits = self._session(trace_configs=[_sent_flag()])
         self._polls = self._session()
@@ -233,13 +197,13 @@ class Transport:
     ) -> HttpResponse:
         async with session.request(
             request.method,
-            _address(request),
-            headers=_revealed(request.headers),
+            address(request),
+            headers=revealed(request.headers),
             timeout=self._limits[total],
             allow_redirects=False,
             proxy=self._proxies.proxy_for(request.url),
             trace_request_ctx=departure,
-            **_encoded(request),
+            **encoded(request),
         ) as response:
             return HttpResponse(
                 status=response.status,
@@ -263,6 +227,8 @@ def _told(error: Exception, sent: bool) -> str:
     match error:
         case SendError():
             return str(error)
+        case ConfigError():
+            return error.message.rstrip(".")
         case aiohttp.ClientConnectorDNSError():
             return "the name of the host was not found"
         case aiohttp.ClientConnectorCertificateError():
@@ -307,59 +273,3 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _LARGEST_ANSWER:
             raise aiohttp.ClientPayloadError
     return bytes(body)
-
-
-def _revealed(texts: Any) -> dict[str, str]:
-    return {name: reveal(text) for name, text in texts.items()}
-
-
-def reveal(text: Text) -> str:
-    """Give the text of a value that may be secret."""
-    return text.reveal() if isinstance(text, Secret) else text
-
-
-def _address(request: HttpRequest) -> URL:
-    url = URL(request.url, encoded=False)
-    return url.update_query(_revealed(request.query)) if request.query else url
-
-
-def encode_json(value: object) -> bytes:
-    """Encode a JSON body, revealing the secrets in it."""
-    return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
-    ).encode()
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Secret():
-            return value.reveal()
-        case tuple():
-            return list(value)
-        case _ if hasattr(value, "items"):
-            return dict(value.items())
-        case _:
-            raise TypeError(f"{type(value).__name__} does not fit into JSON")
-
-
-def _encoded(request: HttpRequest) -> dict[str, Any]:
-    match request.body:
-        case None:
-            return {}
-        case Json(value=value):
-            return {"data": _payload(encode_json(value), "application/json")}
-        case Form(fields=fields):
-            text = urlencode(_revealed(fields))
-            return {"data": _payload(text.encode(), "application/x-www-form-urlencoded")}
-        case Multipart(fields=fields, files=files):
-            form = aiohttp.FormData(_revealed(fields))
-            for name, blob in files:
-                file = io.BytesIO(blob.data)
-                form.add_field(name, file, filename=blob.name, content_type=blob.content_type)
-            return {"data": form}
-
-
-def _payload(body: bytes, content_type: str) -> aiohttp.Payload:
-    if len(body) <= _ONE_PIECE:
-        return aiohttp.BytesPayload(body, content_type=content_type)
-    return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=content_type)

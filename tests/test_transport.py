@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from attrs import evolve, frozen
 
-from pika_async import _transport
+from pika_async import _proxies, _transport
 from pika_async._http import Form, HttpRequest, Json, Multipart
 from pika_async._secret import Secret
 from pika_async._transport import SendError, Timeouts, Transport
@@ -552,8 +552,8 @@ async def test_without_trust_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -
 async def test_the_environment_is_read_once_per_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking for a proxy costs a request nothing after the first."""
     reads: list[int] = []
-    known = _transport.getproxies
-    monkeypatch.setattr(_transport, "getproxies", lambda: reads.append(1) or known())
+    known = _proxies.getproxies
+    monkeypatch.setattr(_proxies, "getproxies", lambda: reads.append(1) or known())
     async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
         for _ in range(3):
             await transport.submit(order(server.url))

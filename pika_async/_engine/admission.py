@@ -13,7 +13,7 @@ from pika_async._engine.files import digest, hashes
 from pika_async._engine.flight import Flight, Phase
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.turns import Turns
-from pika_async._engine.verdict import unresolved
+from pika_async._engine.verdict import in_doubt, unresolved
 from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
@@ -108,7 +108,7 @@ class Admission:
             )
         flight = self._engine.flights.get(record.id) or self.take_up(record, queued=True)
         if flight.unresolved:
-            raise self._engine.explain(flight, unresolved(flight.record.newest))
+            raise self._engine.explain(flight, unresolved(in_doubt(flight.record) or flight.record.newest))
         return flight
 
     def by_token(self, token: JobToken) -> Flight:

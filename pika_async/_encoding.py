@@ -1,0 +1,76 @@
+"""Requests as bytes: here, and nowhere else, secrets are revealed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from pika_async._http import Form, HttpRequest, Json, Multipart, Text
+from pika_async._secret import Secret
+
+_ONE_PIECE = 1024 * 1024  # aiohttp warns about more, because one write of it would hold up the loop
+
+
+def revealed(texts: Mapping[str, Text]) -> dict[str, str]:
+    """Give headers or fields as plain text."""
+    return {name: reveal(text) for name, text in texts.items()}
+
+
+def reveal(text: Text) -> str:
+    """Give the text of a value that may be secret."""
+    return text.reveal() if isinstance(text, Secret) else text
+
+
+def address(request: HttpRequest) -> URL:
+    """Give the whole address of *request*."""
+    url = URL(request.url, encoded=False)
+    return url.update_query(revealed(request.query)) if request.query else url
+
+
+def encode_json(value: object) -> bytes:
+    """Encode a JSON body, revealing the secrets in it."""
+    return json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
+    ).encode()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Secret():
+            return value.reveal()
+        case tuple():
+            return list(value)
+        case _ if hasattr(value, "items"):
+            return dict(value.items())
+        case _:
+            raise TypeError(f"{type(value).__name__} does not fit into JSON")
+
+
+def encoded(request: HttpRequest) -> dict[str, Any]:
+    """Give the body of *request* as aiohttp's arguments."""
+    match request.body:
+        case None:
+            return {}
+        case Json(value=value):
+            return {"data": _payload(encode_json(value), "application/json")}
+        case Form(fields=fields):
+            text = urlencode(revealed(fields))
+            return {"data": _payload(text.encode(), "application/x-www-form-urlencoded")}
+        case Multipart(fields=fields, files=files):
+            form = aiohttp.FormData(revealed(fields))
+            for name, blob in files:
+                file = io.BytesIO(blob.data)
+                form.add_field(name, file, filename=blob.name, content_type=blob.content_type)
+            return {"data": form}
+
+
+def _payload(body: bytes, content_type: str) -> aiohttp.Payload:
+    if len(body) <= _ONE_PIECE:
+        return aiohttp.BytesPayload(body, content_type=content_type)
+    return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=content_type)
