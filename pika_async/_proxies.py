@@ -12,6 +12,9 @@ from pika_async._http import origin
 from pika_async.errors import ConfigError
 
 
+_NOT_HTTP = URL("unusable:")
+
+
 @frozen
 class Proxies:
     """The proxies of the environment, looked up once per origin.
@@ -30,6 +33,9 @@ class Proxies:
         place = origin(url)
         if place not in self._known:
             self._known[place] = _proxy_of_environment(place)
+        if self._known[place] == _NOT_HTTP:
+            # Raised here, where no local variable holds the proxy's password.
+            raise ConfigError("The environment names a proxy that is not http://…; correct it.")
         return self._known[place]
 
 
@@ -40,5 +46,5 @@ def _proxy_of_environment(place: str) -> URL | None:
     if not address or proxy_bypass(host_and_port):
         return None
     if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
-        raise ConfigError("The environment names a proxy that is not http://…; correct it.")
+        return _NOT_HTTP
     return URL(address)
