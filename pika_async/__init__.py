@@ -6,9 +6,10 @@
 Not the RabbitMQ client `pika`.
 """
 
+from typing import TYPE_CHECKING
+
 from pika_async._client import Pika
 from pika_async._job import Job
-from pika_async.callbacks import Callbacks
 from pika_async.errors import (
     AuthError,
     BadReply,
@@ -29,6 +30,9 @@ from pika_async.errors import (
 )
 from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
 from pika_async.results import State, VideoResult
+
+if TYPE_CHECKING:
+    from pika_async.callbacks import Callbacks
 
 __all__ = [
     "AuthError",
@@ -60,3 +64,12 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Load `Callbacks` on first use: who receives none should not pay for its import."""
+    if name == "Callbacks":
+        from pika_async.callbacks import Callbacks
+
+        return Callbacks
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,6 @@ from yarl import URL
 from pika_async._http import origin
 from pika_async.errors import ConfigError
 
-
 _NOT_HTTP = URL("unusable:")
 
 
