@@ -6,7 +6,7 @@
 Not the RabbitMQ client `pika`.
 """
 
-from typing import TYPE_CHECKING
+import typing
 
 from pika_async._client import Pika
 from pika_async._job import Job
@@ -31,7 +31,7 @@ from pika_async.errors import (
 from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
 from pika_async.results import State, VideoResult
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from pika_async.callbacks import Callbacks
 
 __all__ = [
