@@ -234,7 +234,7 @@ class Pika:
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Give what each account is doing now, by `provider:label`."""
-        return {account.key: account.stats() for account in self._open().accounts.values()}
+        return self._open().stats()
 
     async def recover(self, *, queued: bool = False) -> AsyncIterator[Job]:
         """Take over what dead processes left in the ledger, job by job; wait for each as you like.

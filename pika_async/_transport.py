@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import select
 import ssl
@@ -24,6 +25,8 @@ from pika_async._encoding import address, encoded, revealed
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async._proxies import Proxies
 from pika_async.errors import ConfigError
+
+log = logging.getLogger("pika_async")
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 
@@ -205,6 +208,7 @@ class Transport:
             trace_request_ctx=departure,
             **encoded(request),
         ) as response:
+            log.debug("%s %s: HTTP %d", request.method, request.url, response.status)
             return HttpResponse(
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},

@@ -22,7 +22,8 @@ class AccountStats:
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
-    *submit_spacing* is the pace that a 429 left, in seconds between submits; *paused* says why nothing moves.
+    *submit_spacing* is the pace that a 429 left, in seconds between submits; *oldest_unresolved* is the age
+    in seconds of the attempt that has waited longest for a person; *paused* says why nothing moves.
     """
 
     queued: int
@@ -32,6 +33,7 @@ class AccountStats:
     polled: int
     poll_lag: float
     submit_spacing: float
+    oldest_unresolved: float | None
     paused: str | None
 
 
@@ -67,8 +69,8 @@ class Account:
         """Give the adapter as one that searches its history; only after its powers were asked."""
         return cast("Finds", self.loaded.provider)
 
-    def stats(self) -> AccountStats:
-        """Count what goes on here."""
+    def stats(self, oldest_unresolved: float | None) -> AccountStats:
+        """Count what goes on here; *oldest_unresolved* is the engine's to know."""
         paused = self.poller.paused
         return AccountStats(
             queued=len(self.queue),
@@ -78,6 +80,7 @@ class Account:
             polled=len(self.poller),
             poll_lag=self.poller.lag,
             submit_spacing=self.limits.spacing,
+            oldest_unresolved=oldest_unresolved,
             paused=paused.message if paused is not None else None,
         )
 

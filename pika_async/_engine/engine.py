@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from pika_async._engine.account import Account
+from pika_async._engine.account import Account, AccountStats
 from pika_async._engine.admission import Admission
 from pika_async._engine.clock import Clock
 from pika_async._engine.dispatch import Dispatch
@@ -273,6 +273,16 @@ class Engine:
         snapshot = await account.poller.ask(task)
         results = snapshot.results if isinstance(snapshot, Succeeded) else ()
         return next((result.video_url for result in results if result.id == video.id), None)
+
+    def stats(self) -> Mapping[str, AccountStats]:
+        """Give what each account is doing now."""
+        now = self.clock.wall()
+        ages: dict[str, float] = {}
+        for flight in self.flights.values():
+            if (doubtful := in_doubt(flight.record)) is not None:
+                age = now - (doubtful.claimed_at or now)
+                ages[doubtful.account] = max(age, ages.get(doubtful.account, 0.0))
+        return {key: account.stats(ages.get(key)) for key, account in self.accounts.items()}
 
     def explain(self, flight: Flight, error: PikaError) -> PikaError:
         """Complete *error* with the job it is about."""
