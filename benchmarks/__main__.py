@@ -27,6 +27,7 @@ NAMES = (
     "budget",
     "imports",
     "ledger",
+    "kills",
     "callbacks",
     "download",
     "install_size",
