@@ -17,7 +17,7 @@ from pika_async.errors import PikaError
 from pika_async.requests import Blob, Generate, Ingredients, Style, fields_set
 from pika_async.results import Charged, Succeeded, VideoResult
 
-SHORT: Final = 8
+SHORT: Final = 10
 """So much of an id is shown; the start of one names its job everywhere."""
 
 

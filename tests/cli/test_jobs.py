@@ -16,9 +16,9 @@ def test_lists_newest_first(run, ledger):
     request = Ingredients("They dance " * 20, ["https://cdn.example.com/a.png"])
     write(ledger, ("firstaaaabbbb", "queued"), ("secondaabbbb", "running", {"request": request}))
     lines = run("jobs").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["id", "secondaa", "firstaaa"]
+    assert [line.split()[0] for line in lines] == ["id", "secondaabb", "firstaaaab"]
     assert max(map(len, lines)) <= 80
-    assert " ".join(lines[1].split()).startswith("secondaa running acedata ingredients They dance They")
+    assert " ".join(lines[1].split()).startswith("secondaabb running acedata ingredients They dance They")
     assert lines[1].split()[-1] == "yes"
 
 
