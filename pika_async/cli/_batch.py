@@ -23,7 +23,7 @@ from pika_async.cli._batch_plan import Plan, make_plan
 from pika_async.cli._batch_posters import Posters
 from pika_async.cli._batch_progress import Progress
 from pika_async.cli._batch_run import BatchRun, missing
-from pika_async.cli._connection import SANDBOX_KEY, Connection
+from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection
 from pika_async.cli._interrupt import run
 from pika_async.cli._rows import Listed, read_requests
 from pika_async.cli._source import Source
@@ -130,8 +130,6 @@ class Batch:
     @property
     def again(self) -> list[str]:
         """The words that continue this batch."""
-        from pika_async.cli.batch import TIMEOUT, WIDTH
-
         words = ["pika-async", "batch", self.prompts, "--out", str(self.folder.path)]
         words += [word for name in self.connection.providers for word in ("--provider", name)]
         words += self.connection.arguments

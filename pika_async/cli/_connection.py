@@ -18,6 +18,10 @@ from pika_async.cli._ledger import ledger_option, max_submits_option, ready
 
 SANDBOX_KEY: Final = "sandbox-key"
 MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
+WIDTH: Final = 32
+TIMEOUT: Final = 900.0
+"""What a batch does unless it is told otherwise: jobs in flight, and seconds for a job."""
+
 _SANDBOX_PROVIDER: Final = "acedata"
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import click
 
 from pika_async.cli._command import command as make_command
-from pika_async.cli._connection import Connection, batch_options
-
-WIDTH: Final = 32
-TIMEOUT: Final = 900.0
+from pika_async.cli._connection import TIMEOUT, WIDTH, Connection, batch_options
 
 
 @make_command(
