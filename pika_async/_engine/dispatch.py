@@ -241,12 +241,12 @@ class Dispatch:
         window = Times().claim_to_byte
 
         async def fence() -> None:
-            late = any(now - then > window for then, now in zip(before, self._clocks(), strict=True))
             current = await self._engine.ledger.get(flight.id)
             row = current.attempt(claimed.id) if current is not None else None
-            if late or row is None or current is None or row.version != claimed.version:
+            if current is None or row is None or row.version != claimed.version or current.cancel_requested:
                 raise StaleFenceError
-            if current.cancel_requested:
+            # Last of all, because reading the row may itself have taken too long.
+            if any(now - then > window for then, now in zip(before, self._clocks(), strict=True)):
                 raise StaleFenceError
 
         try:

@@ -12,7 +12,7 @@ from pika_async._engine.limits import retry_after
 from pika_async._engine.verdict import refusal_of
 from pika_async._http import HttpResponse
 from pika_async._ledger.events import Evidence, NextAttempt, Refused, Unknown
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async.errors import Phase, PikaError, ProviderUnavailable, RateLimited, SubmitUnknown
 from pika_async.provider import REFUSALS
 from pika_async.results import Failed, Pending, Snapshot
@@ -61,18 +61,18 @@ class Outcomes:
             complete(error, account.name, "submit", response, self._engine.clock.wall())
             await self.unknown(flight, claimed, error.message, error)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter does, the answer stays unknown
-            await self.unknown(flight, claimed, f"The adapter could not read the answer: {error!r}")
+            await self.unknown(flight, claimed, f"The adapter failed on the answer ({type(error).__name__})")
         else:
-            await self._accepted(flight, claimed, snapshot, "answer")
+            await self._accepted(flight, claimed, snapshot)
 
-    async def _accepted(self, flight: Flight, claimed: Attempt, snapshot: Snapshot, source: Source) -> None:
+    async def _accepted(self, flight: Flight, claimed: Attempt, snapshot: Snapshot) -> None:
         flight.account.limits.accepted()
         if isinstance(snapshot, Failed) and snapshot.reason == "no_output":
             # One answer without a link is not proof: look a second time before the job ends.
             snapshot = Pending(task=snapshot.task, trace_id=snapshot.trace_id, raw=snapshot.raw)
             flight.account.poller.doubt(claimed.id)
         await self._engine.apply(
-            flight, Evidence(attempt=claimed.id, snapshot=snapshot, source=source), keep=True
+            flight, Evidence(attempt=claimed.id, snapshot=snapshot, source="answer"), keep=True
         )
         bound = flight.record.attempt(claimed.id)
         if bound is None or bound.task is None or bound.task.id != snapshot.task.id:

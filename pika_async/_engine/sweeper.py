@@ -40,6 +40,7 @@ class Sweeper:
         self._engine = engine
         self._transport = transport
         self._timer: Timer | None = None
+        self._due = 0.0
         self._pause = _FIRST
         self._running = False
         self._seen_version = -1
@@ -67,9 +68,13 @@ class Sweeper:
     def _schedule(self, seconds: float) -> None:
         if self._engine.closing or self._running:
             return
+        when = self._engine.clock.now() + seconds
         if self._timer is not None:
+            if self._due <= when:
+                return  # a stream of new questions must not put off the sweep for ever
             self._timer.cancel()
-        self._timer = self._engine.clock.call_at(self._engine.clock.now() + seconds, self._wake)
+        self._due = when
+        self._timer = self._engine.clock.call_at(when, self._wake)
 
     def _wake(self) -> None:
         self._timer = None

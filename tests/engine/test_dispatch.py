@@ -167,6 +167,22 @@ async def test_a_fence_that_stays_late_gives_up():
         assert s.stats.in_flight == 0
 
 
+async def test_a_row_that_is_read_too_slowly_makes_the_fence_late():
+    """The time is looked at last: a disk that stalls while the row is read again is part of the window."""
+    clock = SkewedClock()
+
+    class Stalling(WatchedLedger):
+        async def get(self, job_id):
+            clock.ahead["boot"] += 6
+            return await super().get(job_id)
+
+    async with scene(clock=clock, ledger=Stalling()) as s:
+        with pytest.raises(ProviderUnavailable) as caught:
+            await s.pika.generate("a cat")
+        assert caught.value.charged == "no"
+        assert not s.wire.submits
+
+
 async def test_reading_a_large_file_does_not_make_the_fence_late(monkeypatch):
     """The window is claim to first byte; what is read before the claim may take its time."""
     clock = SkewedClock()

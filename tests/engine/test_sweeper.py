@@ -332,3 +332,14 @@ async def test_a_word_given_elsewhere_is_noticed():
             await clock.advance(60)
             assert s.host.billed == {"a cat": 1}
             assert (await s.after(1, job.wait())).id == "t1"
+
+
+async def test_a_stream_of_lost_answers_does_not_put_off_the_search():
+    """New doubts arrive faster than the first pause; the old ones are looked for all the same."""
+    async with scene(Historian(), poll_rate=None) as s:
+        s.host.render_time = 1
+        for n in range(12):
+            s.host.at_submit.append(LOST)
+            await lost(s, str(n))
+            await s.clock.advance(0.5)
+        assert s.host.searched
