@@ -194,7 +194,7 @@ PEERS = ("acedatacloud", "fal_client", "runwayml", "replicate", "openai")
 
 
 def opener(name: str) -> Open:
-    """Give the contestant of that name."""
+    """Return the contestant of that name."""
     known: dict[str, Open] = {
         "floor": floor,
         "ours": ours,

@@ -89,7 +89,7 @@ class Outcome:
         return name in self.samples
 
     def median(self, name: str, value: str | Callable[[Sample], float]) -> float:
-        """Give the median over the rounds, of a field or of something made of it."""
+        """Return the median over the rounds, of a field or of something made of it."""
         read: Callable[[Sample], float] = value if callable(value) else lambda sample: float(sample[value])
         return median(read(sample) for sample in self.samples[name])
 

@@ -18,7 +18,7 @@ _STATM = Path("/proc/self/statm")
 
 
 def cores() -> tuple[int | None, int | None]:
-    """Give the client's core and the server's; None for both where they cannot be told apart."""
+    """Return the client's core and the server's; None for both where they cannot be told apart."""
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     usable = sorted(os.sched_getaffinity(0))
@@ -46,7 +46,7 @@ def for_a_while_on(core: int | None) -> Iterator[None]:
 
 
 def resident() -> int:
-    """Give the bytes of memory this process holds now; where nobody tells, the most it ever held."""
+    """Return the bytes of memory this process holds now; where nobody tells, the most it ever held."""
     if _STATM.exists():
         return int(_STATM.read_text().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -54,7 +54,7 @@ def resident() -> int:
 
 
 def described() -> dict[str, Any]:
-    """Tell what the figures were taken on."""
+    """Return what the figures were taken on."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -94,7 +94,7 @@ class Peak:
 
     @property
     def grown(self) -> int:
-        """Give the bytes that came on top."""
+        """Return the bytes that came on top."""
         return self.most - self.before
 
     def _sample(self) -> None:

@@ -68,7 +68,7 @@ class _Host:
         transport.write(_OK % len(answer) + answer)
 
     def _control(self, body: bytes) -> bytes:
-        """Tell what was asked so far, then start anew if the body says so."""
+        """Return what was asked so far, then start anew if the body says so."""
         told = {**self.wires.requests, "posted": self._posted}
         order = json.loads(body)
         if order:
@@ -137,7 +137,7 @@ class Server:
         self._ask({"renders": renders, "media": media})
 
     def counts(self) -> dict[str, Any]:
-        """Give how often what was asked for, and when callbacks were posted."""
+        """Return how often what was asked for, and when callbacks were posted."""
         return self._ask({})
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Wires:
         self._renders = (shortest, longest)
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes:
-        """Give the JSON body of the answer; raises KeyError for what is not here."""
+        """Return the JSON body of the answer; raises KeyError for what is not here."""
         match path.partition("?")[0].strip("/").split("/"):
             case ["pika", "videos"]:
                 return b'{"task_id":"%b"}' % self._accept(body)
@@ -109,7 +109,7 @@ class Wires:
         return _RECORD % (task, self._tasks[task], response)
 
     def result(self, task: bytes) -> bytes:
-        """Give what a callback says of a task."""
+        """Return what a callback says of a task."""
         return (_RESPONSE % (task, task)).partition(b":")[2]
 
 

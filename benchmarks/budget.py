@@ -60,7 +60,7 @@ def _renders(seed: int) -> list[Render]:
 
 
 def _unknown(batch: int, slots: int | None, looks: float) -> float:
-    """Give a delay that no schedule can beat which knows no end; 0 where no useful prices are known."""
+    """Return a delay that no schedule can beat which knows no end; 0 where no useful prices are known."""
     if (batch, slots) == (1, 32):
         return _beaten_by_nobody(lambda _: 0.11, 0.11 * looks / _JOBS)
     if (batch, slots) == (50, None):

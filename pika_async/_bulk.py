@@ -35,7 +35,7 @@ class Item:
 
     @property
     def running(self) -> bool:
-        """Tell whether the job lives on; take `job.token` to find it again."""
+        """Return whether the job lives on; take `job.token` to find it again."""
         return self.result is None and self.error is None
 
 
@@ -129,7 +129,7 @@ class Map(AsyncIterator[Item]):
             await self._admit(request)
 
     def _pulled(self, source: AsyncIterator[VideoRequest]) -> asyncio.Task[VideoRequest]:
-        """Give the task that asks an async source for its next request."""
+        """Return the task that asks an async source for its next request."""
         if self._pull is None:
             self._pull = self._loop.create_task(_next(source))
             self._pull.add_done_callback(_weakly(self._pulled_one))
@@ -179,7 +179,7 @@ class Map(AsyncIterator[Item]):
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
-    """Give *method* without keeping its object alive."""
+    """Return *method* without keeping its object alive."""
     reference = WeakMethod(method)
 
     def call(*args: Any) -> None:

@@ -233,7 +233,7 @@ class Pika:
         return Map(self._open(), requests, timeout=timeout, callback_url=self._options.callback_url)
 
     def stats(self) -> Mapping[str, AccountStats]:
-        """Give what each account is doing now, by `provider:label`."""
+        """Return what each account is doing now, by `provider:label`."""
         return self._open().stats()
 
     async def recover(self, *, queued: bool = False) -> AsyncIterator[Job]:

@@ -19,7 +19,7 @@ _KNOWN = {name: count for methods in (_CORE, *_POWERS.values()) for name, count 
 
 
 def check_provider(provider: object, name: str | None = None) -> frozenset[str]:
-    """Give the powers of *provider*; raises `ConfigError` when it does not fit the contract."""
+    """Return the powers of *provider*; raises `ConfigError` when it does not fit the contract."""
     title = type(provider).__name__
     capabilities = getattr(provider, "capabilities", None)
     if not isinstance(capabilities, Capabilities):

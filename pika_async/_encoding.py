@@ -18,17 +18,17 @@ _ONE_PIECE = 1024 * 1024  # aiohttp warns about more, because one write of it wo
 
 
 def revealed(texts: Mapping[str, Text]) -> dict[str, str]:
-    """Give headers or fields as plain text."""
+    """Return headers or fields as plain text."""
     return {name: reveal(text) for name, text in texts.items()}
 
 
 def reveal(text: Text) -> str:
-    """Give the text of a value that may be secret."""
+    """Return the text of a value that may be secret."""
     return text.reveal() if isinstance(text, Secret) else text
 
 
 def address(request: HttpRequest) -> URL:
-    """Give the whole address of *request*."""
+    """Return the whole address of *request*."""
     url = URL(request.url, encoded=False)
     return url.update_query(revealed(request.query)) if request.query else url
 
@@ -53,7 +53,7 @@ def _plain(value: object) -> object:
 
 
 def encoded(request: HttpRequest) -> dict[str, Any]:
-    """Give the body of *request* as aiohttp's arguments."""
+    """Return the body of *request* as aiohttp's arguments."""
     match request.body:
         case None:
             return {}

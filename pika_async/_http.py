@@ -97,12 +97,12 @@ query={}, body=None, held=False)
 
     @property
     def origin(self) -> str:
-        """Give scheme, host and port, the unit to which credentials belong."""
+        """Return scheme, host and port, the unit to which credentials belong."""
         return origin(self.url)
 
     @property
     def bears_secrets(self) -> bool:
-        """Tell whether any part holds a `Secret`."""
+        """Return whether any part holds a `Secret`."""
         return any(True for _ in _secrets((self.headers, self.query, self.body)))
 
 
@@ -122,7 +122,7 @@ def _secrets(value: object) -> Any:
 
 @lru_cache(1024)
 def origin(url: str) -> str:
-    """Give scheme, host and port of *url*, with the port always said.
+    """Return scheme, host and port of *url*, with the port always said.
 
     >>> origin("https://API.acedata.cloud/pika/videos")
     'https://api.acedata.cloud:443'
@@ -153,7 +153,7 @@ class HttpResponse:
 
 
 def clip(body: bytes, length: int = 120) -> str:
-    r"""Give the visible start of a body for an error message.
+    r"""Return the visible start of a body for an error message.
 
     >>> clip(b"<html>\n  <h1>502 Bad Gateway</h1>")
     '<html> <h1>502 Bad Gateway</h1>'

@@ -101,7 +101,7 @@ class Job:
         return flight.state
 
     def events(self) -> JobEvents:
-        """Give what happens to the job: its state now, every change, and the end."""
+        """Return what happens to the job: its state now, every change, and the end."""
         from pika_async._events import JobEvents
 
         return JobEvents(self._engine, self._flight)
@@ -111,7 +111,7 @@ class Job:
         await self._engine.settle_by_word(self._flight, resubmit=True)
 
     async def abandon(self) -> None:
-        """Give an unresolved job up, on your word; a video that still turns up is kept."""
+        """Return an unresolved job up, on your word; a video that still turns up is kept."""
         await self._engine.settle_by_word(self._flight, resubmit=False)
 
     def __await__(self) -> Generator[Any, None, VideoResult]:
@@ -177,7 +177,7 @@ def timed_out(engine: Engine, flight: Flight, timeout: float | None) -> PikaErro
 
 
 def first_result(engine: Engine, flight: Flight) -> VideoResult:
-    """Give the first video of an ended job, or raise its error."""
+    """Return the first video of an ended job, or raise its error."""
     if flight.error is not None:
         raise flight.error
     results: tuple[VideoResult, ...] = getattr(flight.snapshot, "results", ())

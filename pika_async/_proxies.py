@@ -26,7 +26,7 @@ class Proxies:
     _known: dict[str, URL | None] = field(factory=dict, init=False, repr=False)
 
     def proxy_for(self, url: str) -> URL | None:
-        """Give the proxy to *url*, with its credentials; raises `ConfigError` for one that is not HTTP."""
+        """Return the proxy to *url*, with its credentials; raises `ConfigError` for one that is not HTTP."""
         if not self.trusted:
             return None
         place = origin(url)

@@ -32,7 +32,7 @@ class Loaded:
     origin: str | None = None
 
     def can(self, request: VideoRequest) -> bool:
-        """Tell whether this adapter can express *request*; asks it, since adapters are pure."""
+        """Return whether this adapter can express *request*; asks it, since adapters are pure."""
         try:
             self.check(request)
         except UnsupportedRequest:
@@ -91,7 +91,7 @@ def load(name: str, provider: Provider) -> Loaded:
 
 @cache
 def plugins() -> Mapping[str, Plugin]:
-    """Give every installed provider by name, broken ones with the reason; never raises."""
+    """Return every installed provider by name, broken ones with the reason; never raises."""
     points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     return {name: _plugin(list(same)) for name, same in groupby(points, key=lambda point: point.name)}
 
@@ -165,7 +165,7 @@ def _made(factory: ProviderFactory, key: Secret, base_url: str | None) -> Provid
 
 
 def key_in(capabilities: Capabilities, environment: Mapping[str, str]) -> str | None:
-    """Give the key that the environment holds for a provider."""
+    """Return the key that the environment holds for a provider."""
     found = (environment.get(variable, "").strip() for variable in capabilities.key_variables)
     return next((key for key in found if key), None)
 

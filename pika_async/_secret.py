@@ -21,7 +21,7 @@ class Secret:
         self._text: str = text.reveal() if isinstance(text, Secret) else text
 
     def reveal(self) -> str:
-        """Give the text itself."""
+        """Return the text itself."""
         return self._text
 
     def within(self, template: str) -> Secret:

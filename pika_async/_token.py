@@ -24,7 +24,7 @@ class JobToken:
     task: Task | None = None
 
     def encode(self) -> str:
-        """Give the text; it ends in a checksum, so that a lost character is noticed.
+        """Return the text; it ends in a checksum, so that a lost character is noticed.
 
         >>> JobToken(job_id="j1", provider="acedata", task=Task("t1")).encode()
         'pika1.WyJqMSIsImFjZWRhdGEiLCJkZWZhdWx0IiwidDEiXQ.7bf3f28e'

@@ -62,7 +62,7 @@ class Sender(Protocol):
 
 
 def _is_unclean(connection: Any) -> bool:
-    """Tell whether a pooled *connection* is closing or has bytes to read that no request asked for."""
+    """Return whether a pooled *connection* is closing or has bytes to read that no request asked for."""
     transport = connection.transport
     if transport is None or transport.is_closing() or connection.protocol.should_close:
         return True
@@ -155,7 +155,7 @@ class Transport:
 
     @property
     def closed(self) -> bool:
-        """Tell whether every connection is given back."""
+        """Return whether every connection is given back."""
         return self._connector.closed
 
     async def aclose(self) -> None:
@@ -262,7 +262,7 @@ def _told(error: Exception, sent: bool) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """Give the system's words for *error*; asyncio's own add the address."""
+    """Return the system's words for *error*; asyncio's own add the address."""
     if error.errno is None or isinstance(error, ssl.SSLError):
         return type(error).__name__
     return os.strerror(error.errno)

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
     @classmethod
     def chosen_by(cls, prompt: str) -> Outcome | None:
-        """Give the outcome whose word *prompt* holds, or None for a video.
+        """Return the outcome whose word *prompt* holds, or None for a video.
 
         >>> Outcome.chosen_by("A cat sandbox-no-link")
         <Outcome.NO_LINK: 'sandbox-no-link'>

@@ -242,7 +242,7 @@ VideoRequest: TypeAlias = Generate | Ingredients | Style
 
 
 def fields_set(request: VideoRequest) -> dict[str, Any]:
-    """Give what the caller set, by field name and in the order of the class.
+    """Return what the caller set, by field name and in the order of the class.
 
     >>> fields_set(Generate("A cat", seed=7))
     {'seed': 7, 'prompt': 'A cat'}

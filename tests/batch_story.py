@@ -147,7 +147,7 @@ class Story:
 
     @property
     def ledger(self) -> Path:
-        """Give the file of the ledger."""
+        """Return the file of the ledger."""
         return self.folder / "jobs.db"
 
     def begin(

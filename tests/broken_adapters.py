@@ -9,7 +9,7 @@ from pika_demo import Demo
 
 
 def declaring(**changes):
-    """Give Demo's capabilities with *changes*."""
+    """Return Demo's capabilities with *changes*."""
     return evolve(Demo.capabilities, **changes)
 
 

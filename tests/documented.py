@@ -28,18 +28,18 @@ def spans(cell: str) -> list[str]:
 
 
 def alternatives(cell: str) -> list[str]:
-    """Give the code spans or the numbers that a cell lists, or else its text."""
+    """Return the code spans or the numbers that a cell lists, or else its text."""
     return spans(cell) or (cell.split(", ") if cell[0].isdigit() else [cell])
 
 
 def named(row: str) -> set[str]:
-    """Give the fields of ours that a row of the documentation is about."""
+    """Return the fields of ours that a row of the documentation is about."""
     listed = set(re.findall(r"(\w+)=", row))
     return listed if "=" in row or "(" in row else {row.split(maxsplit=1)[0]}
 
 
 def documented_errors(provider: str) -> dict[tuple[str, ...], dict[str, str]]:
-    """Give the row of each answer; a row may list several codes, words and statuses."""
+    """Return the row of each answer; a row may list several codes, words and statuses."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for row in tables(f"### {provider}")[1]:
         for key in product(*(alternatives(row[name]) for name in ("code", "words", "HTTP") if name in row)):

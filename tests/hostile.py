@@ -254,7 +254,7 @@ def http(
 
 
 def nobody() -> str:
-    """Give an address at which connections are refused."""
+    """Return an address at which connections are refused."""
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{once.getsockname()[1]}"
@@ -262,7 +262,7 @@ def nobody() -> str:
 
 @contextmanager
 def full_backlog() -> Any:
-    """Give an address at which connecting takes for ever."""
+    """Return an address at which connecting takes for ever."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -312,7 +312,7 @@ def identity(folder: Path) -> Identity:
 
 
 def shown(error: BaseException) -> str:
-    """Give all that tracebacks with locals and the chain of *error* can show, outside the tests."""
+    """Return all that tracebacks with locals and the chain of *error* can show, outside the tests."""
     texts: list[str] = []
     seen: set[int] = set()
 

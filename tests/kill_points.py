@@ -126,7 +126,7 @@ class StoppingLedger(SqliteLedger):
                 raise _sqlite_error("SQLITE_IOERR")
 
     def _disk_is_full(self, connection: sqlite3.Connection) -> bool:
-        """Tell whether the last page went when the first outcome of this process was to be committed."""
+        """Return whether the last page went when the first outcome of this process was to be committed."""
         (bound,) = connection.execute("SELECT count(*) FROM attempts WHERE task_id IS NOT NULL").fetchone()
         if self._bound is None:
             self._bound = bound

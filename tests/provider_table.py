@@ -61,7 +61,7 @@ def _together(**fields: Any) -> Ingredients:
 
 
 def _words_only(**fields: Any) -> dict[str, Any]:
-    """Give Duomi's wire for words alone: it demands a ratio and a frame rate, so ours are added."""
+    """Return Duomi's wire for words alone: it demands a ratio and a frame rate, so ours are added."""
     return {"ratio": "16:9", "options.frameRate": 24, **{k.replace("__", "."): v for k, v in fields.items()}}
 
 

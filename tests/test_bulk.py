@@ -26,17 +26,17 @@ pytestmark = pytest.mark.anyio
 
 
 def requests(count):
-    """Give plain requests."""
+    """Return plain requests."""
     return [Generate(f"{n:04}") for n in range(count)]
 
 
 async def collect(items):
-    """Give every item."""
+    """Return every item."""
     return [item async for item in items]
 
 
 async def asynchronous(some, pause=None):
-    """Give *some* as an async generator does."""
+    """Return *some* as an async generator does."""
     for one in some:
         if pause is not None:
             await pause()

@@ -35,7 +35,7 @@ class LastingMemory(MemoryLedger):
 
 @pytest.fixture(params=["memory", "sqlite"])
 def new_ledger(request, tmp_path):
-    """Give a function that makes a new ledger, as a function that opens it for one client after another."""
+    """Return a function that makes a new ledger, as a function that opens it for one client after another."""
     numbers = count()
 
     def new():
@@ -134,7 +134,7 @@ class Shop:
 
 
 async def last_word(s, call):
-    """Give what *call* gives or raises, waiting on for as long as nobody knows."""
+    """Return what *call* gives or raises, waiting on for as long as nobody knows."""
     while isinstance(end := await outcome(s, call), SubmitUnknown):
         call = end.job.wait(timeout=None)
     return end
@@ -156,7 +156,7 @@ async def ended(s, call):
 
 
 async def outcome(s, call):
-    """Give what *call* gives or raises."""
+    """Return what *call* gives or raises."""
     task = await ended(s, call)
     return task.exception() or task.result()
 

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parent.parent.joinpath("docs", "callbacks.md").read_text("
 
 
 def blocks(language, heading):
-    """Give the code blocks in *language* under *heading*."""
+    """Return the code blocks in *language* under *heading*."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
@@ -43,7 +43,7 @@ def run(code, **addresses):
 
 @pytest.fixture
 async def sandbox(anyio_backend, tmp_path, monkeypatch):
-    """Give a provider that the environment leads to, as a user's would; files go to a folder of the test."""
+    """Return a provider that the environment leads to, as a user does; files go to a folder of the test."""
     monkeypatch.chdir(tmp_path)
     async with Sandbox(render_time=0.1) as sandbox:
         monkeypatch.setenv("ACEDATA_API_KEY", "sandbox-docs")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def listen(events):
-    """Give all events."""
+    """Return all events."""
     return [event async for event in events]
 
 

@@ -393,7 +393,7 @@ async def test_a_cancelled_caller_returns_at_once_and_the_post_goes_on() -> None
 
 
 def flight_token(pika: Pika) -> str:
-    """Give the token of the one job in flight, as a log or a ledger would."""
+    """Return the token of the one job in flight, as a log or a ledger would."""
     (flight,) = pika._engine.flights.values()
     return JobToken(job_id=flight.id, provider="acedata").encode()
 

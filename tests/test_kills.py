@@ -36,7 +36,7 @@ EVERYWHERE = (
 
 
 def more(life: int) -> list[str]:
-    """Give prompts that were not in the batch before, so that each life has something to buy."""
+    """Return prompts that were not in the batch before, so that each life has something to buy."""
     return [f"cat {life}.{number}" for number in range(3)]
 
 
@@ -123,7 +123,7 @@ async def test_kills_after_a_suspension_through_the_end_of_all_leases(point, tmp
 
 @pytest.fixture
 async def resubmitted(tmp_path):
-    """Give a story whose only job was unresolved and resubmitted, and killed before the claim of that."""
+    """Return a story whose only job was unresolved and resubmitted, and killed before the claim of that."""
     async with story(tmp_path) as s:
         await s.killed_at(Point.UNREAD, ["a cat"])
         assert await s.reconciled(["a cat"]) == {"a cat"}

@@ -83,7 +83,7 @@ async def test_a_post_that_leaves_days_late(point, provider, tmp_path):
 
 
 async def in_doubt(s):
-    """Give the prompts of the jobs that the ledger lists as unresolved."""
+    """Return the prompts of the jobs that the ledger lists as unresolved."""
     return {job.request.prompt for job in await s.jobs("unresolved")}
 
 

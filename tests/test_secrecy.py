@@ -78,7 +78,7 @@ def test_a_test_that_leaks_fails(tmp_path_factory):
 
 @pytest.fixture
 def leaks(canary):
-    """Give a function that tells what the test has leaked so far, which then does not fail it."""
+    """Return a function that tells what the test has leaked so far, which then does not fail it."""
 
     def so_far():
         canary.stop()

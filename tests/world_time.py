@@ -32,12 +32,12 @@ class WorldTime:
 
     @property
     def ahead(self) -> float:
-        """Give the seconds by which this time is ahead."""
+        """Return the seconds by which this time is ahead."""
         return _FORM.unpack(self._map[:])[0]
 
     @property
     def leaper(self) -> int:
-        """Give the id of the process that may leap, or 0."""
+        """Return the id of the process that may leap, or 0."""
         return _FORM.unpack(self._map[:])[1]
 
     @leaper.setter
@@ -49,7 +49,7 @@ class WorldTime:
         self._map[:] = _FORM.pack(self.ahead + seconds, self.leaper)
 
     def wall(self) -> float:
-        """Give seconds since 1970."""
+        """Return seconds since 1970."""
         return time.time() + self.ahead
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class WorldLoop(asyncio.SelectorEventLoop):
         super().__init__(_Leaping(world, busy))
 
     def time(self) -> float:
-        """Give monotonic seconds."""
+        """Return monotonic seconds."""
         return super().time() + self._world.ahead
 
 
@@ -96,5 +96,5 @@ class WorldClock(SystemClock):
         self.wall = world.wall
 
     def boot(self) -> float:
-        """Give seconds since boot."""
+        """Return seconds since boot."""
         return super().boot() + self._world.ahead

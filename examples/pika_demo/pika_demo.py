@@ -65,7 +65,7 @@ class Demo:
     def read_poll(
         self, response: api.HttpResponse, tasks: Sequence[api.Task], /
     ) -> Mapping[str, api.Snapshot]:
-        """Tell what is known of the task: nothing after a 404, an error for what speaks of the call."""
+        """Return what is known of the task: nothing after a 404, an error for what speaks of the call."""
         if response.status == 404:
             return {}
         if response.status != 200:

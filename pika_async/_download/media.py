@@ -64,7 +64,7 @@ class Answer:
     _response: ClientResponse = field(repr=False)
 
     async def read(self) -> bytes:
-        """Give the bytes that have come, undecoded, or `b""` at the end; raise `BrokenOffError` if cut."""
+        """Return the bytes that have come, undecoded, or `b""` at the end; raise `BrokenOffError` if cut."""
         try:
             return await self._response.content.readany()
         except (ClientError, TimeoutError) as broken:

@@ -37,7 +37,7 @@ class Origin:
     length: int | None = None
 
     def validator(self, place: str) -> str | None:
-        """Give what `If-Range` may say about *place*; a date proves something about one place only."""
+        """Return what `If-Range` may say about *place*; a date proves something about one place only."""
         return self.etag or (self.modified if place == self.place else None)
 
 

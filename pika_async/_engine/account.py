@@ -51,22 +51,22 @@ class Account:
 
     @property
     def name(self) -> str:
-        """Give the provider's name."""
+        """Return the provider's name."""
         return self.loaded.name
 
     @property
     def provider(self) -> Provider:
-        """Give the adapter."""
+        """Return the adapter."""
         return self.loaded.provider
 
     @property
     def capabilities(self) -> Capabilities:
-        """Give what the adapter declares."""
+        """Return what the adapter declares."""
         return self.loaded.capabilities
 
     @property
     def finder(self) -> Finds:
-        """Give the adapter as one that searches its history; only after its powers were asked."""
+        """Return the adapter as one that searches its history; only after its powers were asked."""
         return cast("Finds", self.loaded.provider)
 
     def stats(self, oldest_unresolved: float | None) -> AccountStats:
@@ -98,7 +98,7 @@ class Account:
             ) from error
 
     def guarded(self, request: HttpRequest) -> HttpRequest:
-        """Give *request* back; raises `ConfigError` when it would carry a key to a foreign host."""
+        """Return *request* back; raises `ConfigError` when it would carry a key to a foreign host."""
         origin = self.loaded.origin
         if origin is not None and request.origin != origin and request.bears_secrets:
             raise ConfigError(

@@ -37,7 +37,7 @@ class Admission:
         self._entering: dict[str, asyncio.Task[None]] = {}
 
     def route(self, request: VideoRequest) -> Sequence[Account]:
-        """Give the accounts that can express *request*, in order of preference."""
+        """Return the accounts that can express *request*, in order of preference."""
         if not isinstance(request, VideoRequest):
             raise UnsupportedRequest(
                 f"A {type(request).__name__} is not a request; make a Generate, Ingredients or Style of it."
@@ -189,7 +189,7 @@ class Admission:
         return flight
 
     def _account(self, record: JobRecord) -> Account:
-        """Give the account of the newest attempt; raises `ConfigError` if any attempt's is not open here."""
+        """Return the account of the newest attempt; raises `ConfigError` if one of an attempt is not open."""
         for attempt in record.attempts:
             if attempt.account not in self._engine.accounts:
                 provider, _, label = attempt.account.partition(":")

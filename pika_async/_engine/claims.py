@@ -178,18 +178,18 @@ class Claims:
 
 
 def names(record: JobRecord, attempt_id: str, task: Task) -> bool:
-    """Tell whether *record* holds *task* for the attempt."""
+    """Return whether *record* holds *task* for the attempt."""
     attempt = record.attempt(attempt_id)
     return attempt is not None and attempt.task is not None and attempt.task.id == task.id
 
 
 def remembers(account: Account) -> bool:
-    """Tell whether the provider's history can be searched for our tokens."""
+    """Return whether the provider's history can be searched for our tokens."""
     return "finds" in account.loaded.powers and account.capabilities.echoes_token
 
 
 def may_be_claimed(account: Account, attempt: Attempt) -> bool:
-    """Tell whether a callback about an *attempt* without a task can be evidence of one (row 5)."""
+    """Return whether a callback about an *attempt* without a task can be evidence of one (row 5)."""
     if attempt.state in _LOST:
         return True
     return attempt.state in {*OPEN, AttemptState.REFUSED} and remembers(account)

@@ -18,13 +18,13 @@ class Clock(Protocol):
     """Three clocks and a timer; the fence compares all three (a suspend stops some of them)."""
 
     def now(self) -> float:
-        """Give monotonic seconds, the clock of timers and waits."""
+        """Return monotonic seconds, the clock of timers and waits."""
 
     def wall(self) -> float:
-        """Give seconds since 1970, the clock of the ledger and its leases."""
+        """Return seconds since 1970, the clock of the ledger and its leases."""
 
     def boot(self) -> float:
-        """Give seconds since boot, suspended time included where the system knows it."""
+        """Return seconds since boot, suspended time included where the system knows it."""
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Run *callback* at *when* on the monotonic clock."""
@@ -42,7 +42,7 @@ class SystemClock:
         self.wall = time.time
 
     def boot(self) -> float:
-        """Give seconds since boot."""
+        """Return seconds since boot."""
         return time.clock_gettime(_BOOT)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:

@@ -275,7 +275,7 @@ class Engine:
         return next((result.video_url for result in results if result.id == video.id), None)
 
     def stats(self) -> Mapping[str, AccountStats]:
-        """Give what each account is doing now."""
+        """Return what each account is doing now."""
         now = self.clock.wall()
         ages: dict[str, float] = {}
         for flight in self.flights.values():

@@ -26,7 +26,7 @@ _SIGNATURES = (
 
 
 def content_type(data: bytes) -> str:
-    """Tell the type of media from its first bytes.
+    """Return the type of media from its first bytes.
 
     >>> content_type(b"GIF89a...")
     'image/gif'
@@ -38,7 +38,7 @@ def content_type(data: bytes) -> str:
 
 
 async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None = None) -> VideoRequest:
-    """Give *request* with its files read; raises `UnsupportedRequest` for one that cannot be.
+    """Return *request* with its files read; raises `UnsupportedRequest` for one that cannot be.
 
     *expected* holds the SHA-256 of files when the job was recorded; a file changed since is refused.
     """
@@ -53,7 +53,7 @@ async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None =
 
 
 async def hashes(request: VideoRequest) -> dict[str, str]:
-    """Give the SHA-256 of every file that *request* names, by path."""
+    """Return the SHA-256 of every file that *request* names, by path."""
     media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))
     return {str(path): _sha256(await _read(path)) for path in media if isinstance(path, Path)}
 

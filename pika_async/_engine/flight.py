@@ -119,17 +119,17 @@ class Flight:
 
     @property
     def id(self) -> str:
-        """Give the job's id."""
+        """Return the job's id."""
         return self.record.id
 
     @property
     def task(self) -> Task | None:
-        """Give the provider's task once it is known; the newest one, should there be several."""
+        """Return the provider's task once it is known; the newest one, should there be several."""
         return next((a.task for a in reversed(self.record.attempts) if a.task is not None), None)
 
     @property
     def state(self) -> State:
-        """Give the state as users see it."""
+        """Return the state as users see it."""
         match self.snapshot:
             case Succeeded():
                 return State.SUCCEEDED
@@ -142,17 +142,17 @@ class Flight:
 
     @property
     def unresolved(self) -> bool:
-        """Tell whether only a person, or late evidence, can move this job."""
+        """Return whether only a person, or late evidence, can move this job."""
         return not self.ended and in_doubt(self.record) is not None
 
     @property
     def ended(self) -> bool:
-        """Tell whether nothing more will happen."""
+        """Return whether nothing more will happen."""
         return self.phase is Phase.ENDED
 
     @property
     def awaited(self) -> bool:
-        """Tell whether anyone waits."""
+        """Return whether anyone waits."""
         return any(not wait.future.done() for wait in self._waits)
 
     def posted(self) -> None:

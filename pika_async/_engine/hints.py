@@ -57,7 +57,7 @@ class Hints:
         self._keys.stop()
 
     def may_go_on(self, attempt_id: str) -> bool:
-        """Tell whether a callback that was left can be worked off now."""
+        """Return whether a callback that was left can be worked off now."""
         flight = self._engine.flights.get(_job_of(attempt_id))
         attempt = flight.record.attempt(attempt_id) if flight is not None else None
         return attempt is not None and attempt.state not in _TOO_EARLY and attempt_id not in self._claims
@@ -181,7 +181,7 @@ def _job_of(attempt_id: str) -> str:
 
 
 def _progress(known: Snapshot | None, task: Task, told: Pending) -> Pending | None:
-    """Give what an unconfirmed callback adds to what is known: a sign of life, and nothing that goes back."""
+    """Return what an unconfirmed callback adds to what is known: a sign of life, nothing that goes back."""
     if known is not None and not isinstance(known, Pending):
         return None
     base = known or Pending(task=task, state=State.QUEUED)

@@ -134,7 +134,7 @@ class EngineInbox:
             self._read_up_to = max(self._read_up_to, after or 0)
 
     def _where_to_start(self) -> int | None:
-        """Give the id after which there is something to read; None when there is nothing."""
+        """Return the id after which there is something to read; None when there is nothing."""
         now = self._engine.clock.now()
         if now >= self._all_again_at:
             self._all_again_at = now + _ALL_AGAIN

@@ -36,7 +36,7 @@ class Limits:
         return True
 
     def wait_until(self, now: float) -> float | None:
-        """Give the time at which the pace allows the next submit, None when only a slot is missing."""
+        """Return the time at which the pace allows the next submit, None when only a slot is missing."""
         return self._next_at if self._next_at > now else None
 
     def hold(self, until: float) -> None:
@@ -52,7 +52,7 @@ class Limits:
         self.on_the_wire -= 1
 
     def release(self) -> None:
-        """Give a slot back."""
+        """Return a slot back."""
         self.in_flight -= 1
 
     def accepted(self) -> None:

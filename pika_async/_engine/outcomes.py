@@ -135,7 +135,7 @@ class Outcomes:
 
 
 def _is_under_way(record: JobRecord) -> bool:
-    """Tell whether an attempt may still bring the video by itself."""
+    """Return whether an attempt may still bring the video by itself."""
     busy = {AttemptState.QUEUED, AttemptState.SUBMITTING, AttemptState.RUNNING}
     return any(attempt.state in busy for attempt in record.attempts)
 

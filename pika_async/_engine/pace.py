@@ -26,7 +26,7 @@ class Pace:
         self._failures = 0
 
     def opens(self, now: float) -> float:
-        """Tell from when on the next request may go."""
+        """Return from when on the next request may go."""
         return max(self._sent + self._gap(now), self._resumes)
 
     def sent(self, now: float) -> None:

@@ -51,7 +51,7 @@ class Poller:
 
     @property
     def lag(self) -> float:
-        """Tell by how many seconds the most overdue look is late."""
+        """Return by how many seconds the most overdue look is late."""
         now = self._engine.clock.now()
         when = self._schedule.next_at(now)
         return max(0.0, now - when) if when is not None else 0.0

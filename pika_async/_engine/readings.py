@@ -115,7 +115,7 @@ class Readings:
                 await self._engine.learn(flight, key, snapshot, source)
 
     def _too_old(self, attempt: Attempt | None) -> bool:
-        """Tell whether *attempt* has been running for longer than any render takes."""
+        """Return whether *attempt* has been running for longer than any render takes."""
         if attempt is None or attempt.claimed_at is None:
             return False
         age = self._engine.clock.wall() - attempt.claimed_at

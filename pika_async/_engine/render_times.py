@@ -54,11 +54,11 @@ class RenderTimes:
         self._rebuild()
 
     def hazard(self, age: float) -> float:
-        """Tell the cumulative hazard at *age* seconds: the chance to be pending still is `exp(-hazard)`."""
+        """Return the cumulative hazard at *age* seconds: the chance to be pending still is `exp(-hazard)`."""
         return self._hazard_at(_position(age))
 
     def age(self, hazard: float) -> float:
-        """Tell at which age, in seconds, the cumulative hazard reaches *hazard*."""
+        """Return at which age, in seconds, the cumulative hazard reaches *hazard*."""
         return _age(self._position_of(hazard))
 
     def pending(self, since: float, until: float) -> bool:

@@ -56,13 +56,13 @@ class Schedule:
         return key in self._jobs
 
     def times(self, kind: str) -> RenderTimes:
-        """Give the learned render times of *kind*."""
+        """Return the learned render times of *kind*."""
         if (times := self._times.get(kind)) is None:
             times = self._times[kind] = RenderTimes(self._render_time)
         return times
 
     def longest_gap(self) -> float:
-        """Tell within how many seconds of a look a job is due again: 32 intervals, or 4 rounds of all."""
+        """Return within how many seconds of a look a job is due again: 32 intervals, or 4 rounds of all."""
         rounds = len(self._jobs) * self.pace.spacing / self.batch
         return max(_LONGEST * self._interval, 4.0 * rounds)
 
@@ -87,7 +87,7 @@ class Schedule:
             self._callbacks -= job.callback
 
     def take(self, now: float) -> tuple[str, ...]:
-        """Give the keys to look up now in one request, or none.
+        """Return the keys to look up now in one request, or none.
 
         They are given once: each needs a `looked`, `ended`, `failed` or `discard` to follow.
         """
@@ -116,7 +116,7 @@ class Schedule:
         return tuple(job.key for job in look)
 
     def next_at(self, now: float) -> float | None:
-        """Tell when to call `take` next, None while nobody waits. That `take` may still give nothing."""
+        """Return when to call `take` next, None while nobody waits. That `take` may still give nothing."""
         lined_up = self._waiting.collect(now, self.batch)
         due = self._waiting.next_due()
         if not lined_up and due is None:
@@ -262,7 +262,7 @@ class Schedule:
         self._waiting.push(job)
 
     def _looked_at(self, job: PendingJob, now: float) -> float:
-        """Tell when the look that was answered now saw the job: when it was asked for, to be safe."""
+        """Return when the look that was answered now saw the job: when it was asked for, to be safe."""
         at = now if job.taken is None else job.taken
         job.taken = None
         return max(at, job.seen)

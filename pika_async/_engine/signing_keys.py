@@ -42,7 +42,7 @@ class SigningKeys:
         self._kept: dict[str, _Kept] = {}
 
     def of(self, account: Account) -> bytes | None:
-        """Give the keys; None while they are being fetched."""
+        """Return the keys; None while they are being fetched."""
         kept = self._kept.setdefault(account.key, _Kept())
         now = self._engine.clock.now()
         if kept.keys is not None and now - kept.fetched_at < _LIFE:

@@ -27,7 +27,7 @@ def refusal_of(error: PikaError) -> Refusal:
 
 
 def outcome(record: JobRecord) -> Succeeded | PikaError | None:
-    """Give the end of a job as the ledger has it: its videos, or the error to raise; None while open."""
+    """Return the end of a job as the ledger has it: its videos, or the error to raise; None while open."""
     match record.state:
         case JobState.SUCCEEDED:
             winner = record.attempt(record.winner or "")
@@ -42,13 +42,13 @@ def outcome(record: JobRecord) -> Succeeded | PikaError | None:
 
 
 def spent(record: JobRecord) -> Charged:
-    """Tell whether the job cost money, as far as anyone knows."""
+    """Return whether the job cost money, as far as anyone knows."""
     answers = {charged(attempt) for attempt in record.attempts}
     return "yes" if "yes" in answers else "unknown" if "unknown" in answers else "no"
 
 
 def in_doubt(record: JobRecord) -> Attempt | None:
-    """Give the attempt that only a person can settle, unless another one is still under way."""
+    """Return the attempt that only a person can settle, unless another one is still under way."""
     if any(a.state in OPEN - {AttemptState.UNRESOLVED} for a in record.attempts):
         return None
     return next((a for a in reversed(record.attempts) if a.state is AttemptState.UNRESOLVED), None)

@@ -83,14 +83,14 @@ class Waiting:
         return len(self._line)
 
     def next_due(self) -> float | None:
-        """Tell when the next job is due that is not lined up."""
+        """Return when the next job is due that is not lined up."""
         while self._heap and self._heap[0][2].entry != self._heap[0][1]:
             heappop(self._heap)
             self._stale -= 1
         return self._heap[0][0] if self._heap else None
 
     def first(self) -> PendingJob | None:
-        """Give the first job in line."""
+        """Return the first job in line."""
         return next(iter(self._line.values()), None)
 
     def pop(self, wanted: int, *, allowed: Callable[[PendingJob], bool]) -> list[PendingJob]:

@@ -18,11 +18,11 @@ class Ledger(Protocol):
 
     @property
     def durable(self) -> bool:
-        """Tell whether jobs outlive the process."""
+        """Return whether jobs outlive the process."""
 
     @property
     def id(self) -> str:
-        """Give the ledger's name, random and made once; known after `open`."""
+        """Return the ledger's name, random and made once; known after `open`."""
 
     async def open(self) -> None:
         """Get ready; called once, inside the client's event loop."""
@@ -49,7 +49,7 @@ class Ledger(Protocol):
         """Read every job that has an attempt in one of *states*, which are among `OPEN`."""
 
     async def version(self) -> int:
-        """Give a number that changes whenever another process has changed something."""
+        """Return a number that changes whenever another process has changed something."""
 
     async def find(self, text: str) -> JobRecord | None:
         """Read the job whose id, or an attempt's, is *text*, or whose id alone starts with it."""
@@ -72,7 +72,7 @@ class Ledger(Protocol):
         """
 
     async def secret(self) -> bytes:
-        """Give the secret that signs callback tokens, made once."""
+        """Return the secret that signs callback tokens, made once."""
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""

@@ -56,7 +56,7 @@ class Batch:
 
     @property
     def data_version(self) -> int:
-        """Give a number that other connections' commits change."""
+        """Return a number that other connections' commits change."""
         return self._known.data_version
 
     def create(self, job: JobRecord) -> JobRecord:

@@ -26,7 +26,7 @@ _MEDIA = frozenset({"image", "video"})
 
 
 def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
-    """Give the kind and the fields set as text, and the bytes among its media by SHA-256.
+    """Return the kind and the fields set as text, and the bytes among its media by SHA-256.
 
     >>> encode_request(Generate("A cat", seed=7))
     ('["Generate",{"seed":7,"prompt":"A cat"}]', {})
@@ -45,7 +45,7 @@ def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
 
 
 def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoRequest | None:
-    """Give the request again; *blob* finds bytes by their SHA-256. Raises `ValueError` for a foreign text."""
+    """Return the request again; *blob* finds bytes by their SHA-256. Raises `ValueError` for foreign text."""
     if text is None:
         return None
     try:
@@ -60,17 +60,17 @@ def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoReque
 
 
 def encode_task(task: Task) -> str:
-    """Give a task as text; raises `TypeError` or `ValueError` for a locator that is not JSON."""
+    """Return a task as text; raises `TypeError` or `ValueError` for a locator that is not JSON."""
     return _dumps([task.id, task.locator])
 
 
 def decode_task(text: str) -> Task:
-    """Give the task again."""
+    """Return the task again."""
     return Task(*json.loads(text))
 
 
 def encode_outcome(outcome: Snapshot | Refusal) -> str:
-    """Give an answer as text; a raw item that JSON cannot hold is left out, the rest is kept.
+    """Return an answer as text; a raw item that JSON cannot hold is left out, the rest is kept.
 
     >>> encode_outcome(Refusal(error="AuthError", message="No."))
     '["Refusal",{"error":"AuthError","message":"No."}]'
@@ -84,7 +84,7 @@ def encode_outcome(outcome: Snapshot | Refusal) -> str:
 
 
 def decode_outcome(text: str) -> Any:
-    """Give the answer again: a `Snapshot` or a `Refusal`."""
+    """Return the answer again: a `Snapshot` or a `Refusal`."""
     kind, values = json.loads(text)
     if "task" in values:
         values["task"] = Task(*values["task"])
@@ -96,7 +96,7 @@ def decode_outcome(text: str) -> Any:
 
 
 def encode_plain(value: object) -> str:
-    """Give plain JSON as compact text."""
+    """Return plain JSON as compact text."""
     return _dumps(value)
 
 

@@ -37,17 +37,17 @@ def learn(job: JobRecord, event: Evidence) -> JobRecord:
 
 
 def outranks(newcomer: Source, holder: Source | None) -> bool:
-    """Tell whether evidence from *newcomer* takes a task away from an attempt bound by *holder*."""
+    """Return whether evidence from *newcomer* takes a task away from an attempt bound by *holder*."""
     return holder == "callback" and _RANK[newcomer] > _RANK[holder]
 
 
 def displaces(event: Evidence, held: Attempt) -> bool:
-    """Tell whether *event* takes its task from *held*, another attempt that is bound to it."""
+    """Return whether *event* takes its task from *held*, another attempt that is bound to it."""
     return held.state in OPEN and outranks(event.source, held.bound_by)
 
 
 def contested(job: JobRecord, event: Evidence) -> JobRecord:
-    """Give *job* after evidence of a task that stays another attempt's: shown, and not bound twice."""
+    """Return *job* after evidence of a task that stays another attempt's: shown, and not bound twice."""
     ours = any(a.task is not None and a.task.id == event.snapshot.task.id for a in job.attempts)
     return job if ours or event.source == "callback" else with_extra(job, event.snapshot)
 
@@ -76,7 +76,7 @@ def closed(job: JobRecord) -> JobRecord:
 
 
 def replaced(job: JobRecord, changed: Attempt) -> tuple[Attempt, ...]:
-    """Give the attempts of *job* with *changed* in its place."""
+    """Return the attempts of *job* with *changed* in its place."""
     return tuple(changed if a.id == changed.id else a for a in job.attempts)
 
 

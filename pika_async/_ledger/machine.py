@@ -37,7 +37,7 @@ _BUSY = OPEN - {AttemptState.UNRESOLVED}
 def settle(
     job: JobRecord, event: Event, now: float, usage: Usage, holder: JobRecord | None
 ) -> tuple[JobRecord, JobRecord | None]:
-    """Give *job*, and *holder* if it changes too, after *event*.
+    """Return *job*, and *holder* if it changes too, after *event*.
 
     *holder* is the job with an attempt, other than the event's, that is bound to the event's task on the
     same account; it may be *job* itself. A task is bound to one attempt only.
@@ -54,7 +54,7 @@ def settle(
 
 
 def account_of(job: JobRecord, event: Event) -> str:
-    """Give the account whose slots and tasks *event* is about."""
+    """Return the account whose slots and tasks *event* is about."""
     match event:
         case Evidence(account=str(account)):
             return account
@@ -76,7 +76,7 @@ def _held(holder: JobRecord, event: Event) -> Attempt | None:
 
 
 def step(job: JobRecord, event: Event, now: float, usage: Usage = Usage()) -> JobRecord:  # noqa: B008
-    """Give what *event* makes of *job*; the very same object when its guard does not hold."""
+    """Return what *event* makes of *job*; the very same object when its guard does not hold."""
     return _counted(job, _decided(job, event, now, usage))
 
 
@@ -157,7 +157,7 @@ def _move(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool], **c
 
 
 def claimable(job: JobRecord, attempt: Attempt, now: float) -> bool:
-    """Tell whether row 2's guard holds, slots and caps aside."""
+    """Return whether row 2's guard holds, slots and caps aside."""
     return (
         attempt.state is AttemptState.QUEUED
         and attempt.not_before <= now

@@ -96,7 +96,7 @@ class MemoryLedger:
         return [job for job in self._jobs.values() if any(a.state in states for a in job.attempts)]
 
     async def version(self) -> int:
-        """Give 0: no other process writes here."""
+        """Return 0: no other process writes here."""
         return 0
 
     async def find(self, text: str) -> JobRecord | None:
@@ -117,7 +117,7 @@ class MemoryLedger:
         return [job for job in found if state is None or _is_in(job, state)][:limit]
 
     async def history(self, job_id: str) -> Sequence[Move]:  # noqa: ARG002
-        """Give nothing: memory keeps no history."""
+        """Return nothing: memory keeps no history."""
         return ()
 
     async def prune(self, older_than: float) -> int:
@@ -128,7 +128,7 @@ class MemoryLedger:
         return len(old)
 
     async def secret(self) -> bytes:
-        """Give this process's secret."""
+        """Return this process's secret."""
         return self._secret
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:

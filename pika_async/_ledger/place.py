@@ -40,7 +40,7 @@ def prepare(path: Path) -> None:
 
 
 def network_filesystem(path: Path, mounts: str) -> str | None:
-    """Give the kind of the network file system that *path* is on, by a table like that of Linux.
+    """Return the kind of the network file system that *path* is on, by a table like that of Linux.
 
     >>> network_filesystem(Path("/home/me/jobs.db"), "server:/home /home nfs4 rw 0 0")
     'nfs4'
@@ -63,7 +63,7 @@ class Epoch:
         self._beside = path.with_name(f"{path.name}.epoch")
 
     def is_another_file(self, connection: sqlite3.Connection) -> bool:
-        """Tell whether this is not the file, in the state, that was last written here."""
+        """Return whether this is not the file, in the state, that was last written here."""
         meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
         if "path" not in meta:
             return False

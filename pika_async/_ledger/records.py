@@ -141,11 +141,11 @@ class JobRecord:
 
     @property
     def newest(self) -> Attempt:
-        """Give the attempt made last; a job always has one."""
+        """Return the attempt made last; a job always has one."""
         return self.attempts[-1]
 
     def attempt(self, attempt_id: str) -> Attempt | None:
-        """Give one attempt by its id."""
+        """Return one attempt by its id."""
         for attempt in self.attempts:
             if attempt.id == attempt_id:
                 return attempt
@@ -153,12 +153,12 @@ class JobRecord:
 
     @property
     def frees_its_key(self) -> bool:
-        """Tell whether every attempt was refused: an empty balance must not burn an idempotency key."""
+        """Return whether every attempt was refused: an empty balance must not burn an idempotency key."""
         return self.state is JobState.FAILED and all(a.state is AttemptState.REFUSED for a in self.attempts)
 
     @property
     def settled(self) -> bool:
-        """Tell whether nothing can change any more without evidence from outside."""
+        """Return whether nothing can change any more without evidence from outside."""
         return self.state is not JobState.OPEN and not any(a.state in OPEN for a in self.attempts)
 
 
@@ -193,7 +193,7 @@ class Received:
 
 
 def charged(attempt: Attempt) -> Charged:
-    """Tell whether *attempt* cost money, as far as anyone knows."""
+    """Return whether *attempt* cost money, as far as anyone knows."""
     match attempt:
         case Attempt(outcome=Failed(charged=answer)):
             return answer

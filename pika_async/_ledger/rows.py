@@ -61,7 +61,7 @@ ADD_TO_ACCOUNT = "UPDATE accounts SET slots = slots + ?, submits = submits + ? W
 
 
 def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
-    """Give a new job's row, and the bytes of its media by SHA-256."""
+    """Return a new job's row, and the bytes of its media by SHA-256."""
     request, blobs = encode_request(job.request)
     row = (
         seq,
@@ -81,7 +81,7 @@ def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
 
 
 def job_change(seq: int, job: JobRecord) -> Row:
-    """Give what `CHANGE_JOBS` is to set."""
+    """Return what `CHANGE_JOBS` is to set."""
     return (
         seq,
         job.version,
@@ -94,7 +94,7 @@ def job_change(seq: int, job: JobRecord) -> Row:
 
 
 def attempt_row(seq: int, a: Attempt) -> Row:
-    """Give an attempt's row; *seq* is its job's."""
+    """Return an attempt's row; *seq* is its job's."""
     task = a.task
     return (
         seq,
@@ -183,7 +183,7 @@ def write_rows(
 
 
 def indexable(text: str) -> str | bytes:
-    r"""Give *text* as SQLite can hold it: half a surrogate pair has no UTF-8.
+    r"""Return *text* as SQLite can hold it: half a surrogate pair has no UTF-8.
 
     >>> indexable("t1"), indexable(chr(0xD800))
     ('t1', b'\xed\xa0\x80')

@@ -108,7 +108,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:
-    """Give the file's version, touching nothing; raises `LedgerError` if it is newer, or no ledger."""
+    """Return the file's version, touching nothing; raises `LedgerError` if it is newer, or no ledger."""
     version = read_int(connection, "PRAGMA user_version")
     foreign = read_int(connection, "PRAGMA application_id") != APPLICATION_ID
     if foreign and (version or read_int(connection, "SELECT count(*) FROM sqlite_master")):

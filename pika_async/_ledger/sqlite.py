@@ -82,7 +82,7 @@ class SqliteLedger:
         return await self._writer.run(lambda batch: batch.select(query), writes=False)
 
     async def version(self) -> int:
-        """Give a number that changes when another process, not this one, has changed something."""
+        """Return a number that changes when another process, not this one, has changed something."""
         return await self._writer.run(lambda batch: batch.data_version, writes=False)
 
     async def find(self, text: str) -> JobRecord | None:
@@ -143,7 +143,7 @@ class SqliteLedger:
         return pruned
 
     async def secret(self) -> bytes:
-        """Give the secret that signs callback tokens."""
+        """Return the secret that signs callback tokens."""
         return self._secret
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:

@@ -199,7 +199,7 @@ class Writer:
                 connection.execute("ROLLBACK")
 
     def _named(self, error: BaseException) -> BaseException:
-        """Give *error* in our words, with its cause."""
+        """Return *error* in our words, with its cause."""
         match error:
             case LedgerError():
                 return error

@@ -33,7 +33,7 @@ class Reply:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Give what HTTP wants beside the status."""
+        """Return what HTTP wants beside the status."""
         match self.status:
             case 405:
                 return {"Allow": "GET, HEAD, POST"}
@@ -54,7 +54,7 @@ class Handler:
     max_body: int
 
     def admit(self, method: str, path: str, headers: Mapping[str, str]) -> str | Reply:
-        """Give the attempt that a callback is about, or the answer that needs no look at the body.
+        """Return the attempt that a callback is about, or the answer that needs no look at the body.
 
         A forged address is 404 whatever the method. A genuine one answers GET and HEAD, with which some
         providers try an address before they use it.

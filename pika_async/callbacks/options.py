@@ -81,11 +81,11 @@ max_body=1048576, body_timeout=10.0)
     body_timeout: float = field(default=10.0, validator=_check_limit)
 
     def address(self, token: str) -> Secret:
-        """Give the address to which the provider pushes what becomes of one attempt."""
+        """Return the address to which the provider pushes what becomes of one attempt."""
         return Secret(f"{self.public_url}/{token}")
 
     def keys(self, ledger_secret: bytes) -> tuple[bytes, ...]:
-        """Give all that verifies tokens; the first one signs the new ones.
+        """Return all that verifies tokens; the first one signs the new ones.
 
         The ledger's own is always among them: it signed whatever was sent before there was another.
         """

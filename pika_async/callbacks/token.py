@@ -20,7 +20,7 @@ def _mac(secret: bytes, attempt_id: str) -> str:
 
 
 def make_token(secret: bytes, attempt_id: str) -> str:
-    """Give `<attempt id>.<MAC>`; the attempt id names ledger, job, number and nonce.
+    """Return `<attempt id>.<MAC>`; the attempt id names ledger, job, number and nonce.
 
     >>> make_token(b"secret", "a1-1-9f")
     'a1-1-9f.BU2FTs4FbcK6APAmC_-5YA'
@@ -29,7 +29,7 @@ def make_token(secret: bytes, attempt_id: str) -> str:
 
 
 def read_token(secrets: Iterable[bytes], token: str) -> str | None:
-    """Give the attempt id of a genuine *token* in constant time, None for any other text.
+    """Return the attempt id of a genuine *token* in constant time, None for any other text.
 
     >>> read_token([b"newer", b"secret"], make_token(b"secret", "a1-1-9f"))
     'a1-1-9f'
@@ -45,7 +45,7 @@ def read_token(secrets: Iterable[bytes], token: str) -> str | None:
 
 
 def address(token: str, receiver: str | None) -> Secret:
-    """Give the callback address: a path of nobody's by default, a parameter on the user's own.
+    """Return the callback address: a path of nobody's by default, a parameter on the user's own.
 
     >>> address("a.b", "https://app.example.com/hook?x=1").reveal()
     'https://app.example.com/hook?x=1&pika_attempt=a.b'

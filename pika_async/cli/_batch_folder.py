@@ -30,17 +30,17 @@ class BatchFolder:
 
     @property
     def ledger(self) -> Path:
-        """Give the file that knows what was paid for."""
+        """Return the file that knows what was paid for."""
         return self.path / "jobs.db"
 
     @property
     def manifest(self) -> Path:
-        """Give the file that knows what became of each row."""
+        """Return the file that knows what became of each row."""
         return self.path / MANIFEST
 
     @property
     def page(self) -> Path:
-        """Give the gallery."""
+        """Return the gallery."""
         return self.path / PAGE
 
     @contextmanager
@@ -64,7 +64,7 @@ class BatchFolder:
             yield
 
     def is_whole(self, entry: Entry) -> bool:
-        """Tell whether the video of *entry* is here, byte for byte as it was fetched. Reads the file."""
+        """Return whether the video of *entry* is here, byte for byte as it was fetched. Reads the file."""
         if entry.state is not RowState.DONE or entry.file is None or entry.sha256 is None:
             return False
         path = self.path / entry.file
@@ -77,7 +77,7 @@ class BatchFolder:
             return False
 
     def has(self, name: str | None) -> bool:
-        """Tell whether a file of that name is here."""
+        """Return whether a file of that name is here."""
         return name is not None and (self.path / name).is_file()
 
     def replace_manifest(self, entries: Iterable[Entry]) -> None:
@@ -99,7 +99,7 @@ class Names:
         self._taken = {path.stem.casefold() for path in folder.iterdir()} if folder.is_dir() else set()
 
     def name(self, number: int, prompt: str) -> str:
-        """Give the name of a row's files, without a suffix."""
+        """Return the name of a row's files, without a suffix."""
         wanted = f"{number:0{self._digits}}-{slug(prompt)}"
         name, count = wanted, 1
         while name.casefold() in self._taken:

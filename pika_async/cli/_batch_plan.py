@@ -44,12 +44,12 @@ class BatchRow:
 
     @property
     def poster(self) -> str:
-        """Give the name that the poster will have."""
+        """Return the name that the poster will have."""
         return self.file.removesuffix(".mp4") + ".jpg"
 
     @property
     def settled(self) -> bool:
-        """Tell whether the row is done or has failed for good."""
+        """Return whether the row is done or has failed for good."""
         return self.entry.state in {RowState.DONE, RowState.FAILED}
 
 
@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def entries(self) -> list[Entry]:
-        """Give what the manifest is to say; whoever left the list comes last."""
+        """Return what the manifest is to say; whoever left the list comes last."""
         last = len(self.rows)
         moved = [evolve(entry, number=last + place) for place, entry in enumerate(self.others, 1)]
         return [row.entry for row in self.rows] + moved
@@ -158,7 +158,7 @@ class _Planner:
         )
 
     def _is_over(self, record: JobRecord) -> bool:
-        """Tell whether the row needs another job than *record*."""
+        """Return whether the row needs another job than *record*."""
         match record.state:
             case JobState.CANCELLED:
                 return True
@@ -196,6 +196,6 @@ class _Planner:
 
 
 def _is_lasting(record: JobRecord) -> bool:
-    """Tell whether a failed job stays failed; one refused for the moment's reasons is simply sent again."""
+    """Return whether a failed job stays failed; one refused for the moment's reasons is simply sent again."""
     refusal = record.newest.outcome
     return not (record.frees_its_key and isinstance(refusal, Refusal) and refusal.error not in _LASTING)

@@ -32,7 +32,7 @@ class Posters:
         self._given_up = False
 
     async def fetch(self, link: str, name: str) -> bool:
-        """Tell whether the poster is there now; a host that gives none is not waited for again."""
+        """Return whether the poster is there now; a host that gives none is not waited for again."""
         from pika_async._download import download
 
         async with self._slots:

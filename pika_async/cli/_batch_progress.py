@@ -58,13 +58,13 @@ class Progress:
         self._finished += state is RowState.DONE
 
     def per_minute(self, now: float) -> float | None:
-        """Give how many rows were finished a minute, so far."""
+        """Return how many rows were finished a minute, so far."""
         if self._began is None or not self._finished or now <= self._began:
             return None
         return 60.0 * self._finished / (now - self._began)
 
     def left(self, now: float) -> float | None:
-        """Give the seconds until everything is rendered, as likely too many as too few."""
+        """Return the seconds until everything is rendered, as likely too many as too few."""
         waits = [self._remaining(max(now - since, 0.0)) for since in self._rendering.values()]
         queued = self.counts[RowState.QUEUED]
         fresh = self._remaining(0.0)

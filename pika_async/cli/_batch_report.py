@@ -19,7 +19,7 @@ _SHOWN: Final = 10
 
 
 def as_json(plan: Plan, folder: BatchFolder, again: Sequence[str]) -> str:
-    """Give the whole result as one JSON object."""
+    """Return the whole result as one JSON object."""
     left = missing(plan.rows, folder.path)
     return json.dumps(
         {
@@ -42,7 +42,7 @@ def _described(row: BatchRow) -> dict[str, Any]:
 
 
 def summed_up(plan: Plan, folder: BatchFolder, again: Sequence[str]) -> Iterator[str]:
-    """Tell how many rows are files, why others are not, and what a person can do about it."""
+    """Return how many rows are files, why others are not, and what a person can do about it."""
     left = missing(plan.rows, folder.path)
     done = len(plan.rows) - len(left)
     yield f"{done} of {len(plan.rows)} videos are in {folder.path}"
@@ -65,7 +65,7 @@ def summed_up(plan: Plan, folder: BatchFolder, again: Sequence[str]) -> Iterator
 
 
 def to_go_on(again: Sequence[str], *, retry: bool = False) -> Iterator[str]:
-    """Tell how the batch is continued."""
+    """Return how the batch is continued."""
     yield "To go on; nothing is bought twice:"
     yield f"  {shlex.join(again)}"
     if "-" in again:

@@ -224,7 +224,7 @@ class BatchRun:
 
 
 def missing(rows: Sequence[BatchRow], folder: Path) -> list[BatchRow]:
-    """Give the rows that are not a file on disk."""
+    """Return the rows that are not a file on disk."""
     return [
         row
         for row in rows

@@ -60,7 +60,7 @@ def _completed(made: Made, examples: tuple[str, ...]) -> Made:
 
 
 def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decorator]) -> Decorator:
-    """Give the decorated function *options* as one argument *name*, made of them by *make*."""
+    """Return the decorated function *options* as one argument *name*, made of them by *make*."""
 
     def decorate(callback: Callback) -> Callback:
         @wraps(callback)

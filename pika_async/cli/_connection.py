@@ -82,7 +82,7 @@ class Connection:
         return Pika(*self.names, base_url=self.base_url, media_hosts=self.media_hosts, **{**kept, **options})
 
     def usual_render_time(self, provider: str) -> float | None:
-        """Give the seconds that *provider* usually needs for a render, where that is known."""
+        """Return the seconds that *provider* usually needs for a render, where that is known."""
         if self.sandbox:
             return self.render_time
         from pika_async import _registry
@@ -92,7 +92,7 @@ class Connection:
 
     @property
     def remembers(self) -> bool:
-        """Tell whether jobs outlive the command."""
+        """Return whether jobs outlive the command."""
         return self.ledger is not None or not self.sandbox
 
     @property
@@ -172,15 +172,15 @@ _SPENDING_OPTIONS = {**_KEEPING_OPTIONS, "max_submits": max_submits_option}
 connection_options: Decorator = gathered(
     "connection", _checked, {**_CHOICE_OPTIONS, **_SPENDING_OPTIONS, **_ADDRESS_OPTIONS}
 )
-"""Give the decorated function a `connection` for a new request."""
+"""Return the decorated function a `connection` for a new request."""
 
 batch_options: Decorator = gathered(
     "connection", _checked, {**_CHOICE_OPTIONS, "max_submits": max_submits_option, **_ADDRESS_OPTIONS}
 )
-"""Give the decorated function a `connection` for new requests whose ledger is known otherwise."""
+"""Return the decorated function a `connection` for new requests whose ledger is known otherwise."""
 
 buying_options: Decorator = gathered("connection", _checked, {**_SPENDING_OPTIONS, **_ADDRESS_OPTIONS})
-"""Give the decorated function a `connection` that may buy, and whose provider is known otherwise."""
+"""Return the decorated function a `connection` that may buy, and whose provider is known otherwise."""
 
 address_options: Decorator = gathered("connection", _checked, {**_KEEPING_OPTIONS, **_ADDRESS_OPTIONS})
-"""Give the decorated function a `connection` that buys nothing, and whose provider is known otherwise."""
+"""Return the decorated function a `connection` that buys nothing, and whose provider is known otherwise."""

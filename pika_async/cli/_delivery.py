@@ -79,4 +79,4 @@ delivery_options: Decorator = gathered(
         ),
     },
 )
-"""Give the decorated function a `delivery`; a place that cannot be written to is refused at once."""
+"""Return the decorated function a `delivery`; a place that cannot be written to is refused at once."""

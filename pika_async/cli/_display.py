@@ -75,7 +75,7 @@ class LiveLine:
 
     @staticmethod
     def columns() -> Sequence[ProgressColumn]:
-        """Give what stands in the line."""
+        """Return what stands in the line."""
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.table import Column
 

@@ -85,6 +85,6 @@ def _only_set(**given: object) -> dict[str, object]:
 
 
 def request_options(kind: type[VideoRequest]) -> Decorator:
-    """Give the decorated function *fields*: what was set of the fields of *kind*."""
+    """Return the decorated function *fields*: what was set of the fields of *kind*."""
     known = {attribute.name for attribute in attrs.fields(kind)}
     return gathered("fields", _only_set, {name: OPTIONS[name] for name in OPTIONS if name in known})

@@ -39,7 +39,7 @@ class Finding:
 
 
 def versions() -> Iterator[Finding]:
-    """Tell the versions of Python and of what we need."""
+    """Return the versions of Python and of what we need."""
     yield Finding(
         subject="python",
         state="ok" if sys.version_info >= _OLDEST_PYTHON else "wrong",
@@ -68,7 +68,7 @@ def _needed() -> list[str]:
 
 
 def providers() -> Iterator[Finding]:
-    """Tell which providers work, and whose key is set; never what it is."""
+    """Return which providers work, and whose key is set; never what it is."""
     able = [plugin.capabilities for plugin in _registry.plugins().values() if plugin.capabilities]
     for plugin in _registry.plugins().values():
         if plugin.capabilities is None:
@@ -107,7 +107,7 @@ def _unusable_key(name: str, held: list[str]) -> Iterator[Finding]:
 
 
 async def ledger(path: Path) -> list[Finding]:
-    """Tell whether the ledger can be read and what in it waits for a person; makes no file."""
+    """Return whether the ledger can be read and what in it waits for a person; makes no file."""
     if not await anyio.Path(path).exists():
         return [
             Finding(subject="ledger", state="ok", told=f"{path} does not exist yet; the first job makes it")
@@ -138,7 +138,7 @@ async def ledger(path: Path) -> list[Finding]:
 
 
 def clock(beside: Path) -> list[Finding]:
-    """Tell whether the clock can be right: leases and history look-ups are measured with it."""
+    """Return whether the clock can be right: leases and history look-ups are measured with it."""
     now = time.time()
     newest = beside.stat().st_mtime if beside.exists() else 0.0
     said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))

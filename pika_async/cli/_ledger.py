@@ -41,7 +41,7 @@ idempotency_option = click.option(
 
 
 def place(given: Path | None) -> Path:
-    """Give the ledger's file: the one named, that of the environment, or the user's own."""
+    """Return the ledger's file: the one named, that of the environment, or the user's own."""
     named = given or os.environ.get(VARIABLE)
     if named:
         return Path(named)
@@ -51,7 +51,7 @@ def place(given: Path | None) -> Path:
 
 
 def ready(given: Path | None) -> Path:
-    """Give the ledger's file for writing; a folder is made, but not for a name that may be a slip."""
+    """Return the ledger's file for writing; a folder is made, but not for a name that may be a slip."""
     file = place(given)
     if given is None:
         try:

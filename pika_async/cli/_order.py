@@ -124,7 +124,7 @@ class _Order:
         await pika.download(job, file, overwrite=self.delivery.overwrite, on_progress=progress)
 
     def sum_up(self, job: Job) -> None:
-        """Tell how it went, and what there is besides the result."""
+        """Return how it went, and what there is besides the result."""
         took = seconds(time.monotonic() - self._began)
         file = self.delivery.file
         say(f"{job.provider} delivered {size(file.stat().st_size) if file else 'the video'} in {took}")
@@ -134,7 +134,7 @@ class _Order:
             say("The sandbox and its link end with this command; add -o FILE to keep the video.")
 
     def after(self, error: PikaError) -> list[str]:
-        """Tell how to go on after *error*, if a provider may hold the job."""
+        """Return how to go on after *error*, if a provider may hold the job."""
         job = error.job or self._job
         if job is None:
             return []
@@ -147,7 +147,7 @@ class _Order:
         return [f"Its job is {job.token}", *(self._to_find_out() if found else ())]
 
     def after_interrupt(self) -> list[str]:
-        """Tell what became of the request, and how to go on."""
+        """Return what became of the request, and how to go on."""
         if self._job is not None:
             return self._to_go_on(self._job)
         if not self._sent:

@@ -22,7 +22,7 @@ SHORT: Final = 10
 
 
 def decisive(job: JobRecord) -> Attempt:
-    """Give the attempt that the job's state hangs on."""
+    """Return the attempt that the job's state hangs on."""
     last_first = job.attempts[::-1]
     candidates = (
         [a for a in last_first if a.id == job.winner],
@@ -45,13 +45,13 @@ def standing(job: JobRecord) -> str:
 
 
 def may_resubmit(job: JobRecord) -> bool:
-    """Tell whether a person's word would make a new attempt; the machine decides."""
+    """Return whether a person's word would make a new attempt; the machine decides."""
     word = Resubmit(next=NextAttempt(id="", account=job.newest.account))
     return standing(job) == "unresolved" and step(job, word, 0.0) is not job
 
 
 def charge(job: JobRecord) -> Charged:
-    """Tell whether any of the job's attempts cost money, as far as anyone knows."""
+    """Return whether any of the job's attempts cost money, as far as anyone knows."""
     found = {charged(attempt) for attempt in job.attempts} | ({"yes"} if job.extras else set())
     return "yes" if "yes" in found else "unknown" if "unknown" in found else "no"
 
@@ -62,19 +62,19 @@ def kind(job: JobRecord) -> str | None:
 
 
 def prompt(job: JobRecord) -> str | None:
-    """Give what was asked for."""
+    """Return what was asked for."""
     return getattr(job.request, "prompt", None)
 
 
 def token(job: JobRecord) -> str:
-    """Give the token with which any process finds the job."""
+    """Return the token with which any process finds the job."""
     provider, _, label = job.newest.account.partition(":")
     task = next((a.task for a in reversed(job.attempts) if a.task is not None), None)
     return JobToken(job_id=job.id, provider=provider, label=label, task=task).encode()
 
 
 def label(job: JobRecord) -> str:
-    """Give the user's own name of the account that the job was bought with."""
+    """Return the user's own name of the account that the job was bought with."""
     return job.newest.account.partition(":")[2]
 
 
@@ -84,19 +84,19 @@ def providers(job: JobRecord) -> tuple[str, ...]:
 
 
 def results(job: JobRecord) -> tuple[VideoResult, ...]:
-    """Give the videos of the job."""
+    """Return the videos of the job."""
     found = outcome(job)
     return found.results if isinstance(found, Succeeded) else ()
 
 
 def error(job: JobRecord) -> PikaError | None:
-    """Give the error with which the job ended or stands still."""
+    """Return the error with which the job ended or stands still."""
     found = outcome(job)
     return found if isinstance(found, PikaError) and job.state is not JobState.CANCELLED else None
 
 
 def request(job: JobRecord) -> Mapping[str, Any]:
-    """Give what was set of the request, without what may be secret: signed links, foreign fields, media."""
+    """Return what was set of the request, without what may be secret: signed links, foreign fields, media."""
     if not isinstance(job.request, Generate | Ingredients | Style):
         return {}
     given = fields_set(job.request)
@@ -147,7 +147,7 @@ def moment(at: float) -> str:
 
 
 def summary(job: JobRecord) -> Mapping[str, Any]:
-    """Give the job as one JSON object of `pika-async jobs --json`; its keys stay."""
+    """Return the job as one JSON object of `pika-async jobs --json`; its keys stay."""
     provider, _, account = decisive(job).account.partition(":")
     return {
         "id": job.id,

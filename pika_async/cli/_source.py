@@ -59,7 +59,7 @@ class Source:
 
     @property
     def format(self) -> Format:
-        """Tell how the list is written: by its name, or else by its first letter."""
+        """Return how the list is written: by its name, or else by its first letter."""
         suffix = Path(self.name).suffix.lower()
         if suffix in _FORMATS:
             return _FORMATS[suffix]
@@ -72,7 +72,7 @@ class Source:
 
 
 def lines_of(source: Source) -> Iterator[tuple[int, Content]]:
-    """Give each row that is not blank, with the number of its first line; raises `ConfigError`."""
+    """Return each row that is not blank, with the number of its first line; raises `ConfigError`."""
     text = _decoded(source)
     # Only this ends a line: a prompt may hold the other characters at which Unicode breaks lines.
     match source.format:

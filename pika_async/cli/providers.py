@@ -33,7 +33,7 @@ def command(as_json: bool) -> None:
 
 
 def _described(plugin: Plugin) -> Mapping[str, Any]:
-    """Give *plugin* as JSON; of keys it says whether they are set, and never what they are."""
+    """Return *plugin* as JSON; of keys it says whether they are set, and never what they are."""
     described = {"name": plugin.name, "distribution": plugin.distribution, "broken": plugin.broken}
     able = plugin.capabilities
     if able is None:

@@ -80,7 +80,7 @@ def _introduce(server: Sandbox) -> None:
 
 
 def _environment(server: Sandbox) -> Iterator[tuple[str, str]]:
-    """Give the variables with which any client finds *server*."""
+    """Return the variables with which any client finds *server*."""
     from pika_async import _registry
 
     hosted = entry_points(group="pika_async.emulators").names - server.broken.keys()

@@ -98,7 +98,7 @@ class Entry:
 
 
 def described(request: VideoRequest) -> dict[str, JSON]:
-    """Give *request* as JSON: its kind and what the caller set; media in memory by name and size only.
+    """Return *request* as JSON: its kind and what the caller set; media in memory by name and size only.
 
     >>> from pika_async import Style
     >>> described(Style("Inflate", "A rubber duck", image=b"1234"))

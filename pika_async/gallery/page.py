@@ -57,7 +57,7 @@ def render_summary(summary: Summary) -> str:
 
 
 def content_policy(*, live: bool) -> str:
-    """Give the Content-Security-Policy: our own style and script by hash, and no host but our own."""
+    """Return the Content-Security-Policy: our own style and script by hash, and no host but our own."""
     # From disk there is no origin to be the same as, and browsers differ on what 'self' means there.
     return "; ".join(
         (
@@ -125,7 +125,7 @@ def _short_span(seconds: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Tell the length of a video: `0:05`."""
+    """Return the length of a video: `0:05`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
 

@@ -136,7 +136,7 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
 
 
 def _inside(path: str | None, types: Mapping[str, str]) -> str | None:
-    """Give *path* if it names a medium in the folder or below it, and nothing hidden."""
+    """Return *path* if it names a medium in the folder or below it, and nothing hidden."""
     if not path or "\\" in path or "\0" in path:
         return None
     parts = PurePosixPath(path)

@@ -136,7 +136,7 @@ class _Rows:
         return [row for row, _ in self._rows.values()]
 
     def after(self, revision: int) -> Iterable[Row]:
-        """Give what changed after *revision*; everything where that is not one of ours."""
+        """Return what changed after *revision*; everything where that is not one of ours."""
         known = revision if revision <= self.revision else 0
         return [row for row, changed in self._rows.values() if changed > known]
 

@@ -88,7 +88,7 @@ class Callback:
 
 
 def spoil(callback: Callback, fault: CallbackFault, *, last: float, now: float, other: str) -> Callback:
-    """Give *callback* as *fault* makes it; a lost one is sent zero times.
+    """Return *callback* as *fault* makes it; a lost one is sent zero times.
 
     *last* is when the last callback of the same render is due, *other* the id of no task.
     """
@@ -121,7 +121,7 @@ def spoil(callback: Callback, fault: CallbackFault, *, last: float, now: float, 
 
 
 def encode(callback: Callback) -> tuple[str, bytes]:
-    """Give content type and bytes of a callback's body.
+    """Return content type and bytes of a callback's body.
 
     >>> body = {"status": "3", "data": [1], "msg": None}
     >>> encode(Callback(url="http://h.test", body=body, at=0, as_form=True))

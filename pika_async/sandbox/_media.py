@@ -28,7 +28,7 @@ class Media:
     )
 
     def answer(self, headers: Mapping[str, str]) -> HttpResponse:
-        """Give the whole, the one range that *headers* (lower-case names) ask for, or 416.
+        """Return the whole, the one range that *headers* (lower-case names) ask for, or 416.
 
         Several ranges, other units and malformed ones get the whole, as RFC 9110 allows.
         """

@@ -165,7 +165,7 @@ class Sandbox:
     async def _ask(
         self, hosted: _Hosted, request: web.BaseRequest, path: str, query: str
     ) -> HttpResponse | None:
-        """Give the emulator's answer when its time has come; None cuts the line."""
+        """Return the emulator's answer when its time has come; None cuts the line."""
         method = _METHODS.get(request.method)
         if method is None:
             return _plain(405, f"No provider uses {request.method}.")

@@ -19,7 +19,7 @@ _NAMES = ("id", "task_id", "data", "error", "message", "msg", "code", "status", 
 
 
 def odd_bodies(key: str) -> Iterator[bytes]:
-    """Give bodies of JSON that no provider documents; some echo *key*."""
+    """Return bodies of JSON that no provider documents; some echo *key*."""
     for odd in _ODD:
         yield json.dumps(odd).encode()
         yield json.dumps(dict.fromkeys(_NAMES, odd)).encode()
@@ -30,7 +30,7 @@ def odd_bodies(key: str) -> Iterator[bytes]:
 
 
 def odd_answers(key: str) -> Iterator[HttpResponse]:
-    """Give every odd or unreadable body with every status."""
+    """Return every odd or unreadable body with every status."""
     for body in (*UNREADABLE, *odd_bodies(key)):
         content_type = "text/html" if body == HTML else "application/json"
         for status in STATUSES:
@@ -38,7 +38,7 @@ def odd_answers(key: str) -> Iterator[HttpResponse]:
 
 
 def spoilt(response: HttpResponse) -> Iterator[HttpResponse]:
-    """Give *response* cut short, with each of its values replaced by an odd one, and with each left out."""
+    """Return *response* cut short, with each of its values replaced by an odd one, and with each left out."""
     for eighth in range(8):
         yield evolve(response, body=response.body[: len(response.body) * eighth // 8])
     whole = json.loads(response.body)

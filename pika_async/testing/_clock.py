@@ -31,15 +31,15 @@ class FakeClock:
         self._order = count()
 
     def now(self) -> float:
-        """Give monotonic seconds."""
+        """Return monotonic seconds."""
         return self._now
 
     def wall(self) -> float:
-        """Give seconds since 1970."""
+        """Return seconds since 1970."""
         return self._now + self._wall_offset
 
     def boot(self) -> float:
-        """Give seconds since boot."""
+        """Return seconds since boot."""
         return self._now
 
     def call_at(self, when: float, callback: Callable[[], None]) -> FakeTimer:

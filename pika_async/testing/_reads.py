@@ -35,7 +35,7 @@ class Reads:
     refused_by_status: Collection[int]
 
     def check(self, answers: Iterable[HttpResponse], tasks: Sequence[Task] = TASKS[:2]) -> None:
-        """Give every reader every answer: a value or a `PikaError` comes out, and no false refusal."""
+        """Return every reader every answer: a value or a `PikaError` comes out, and no false refusal."""
         own: Any = self.provider
         for answer in answers:
             self.submit(answer)
@@ -77,7 +77,7 @@ class Reads:
 
 
 def _read(reader: Callable[..., Any], *given: Any, kinds: Any) -> Any:
-    """Give what *reader* makes of it, an error of ours included."""
+    """Return what *reader* makes of it, an error of ours included."""
     try:
         told = reader(*given)
     except PikaError as error:

@@ -40,7 +40,7 @@ class FakeWorld:
         self.callbacks.append((at, url, body))
 
     def ask(self, emulator: Emulator, request: HttpRequest) -> HttpResponse | None:
-        """Give *emulator*'s answer to *request*, moving time to where it comes; None for a cut line."""
+        """Return *emulator*'s answer to *request*, moving time to where it comes; None for a cut line."""
         answer = emulator.answer(as_received(request), self)
         if isinstance(answer, HttpResponse):
             return answer
@@ -49,7 +49,7 @@ class FakeWorld:
 
 
 def as_received(request: HttpRequest) -> HttpRequest:
-    """Give *request* as a server sees it: secrets revealed, header names in lower case, a body decoded."""
+    """Return *request* as a server sees it: secrets revealed, header names in lower case, a body decoded."""
     body = request.body
     if isinstance(body, Json):
         body = Json(json.loads(json.dumps(body.value, default=_plain)))
@@ -65,7 +65,7 @@ def as_received(request: HttpRequest) -> HttpRequest:
 
 
 def wire_text(request: HttpRequest) -> str:
-    """Give everything of *request* that a server would see, as one text to search in."""
+    """Return everything of *request* that a server would see, as one text to search in."""
     seen = as_received(request)
     return f"{seen.url}?{urlencode(dict(seen.query))} {seen.headers} {seen.body}"
 

@@ -151,7 +151,7 @@ class AceData:
         return wire.snapshot(api.Task(told.task_id), told, raw, self.api_key, None) if told.task_id else None
 
     def _records(self, response: api.HttpResponse, *, alone: bool = False) -> list[tuple[wire.Told, Any]]:
-        """Give the readable records; *alone* takes a 404 for "not known"."""
+        """Return the readable records; *alone* takes a 404 for "not known"."""
         body = wire.decoded(response.body)
         told = wire.read(body)
         if alone and response.status == 404 and refusals.error_code(told.error) not in refusals.WITHDRAWN:

@@ -180,7 +180,7 @@ def _look_up(body: Mapping[str, Any], world: World) -> HttpResponse:
 
 
 def _history(body: Mapping[str, Any], world: World) -> HttpResponse:
-    """Give a page of tasks, newest first; *count* is the number of the whole history that matches."""
+    """Return a page of tasks, newest first; *count* is the number of the whole history that matches."""
     since, until = body.get("created_at_min", 0), body.get("created_at_max", float("inf"))
     limit, offset = body.get("limit", 20), body.get("offset", 0)
     if not all(isinstance(bound, int | float) for bound in (since, until)):
@@ -215,7 +215,7 @@ def _record(task: _Task, world: World) -> dict[str, JSON]:
 
 
 def _result(task: _Task, world: World) -> dict[str, JSON]:
-    """Give the one body that the held answer, the callback and the look-up's `response` share."""
+    """Return the one body that the held answer, the callback and the look-up's `response` share."""
     body: dict[str, JSON] = {"success": True, "task_id": task.id, "trace_id": task.trace_id}
     match task.outcome:
         case Outcome.RENDER_FAILS | Outcome.MODERATED_LATE as outcome:

@@ -40,7 +40,7 @@ _ADVICE: Mapping[type[api.PikaError], str] = {
 
 
 def error_code(error: Any) -> str | None:
-    """Give the code of an `error`, which may be an object, bare text or null."""
+    """Return the code of an `error`, which may be an object, bare text or null."""
     code = error.get("code") if isinstance(error, Mapping) else error
     known = isinstance(error, Mapping) or code in [*_BY_CODE, *_DOUBTFUL]
     return code if known and isinstance(code, str) and code.isprintable() else None
@@ -58,7 +58,7 @@ def error_message(error: Any, key: api.Secret = _NO_KEY, depth: int = 9) -> str:
 
 
 def proven(response: api.HttpResponse, error: Any) -> type[api.PikaError] | None:
-    """Give the refusal that a submit's answer proves, or None when it leaves the outcome open."""
+    """Return the refusal that a submit's answer proves, or None when it leaves the outcome open."""
     status, code = response.status, error_code(error)
     offer = status == 402 and (b"x402Version" in response.body or "payment-required" in response.headers)
     if status in {408, 409} or status // 100 not in {2, 4}:

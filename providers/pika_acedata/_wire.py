@@ -58,7 +58,7 @@ class Told:
         return tuple(api.structure(item, Output) for item in items if isinstance(item, Mapping))
 
     def sent(self, name: str) -> str | None:
-        """Give a field of the echoed request: empty if it had none, None without an echo."""
+        """Return a field of the echoed request: empty if it had none, None without an echo."""
         value = self.request.get(name) if isinstance(self.request, Mapping) else None
         return value if isinstance(value, str) else "" if isinstance(self.request, Mapping) else None
 

@@ -143,7 +143,7 @@ class Duomi:
         return api.Balance(account.total, "points")
 
     def _data(self, response: api.HttpResponse) -> Any:
-        """Give the data of a look-up's answer, None for "not known"; raises what speaks of the call."""
+        """Return the data of a look-up's answer, None for "not known"; raises what speaks of the call."""
         body = wire.envelope(wire.decoded(response.body))
         if 200 <= response.status < 300 and (body.code in self.success_codes or wire.tasks(body.data)):
             return body.data

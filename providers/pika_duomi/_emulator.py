@@ -37,7 +37,7 @@ class _Task:
     outcome: Outcome | None
 
     def status(self, now: float) -> Literal["0", "1", "2", "3"]:
-        """Give the older of Duomi's two words: 0 waits, 1 works, 2 failed, 3 done."""
+        """Return the older of Duomi's two words: 0 waits, 1 works, 2 failed, 3 done."""
         if now < self.created_at + _QUEUED * self.render_time:
             return "0"
         if self.outcome is Outcome.NEVER_FINISHES or now < self.created_at + self.render_time:

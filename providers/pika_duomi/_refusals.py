@@ -28,7 +28,7 @@ _ADVICE: Mapping[type[api.PikaError], str] = {
 
 
 def _open(code: int) -> bool:
-    """Tell whether an HTTP status or a code leaves the outcome of a submit open."""
+    """Return whether an HTTP status or a code leaves the outcome of a submit open."""
     return code in {408, 409} or 300 <= code < 400 or 500 <= code < 600
 
 

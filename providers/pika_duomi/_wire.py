@@ -112,7 +112,7 @@ def snapshot(task: api.Task, told: Told, raw: Mapping[str, Any], key: api.Secret
 
 
 def _charged(told: Told) -> Literal["no", "yes", "unknown"]:
-    """Tell whether a failure cost points, as far as `refund` can: only its `0` is documented."""
+    """Return whether a failure cost points, as far as `refund` can: only its `0` is documented."""
     if told.refund == 1 or re.search("退还|退款", told.msg):
         return "no"
     return "yes" if told.refund == 0 and told.point else "unknown"

@@ -28,17 +28,17 @@ class QuickDuomi(Duomi):
 
 
 def quick(sandbox):
-    """Give both providers; who leaves the seed out gets AceData."""
+    """Return both providers; who leaves the seed out gets AceData."""
     return [kind(api_key="sandbox", base_url=sandbox.url) for kind in (QuickAceData, QuickDuomi)]
 
 
 def patient(sandbox):
-    """Give providers whose net comes out after minutes: what ends is ended by a callback."""
+    """Return providers whose net comes out after minutes: what ends is ended by a callback."""
     return [kind(api_key="sandbox", base_url=sandbox.url) for kind in (AceData, Duomi)]
 
 
 def orders(count, prompt="A cat surfing at sunset"):
-    """Give *count* requests in turn for AceData and for Duomi, who alone takes a seed."""
+    """Return *count* requests in turn for AceData and for Duomi, who alone takes a seed."""
     return [Generate(f"{prompt}, number {n}", seed=n if n % 2 else None) for n in range(count)]
 
 

@@ -88,7 +88,7 @@ async def serve_bare(receiver):
 
 
 def listening():
-    """Give a socket at which clients may knock before the server has started."""
+    """Return a socket at which clients may knock before the server has started."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)

@@ -108,7 +108,7 @@ def published(keys: bytes | None) -> Iterable[Ed25519PublicKey]:
 
 
 def verifies(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
-    """Tell whether *key* made *signature*, in hex, of *message*."""
+    """Return whether *key* made *signature*, in hex, of *message*."""
     try:
         key.verify(bytes.fromhex(signature), message)
     except (InvalidSignature, ValueError):

@@ -180,7 +180,7 @@ async def test_garbage_is_refused_and_leaves_nothing(tmp_path):
 
 
 def replayed(pika):
-    """Give tokens that are nobody's: forged, truncated, of another secret, of another ledger."""
+    """Return tokens that are nobody's: forged, truncated, of another secret, of another ledger."""
     genuine = pika._engine.token_for("a1b2c3-1-zzzz")
     foreign = make_token(b"another ledger's secret", "a1b2c3-1-zzzz")
     return [genuine[:-1], genuine[:-8] + "A" * 8, foreign, "a1b2c3-1-zzzz.", "x" * 300, "", "%00"]
@@ -236,7 +236,7 @@ def kept(path):
 
 
 def address_of(pika, job):
-    """Give the callback address of a job's attempt."""
+    """Return the callback address of a job's attempt."""
     return pika._options.callbacks.address(pika._engine.token_for(job._flight.record.newest.id)).reveal()
 
 

@@ -127,7 +127,7 @@ class Process:
         self._process.send_signal(signal.SIGINT)
 
     def end(self):
-        """Give exit code, stdout and stderr."""
+        """Return exit code, stdout and stderr."""
         out, err = self._process.communicate(timeout=5)
         return self._process.returncode, out, err
 

@@ -33,7 +33,7 @@ def listed(tmp_path):
 
 @pytest.fixture
 def videos(tmp_path):
-    """Give the folder that batches write to; it does not exist yet."""
+    """Return the folder that batches write to; it does not exist yet."""
     return tmp_path / "videos"
 
 

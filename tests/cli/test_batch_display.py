@@ -40,7 +40,7 @@ def row(number):
 
 @pytest.fixture
 def live():
-    """Give live lines about 1,000 rows, with a clock that stands, and what is on them now."""
+    """Return live lines about 1,000 rows, with a clock that stands, and what is on them now."""
     console = Console(file=io.StringIO(), force_terminal=True, width=COLUMNS, color_system=None)
     progress = Progress(width=32, usual=90.0)
     for number in range(1000):

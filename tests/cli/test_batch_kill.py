@@ -67,7 +67,7 @@ class Launcher:
         self._process.communicate()
 
     def run(self, *words, kill_after=None):
-        """Give the exit code, which is -9 for a process that was killed in time."""
+        """Return the exit code, which is -9 for a process that was killed in time."""
         self._process.stdin.write(" ".join(map(str, words)) + "\n")
         child = int(self._process.stdout.readline())
         if kill_after is not None:

@@ -14,7 +14,7 @@ from pika_async.cli._display import LiveLine, PlainLines, display
 
 @pytest.fixture
 def live():
-    """Give a live line of 80 columns, and what is on it now."""
+    """Return a live line of 80 columns, and what is on it now."""
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     progress = Progress(*LiveLine.columns(), console=console, auto_refresh=False)
 

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(document):
-    """Give the commands of a page's `console` blocks, each with the output that is shown for it."""
+    """Return the commands of a page's `console` blocks, each with the output that is shown for it."""
     found = []
     for block in BLOCK.findall((DOCS / document).read_text("utf-8")):
         for line in block.splitlines():

@@ -12,7 +12,7 @@ from tests.gallery.entries import done, fill
 
 @pytest.fixture
 def videos(tmp_path):
-    """Give a folder with one video."""
+    """Return a folder with one video."""
     return fill(tmp_path, done(1, "A cat"))
 
 

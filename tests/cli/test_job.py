@@ -20,7 +20,7 @@ NEXT = {
 
 @pytest.fixture
 def described(run, ledger):
-    """Give a job that went some way as JSON."""
+    """Return a job that went some way as JSON."""
 
     def describe(way, **fields):
         write(ledger, ("aaaabbbb", way, fields))

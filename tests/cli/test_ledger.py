@@ -12,7 +12,7 @@ from tests.cli.ledgers import read, write
 
 @pytest.fixture
 def sandbox(sandbox_beside):
-    """Give a provider that renders at once."""
+    """Return a provider that renders at once."""
     return sandbox_beside(render_time=0.01)
 
 

@@ -10,7 +10,7 @@ from tests.engine.simulation import Render
 
 
 def clairvoyant_p50(renders: Sequence[Render], *, batch: int, rate: float, slots: int | None = None) -> float:
-    """Tell the median delay when every end is known beforehand, and only ended jobs are looked at."""
+    """Return the median delay when every end is known beforehand, and only ended jobs are looked at."""
     waiting = deque(sorted(renders, key=lambda render: render.at))
     ends: list[float] = []
     delays: list[float] = []

@@ -21,7 +21,7 @@ KEY = "canary-7d1f"
 
 
 def capable(name: str = "scripted", **changes: Any) -> api.Capabilities:
-    """Give the capabilities of a scripted provider called *name*."""
+    """Return the capabilities of a scripted provider called *name*."""
     fields = {"seed", "aspect_ratio", "image", "video"}
     kinds = {api.Generate, api.Ingredients}
     declared = api.Capabilities(
@@ -227,12 +227,12 @@ class Scene:
 
     @property
     def stats(self):
-        """Give what the first account is doing."""
+        """Return what the first account is doing."""
         return next(iter(self.pika.stats().values()))
 
     @property
     def engine(self):
-        """Give the engine, for what users cannot see."""
+        """Return the engine, for what users cannot see."""
         return self.pika._engine
 
     def begin(self, awaitable):

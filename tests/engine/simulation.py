@@ -40,7 +40,7 @@ class Run:
 
     @property
     def p50(self) -> float:
-        """Tell the median delay."""
+        """Return the median delay."""
         return median(self.delays)
 
     def busiest(self, window: float) -> int:

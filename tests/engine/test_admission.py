@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def ended(s, seconds, awaitable):
-    """Give the error with which *awaitable* ends."""
+    """Return the error with which *awaitable* ends."""
     with pytest.raises(PikaError) as caught:
         await s.after(seconds, awaitable)
     return caught.value
@@ -438,7 +438,7 @@ async def test_resubmit_is_for_unresolved_jobs():
 
 
 async def unresolved(s, answer=LOST):
-    """Give a job that only a person can settle."""
+    """Return a job that only a person can settle."""
     s.host.at_submit.append(answer)
     job = await lost(s)
     await s.clock.advance(2600)

@@ -51,7 +51,7 @@ class WatchedLedger(MemoryLedger):
 
     @property
     def job(self):
-        """Give the only job there was."""
+        """Return the only job there was."""
         (job,) = self.last.values()
         return job
 
@@ -466,7 +466,7 @@ async def test_a_file_changed_since_the_job_was_recorded_is_refused(tmp_path):
 
 
 def callback_of(request):
-    """Give the callback address that a request bears."""
+    """Return the callback address that a request bears."""
     secret = request.body.value["callback_url"]
     return None if secret is None else secret.reveal()
 

@@ -61,7 +61,7 @@ async def test_a_cancelled_gather_leaves_what_was_sent_to_its_tokens():
 
 
 def token_of(flight):
-    """Give the token of a job in flight."""
+    """Return the token of a job in flight."""
     from pika_async._token import JobToken
 
     return JobToken(

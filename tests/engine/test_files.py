@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 def same(one, two):
-    """Tell whether two requests without files are the same to a ledger."""
+    """Return whether two requests without files are the same to a ledger."""
     return digest(one, {}) == digest(two, {})
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def failed(task):
-    """Give the error of a task that has ended."""
+    """Return the error of a task that has ended."""
     assert task.done()
     error = task.exception()
     assert isinstance(error, PikaError), error

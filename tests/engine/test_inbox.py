@@ -104,7 +104,7 @@ def scene_with(*providers, **options):
 
 
 def attempt_of(s, number=-1):
-    """Give the attempt that a POST was for, by the callback address it bore."""
+    """Return the attempt that a POST was for, by the callback address it bore."""
     url = s.wire.submits[number].body.value["callback_url"].reveal()
     return token_in(url).rpartition(".")[0]
 

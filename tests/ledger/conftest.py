@@ -13,7 +13,7 @@ from tests.ledger.records import job
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give the file's place."""
+    """Return the file's place."""
     return tmp_path / "jobs.db"
 
 
@@ -35,7 +35,7 @@ async def ledgers():
 
 @pytest.fixture
 def refusal():
-    """Give the words with which a ledger refuses to open."""
+    """Return the words with which a ledger refuses to open."""
 
     async def words(path: Path, **options) -> str:
         ledger = SqliteLedger(path, **{"patience": 0.2, **options})
@@ -51,7 +51,7 @@ def refusal():
 
 @pytest.fixture
 async def queued(path, ledgers) -> Path:
-    """Give a closed ledger with one queued job."""
+    """Return a closed ledger with one queued job."""
     ledger = await ledgers(path)
     await ledger.create(job())
     await ledger.aclose()

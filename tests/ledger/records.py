@@ -79,12 +79,12 @@ def nothing(number: int = 1, sent_at: float | None = LATE, job_id: str = "j") ->
 
 
 def after(record: JobRecord, *events: Any, now: float = LATE) -> JobRecord:
-    """Give what *events* make of a job, one after the other; claims come long before the rest."""
+    """Return what *events* make of a job, one after the other; claims come long before the rest."""
     for event in events:
         record = step(record, event, CLAIMED if isinstance(event, Claim) else now)
     return record
 
 
 def states(record: JobRecord) -> str:
-    """Give the states of a job's attempts as words."""
+    """Return the states of a job's attempts as words."""
     return " ".join(a.state for a in record.attempts)

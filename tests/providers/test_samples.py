@@ -259,7 +259,7 @@ def sample(provider: str, case: str) -> dict[str, Any]:
 
 
 def of_kind(*kinds: type) -> list[Any]:
-    """Give the cases whose expectation is of these kinds, each under its own name."""
+    """Return the cases whose expectation is of these kinds, each under its own name."""
     return [pytest.param(p, c, e, id=f"{p}-{c}") for p, c, e in ALL if isinstance(e, kinds)]
 
 

@@ -43,7 +43,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver_at():
-    """Give a context manager that runs a receiver."""
+    """Return a context manager that runs a receiver."""
 
     @asynccontextmanager
     async def run():

@@ -76,7 +76,7 @@ async def post(client, url, body, headers=BEARER):
 
 
 def signalled(accepted):
-    """Give a render time of an hour that tells when it is asked for."""
+    """Return a render time of an hour that tells when it is asked for."""
 
     def render_time():
         accepted.set()
