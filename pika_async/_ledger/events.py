@@ -1,4 +1,4 @@
-"""What can happen to a job: one frozen type for each thing that the table knows."""
+"""What can happen to a job: one frozen type for each move of the table in docs/pay-once.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from pika_async._ledger.records import Refusal, Source
+from pika_async.errors import PikaError
 from pika_async.results import Snapshot
 
 
@@ -30,13 +31,17 @@ class Times:
 
 @frozen(kw_only=True)
 class Claim:
-    """Row 2: an owner is about to POST, if slot and spending cap allow."""
+    """An owner is about to POST a queued attempt, if slots, pace, pause and spending cap allow.
+
+    An order that has another provider to go on to is not held by a pause: *despite_pause*.
+    """
 
     attempt: str
     owner: str
     times: Times = field(factory=Times)
     max_slots: int | None = None
     max_submits: int | None = None
+    despite_pause: bool = False
 
 
 @frozen(kw_only=True)
@@ -50,47 +55,53 @@ class NextAttempt:
 
 @frozen(kw_only=True)
 class Refused:
-    """Rows 3 and 4: the owner knows that nothing was bought."""
+    """The owner knows that nothing was bought: no byte left, or the provider said no.
+
+    *error* is what the caller is told; the ledger keeps *refusal*.
+    """
 
     attempt: str
     owner: str
     refusal: Refusal
     next: NextAttempt | None = None
+    error: PikaError | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)
 class Evidence:
-    """Rows 5, 10, 11 and 16: the provider knows this task as ours.
+    """The provider knows this task as ours.
 
-    A `callback` binds by bare token alone, so only what nothing else has answered: ambiguous or unresolved.
-    Where the look-up that confirms it echoes the token, the source is `history`. With *account*, a row that
-    the ledger has lost is made again.
+    A callback's task binds only an attempt that nothing else has answered: ambiguous or unresolved. With
+    *account*, a row that the ledger has lost is made again. *doubted* says that one answer called the task
+    done without a link, so the next such answer is believed.
     """
 
     attempt: str
     snapshot: Snapshot
     source: Source
     account: str | None = None
+    doubted: bool = False
 
 
 @frozen(kw_only=True)
 class Unknown:
-    """Row 6: the owner cannot tell what became of the POST."""
+    """The owner cannot tell what became of the POST; *error* is what the caller is told."""
 
     attempt: str
     owner: str
+    error: PikaError | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)
 class LeaseOver:
-    """Row 7: nobody heard of the POST within its lease."""
+    """Nobody heard of the POST within its lease."""
 
     attempt: str
 
 
 @frozen(kw_only=True)
 class NothingFound:
-    """Row 8: a history look-up sent at *sent_at* did not find the token; None where there is no history."""
+    """A history look-up sent at *sent_at* did not find the token; None where there is no history."""
 
     attempt: str
     sent_at: float | None = None
@@ -98,26 +109,34 @@ class NothingFound:
 
 @frozen(kw_only=True)
 class Lost:
-    """Row 9: the provider repeatedly does not know the task, or it is too old."""
+    """The provider repeatedly does not know the task, or the task is too old."""
 
     attempt: str
 
 
 @frozen(kw_only=True)
+class Mismatch:
+    """A look-up of *task* echoes another attempt's token: the POST's own answer was a stranger's."""
+
+    attempt: str
+    task: str
+
+
+@frozen(kw_only=True)
 class Unbind:
-    """A task bound by a bare callback turned out to be another attempt's."""
+    """A task that was bound without proof turned out to be another attempt's."""
 
     attempt: str
 
 
 @frozen(kw_only=True)
 class Cancel:
-    """Row 12, and the stored flag for an attempt that is already on its way."""
+    """Nothing more is to be sent for the job; an attempt that is already on its way goes on."""
 
 
 @frozen(kw_only=True)
 class Resubmit:
-    """Row 13: a person's word; with *attempt*, a word about this one only, which no repeat can spread."""
+    """A person's word; with *attempt*, a word about this one only, which no repeat can spread."""
 
     next: NextAttempt
     attempt: str | None = None
@@ -125,14 +144,14 @@ class Resubmit:
 
 @frozen(kw_only=True)
 class Abandon:
-    """Row 14: a person's word; with *attempt*, about this one only."""
+    """A person's word; with *attempt*, about this one only."""
 
     attempt: str | None = None
 
 
 @frozen(kw_only=True)
 class SlotOver:
-    """Row 15: whatever was sent must have ended by now."""
+    """Whatever was sent must have ended by now."""
 
     attempt: str
 
@@ -152,6 +171,7 @@ Event: TypeAlias = (
     | LeaseOver
     | NothingFound
     | Lost
+    | Mismatch
     | Unbind
     | Cancel
     | Resubmit

@@ -1,18 +1,18 @@
-"""What the ledger makes of evidence: the provider knows a task as ours. Pure; rows 5, 10, 11 and 16."""
+"""What the ledger makes of evidence: the provider knows a task as ours. Pure."""
 
 from __future__ import annotations
 
 from pika_async._ledger.events import Evidence
-from pika_async._ledger.records import FINAL, OPEN, Attempt, AttemptState, JobRecord, JobState, Source, evolve
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source, evolve
+from pika_async._ledger.standing import FINAL, LOST, OPEN, keeps_open
 from pika_async.results import Failed, Pending, Snapshot, Succeeded
 
-_RANK: dict[Source | None, int] = {None: 0, "callback": 1, "history": 2, "answer": 3}
+_RANK: dict[Source | None, int] = {None: 0, "callback": 1, "answer": 2, "echo": 3}
 _STATES: dict[type[Snapshot], AttemptState] = {
     Pending: AttemptState.RUNNING,
     Succeeded: AttemptState.SUCCEEDED,
     Failed: AttemptState.FAILED,
 }
-_UNANSWERED = frozenset({AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
 
 
 def learn(job: JobRecord, event: Evidence) -> JobRecord:
@@ -22,7 +22,7 @@ def learn(job: JobRecord, event: Evidence) -> JobRecord:
     if attempt is None:
         return _made_again(job, event)
     if attempt.task is None:
-        if event.source == "callback" and attempt.state not in _UNANSWERED:
+        if event.source == "callback" and attempt.state not in LOST:
             return job
         return _bound(job, attempt, event)
     if attempt.task.id == snapshot.task.id:
@@ -37,13 +37,16 @@ def learn(job: JobRecord, event: Evidence) -> JobRecord:
 
 
 def outranks(newcomer: Source, holder: Source | None) -> bool:
-    """Return whether evidence from *newcomer* takes a task away from an attempt bound by *holder*."""
+    """Return whether evidence from *newcomer* binds an attempt anew that *holder* has bound.
+
+    Only a bare callback yields: a task that our own answer named may be paid, so it is never dropped for another.
+    """
     return holder == "callback" and _RANK[newcomer] > _RANK[holder]
 
 
 def displaces(event: Evidence, held: Attempt) -> bool:
-    """Return whether *event* takes its task from *held*, another attempt that is bound to it."""
-    return held.state in OPEN and outranks(event.source, held.bound_by)
+    """Return whether *event* takes its task from *held*, another attempt that is bound to it with less proof."""
+    return held.state in OPEN and _RANK[event.source] > _RANK[held.bound_by]
 
 
 def contested(job: JobRecord, event: Evidence) -> JobRecord:
@@ -67,7 +70,7 @@ def closed(job: JobRecord) -> JobRecord:
 
     An abandoned attempt keeps no job open, but does not end it either: what was sent last must have ended.
     """
-    if job.state is not JobState.OPEN or any(_keeps_open(a) for a in job.attempts):
+    if job.state is not JobState.OPEN or any(keeps_open(a) for a in job.attempts):
         return job
     last = next((a for a in reversed(job.attempts) if a.state is not AttemptState.CANCELLED), None)
     if last is not None and last.state in OPEN:
@@ -78,10 +81,6 @@ def closed(job: JobRecord) -> JobRecord:
 def replaced(job: JobRecord, changed: Attempt) -> tuple[Attempt, ...]:
     """Return the attempts of *job* with *changed* in its place."""
     return tuple(changed if a.id == changed.id else a for a in job.attempts)
-
-
-def _keeps_open(attempt: Attempt) -> bool:
-    return attempt.state in OPEN and not (attempt.state is AttemptState.UNRESOLVED and attempt.abandoned)
 
 
 def _made_again(job: JobRecord, event: Evidence) -> JobRecord:
@@ -102,6 +101,8 @@ def _bound(job: JobRecord, attempt: Attempt, event: Evidence) -> JobRecord:
     if changed is attempt:
         return job
     after = evolve(job, attempts=tuple(_beside(a, changed) for a in job.attempts))
+    if job.extras:
+        after = evolve(after, extras=tuple(e for e in job.extras if e.task.id != event.snapshot.task.id))
     if not isinstance(event.snapshot, Succeeded):
         return closed(after)
     if job.state is not JobState.OPEN:

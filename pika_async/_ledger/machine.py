@@ -1,7 +1,7 @@
 """The pay-once table as one pure, total function. No clock, no storage, no randomness.
 
-The main rule: time and leases may lead to a look-up, never to a POST. Row numbers are those of the table in
-docs/pay-once.md; rows 5, 10, 11 and 16 are in `evidence`.
+The main rule: time and leases may lead to a look-up, never to a POST. The moves are those of docs/pay-once.md;
+what `Evidence` does is in `evidence`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pika_async._ledger.events import (
     Evidence,
     LeaseOver,
     Lost,
+    Mismatch,
     NextAttempt,
     NothingFound,
     Refused,
@@ -27,11 +28,12 @@ from pika_async._ledger.events import (
     Unknown,
 )
 from pika_async._ledger.evidence import closed, contested, displaces, learn, replaced
-from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Usage, evolve
+from pika_async._ledger.pacing import obstacle
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage, evolve
+from pika_async._ledger.standing import LOST, OPEN, UNANSWERED, doubted, makes_way, may_resubmit, may_send
 
-_UNANSWERED = frozenset({AttemptState.SUBMITTING, AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
-_MAY_FOLLOW = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.CANCELLED})
-_BUSY = OPEN - {AttemptState.UNRESOLVED}
+
+_WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
 
 
 def settle(
@@ -116,14 +118,9 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case Lost(attempt=id_):
             return _move(job, id_, lambda a: a.state is AttemptState.RUNNING, state=AttemptState.UNRESOLVED)
         case Unbind(attempt=id_):
-            return _move(
-                job,
-                id_,
-                lambda a: a.state in OPEN and a.bound_by == "callback",
-                state=AttemptState.AMBIGUOUS,
-                task=None,
-                bound_by=None,
-            )
+            return _unbound(job, id_, lambda a: a.state in OPEN)
+        case Mismatch(attempt=id_, task=task):
+            return _unbound(job, id_, lambda a: a.state in _WATCHED and a.task is not None and a.task.id == task)
         case Cancel():
             return _cancel(job)
         case Resubmit():
@@ -134,9 +131,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
             return _move(
                 job,
                 id_,
-                lambda a: (
-                    a.slot and a.state in _UNANSWERED - {AttemptState.SUBMITTING} and now > a.slot_until
-                ),
+                lambda a: a.slot and a.state in LOST and now > a.slot_until,
                 slot=False,
             )
     restored: Restored = event
@@ -156,28 +151,26 @@ def _move(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool], **c
     return evolve(job, attempts=replaced(job, _with(attempt, **changes)))
 
 
-def claimable(job: JobRecord, attempt: Attempt, now: float) -> bool:
-    """Return whether row 2's guard holds, slots and caps aside."""
-    return (
-        attempt.state is AttemptState.QUEUED
-        and attempt.not_before <= now
-        and job.state is JobState.OPEN
-        and not job.cancel_requested
-        and all(_makes_way(a) for a in job.attempts if a.id != attempt.id)
+def _unbound(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool]) -> JobRecord:
+    """Take a task away that was bound without proof; whatever was sent keeps its slot."""
+    return _move(
+        job,
+        attempt_id,
+        lambda a: a.bound_by in {"callback", "answer"} and guard(a),
+        state=AttemptState.AMBIGUOUS,
+        task=None,
+        bound_by=None,
     )
 
 
-def _makes_way(sibling: Attempt) -> bool:
-    return sibling.superseded if sibling.state in _UNANSWERED else sibling.state in _MAY_FOLLOW
+def claimable(job: JobRecord, attempt: Attempt, now: float) -> bool:
+    """Return whether the attempt may be claimed, slots, pace and caps aside."""
+    return attempt.state is AttemptState.QUEUED and attempt.not_before <= now and may_send(job, attempt)
 
 
 def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
     attempt = job.attempt(claim.attempt)
-    if attempt is None or not claimable(job, attempt, now):
-        return job
-    if claim.max_slots is not None and usage.slots >= claim.max_slots:
-        return job
-    if claim.max_submits is not None and usage.submits >= claim.max_submits:
+    if attempt is None or not claimable(job, attempt, now) or obstacle(claim, usage, now) is not None:
         return job
     times = claim.times
     claimed = _with(
@@ -195,7 +188,7 @@ def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
 
 def _refuse(job: JobRecord, event: Refused) -> JobRecord:
     attempt = job.attempt(event.attempt)
-    if attempt is None or attempt.state not in _UNANSWERED:
+    if attempt is None or attempt.state not in UNANSWERED:
         return job
     if attempt.task is not None or attempt.owner != event.owner:
         return job
@@ -208,7 +201,7 @@ def _refuse(job: JobRecord, event: Refused) -> JobRecord:
         and job.state is JobState.OPEN
         and not job.cancel_requested
         # Job rule 6: an earlier sibling may have come to life by evidence.
-        and all(_makes_way(a) for a in after.attempts)
+        and all(makes_way(a) for a in after.attempts)
     )
     return _queue(after, event.next) if event.next is not None and may_go_on else closed(after)
 
@@ -246,19 +239,8 @@ def _cancel(job: JobRecord) -> JobRecord:
     return closed(evolve(job, attempts=attempts, cancel_requested=True))
 
 
-def _in_doubt(job: JobRecord, named: str | None) -> frozenset[str]:
-    return frozenset(
-        a.id
-        for a in job.attempts
-        if a.state is AttemptState.UNRESOLVED and not a.abandoned and named in {None, a.id}
-    )
-
-
 def _resubmit(job: JobRecord, event: Resubmit) -> JobRecord:
-    may = any(not a.superseded for a in job.attempts if a.id in _in_doubt(job, event.attempt))
-    if not may or job.state is not JobState.OPEN or job.cancel_requested:
-        return job
-    if any(a.state in _BUSY for a in job.attempts):
+    if not may_resubmit(job, event.attempt):
         return job
     # The word is about the video: whatever else is in doubt must not block the new attempt's claim.
     attempts = tuple(
@@ -269,7 +251,7 @@ def _resubmit(job: JobRecord, event: Resubmit) -> JobRecord:
 
 
 def _abandon(job: JobRecord, named: str | None) -> JobRecord:
-    ids = _in_doubt(job, named)
+    ids = {a.id for a in doubted(job, named)}
     if not ids:
         return job
     attempts = tuple(_with(a, abandoned=True) if a.id in ids else a for a in job.attempts)

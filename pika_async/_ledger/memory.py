@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 
+from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
+from pika_async._ledger.pacing import paced
 from pika_async._ledger.records import (
     CALLBACKS_PER_ATTEMPT,
-    OPEN,
     Attempt,
     AttemptState,
     JobRecord,
     Move,
     Received,
     Usage,
+    evolve,
 )
+from pika_async._ledger.standing import OPEN, frees_its_key, settled
 
 _CALLBACKS_REMEMBERED = 10_000
+_ENDED_REMEMBERED = 1_000
+"""Settled jobs without a key that stay readable, without their requests."""
 
 
 class MemoryLedger:
-    """Keeps open jobs, and finished ones only while an idempotency key points at them."""
+    """Keeps open jobs, those that an idempotency key points at, and the last thousand that ended."""
 
-    durable = False
+    shared = False
+    remembers = False
 
     def __init__(self) -> None:
         self.id = os.urandom(8).hex()
+        self.now: Callable[[], float] = time.time
         self._secret = os.urandom(32)
         self._jobs: dict[str, JobRecord] = {}
+        self._ended: dict[str, JobRecord] = {}
         self._by_key: dict[str, str] = {}
         self._by_task: dict[tuple[str, str], str] = {}
-        self._slots: dict[str, int] = {}
+        self._accounts: dict[str, Usage] = {}
         self._submits = 0
+        self._leases: dict[str, tuple[str, float]] = {}
+        self._learned: dict[str, str] = {}
         self._had: dict[str, set[bytes]] = {}
         self._received = 0
         self._pending: dict[int, Received] = {}
 
-    async def open(self) -> None:
-        """Do nothing: memory is always there."""
+    async def open(self, wall: Callable[[], float] = time.time) -> None:
+        """Take over the clock: memory is always there."""
+        self.now = wall
 
     async def aclose(self) -> None:
         """Do nothing: the jobs end with the process."""
 
-    async def create(self, job: JobRecord) -> JobRecord:
-        """Keep *job*, or give the one that already has its id or holds its key."""
-        if job.id in self._jobs:
-            return self._jobs[job.id]
-        if job.key is not None:
+    async def create(self, job: JobRecord, first: Event | None = None) -> Change:
+        """Keep *job* and decide on its *first* event, or return the one that has its id or holds its key."""
+        known = self.known(job.id)
+        if known is None and job.key is not None:
             holder = self._jobs.get(self._by_key.get(job.key, ""))
-            if holder is not None and not holder.frees_its_key:
-                return holder
+            known = None if holder is None or frees_its_key(holder) else holder
+        if known is not None:
+            return Change(before=known, after=known, moved=False, at=self.now())
         for attempt in job.attempts:
             if attempt.task is not None and (attempt.account, attempt.task.id) in self._by_task:
                 raise task_taken(attempt.account, self._by_task[attempt.account, attempt.task.id])
@@ -64,74 +76,133 @@ class MemoryLedger:
         for attempt in job.attempts:
             self._count(None, attempt)
         self._jobs[job.id] = job
-        return job
+        if first is None:
+            return Change(before=None, after=job, at=self.now())
+        change = self._decided(job, first)
+        return evolve(change, before=None, moved=True)
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
-        return self._jobs.get(job_id)
+        return self.known(job_id)
 
-    async def apply(self, job_id: str, event: Event, now: float) -> JobRecord:
+    def known(self, job_id: str) -> JobRecord | None:
+        """Read one job."""
+        return self._jobs.get(job_id) or self._ended.get(job_id)
+
+    async def apply(self, job_id: str, event: Event) -> Change:
         """Let the machine decide on *event* and keep the outcome."""
-        before = self._jobs.get(job_id)
+        before = self._jobs.get(job_id) or self._ended.get(job_id)
         if before is None:
             raise unknown_job(job_id)
+        return self._decided(before, event)
+
+    def _decided(self, before: JobRecord, event: Event) -> Change:
+        now = self.now()
         account = account_of(before, event)
         holder = None
         if isinstance(event, Evidence):
             holder = self._jobs.get(self._by_task.get((account, event.snapshot.task.id), ""))
-        usage = Usage(slots=self._slots.get(account, 0), submits=self._submits)
+        usage = self._usage(account)
         after, freed = settle(before, event, now, usage, holder)
         if holder is not None and freed is not None:
             self._keep(holder, freed)
-        if after is not before:
-            self._keep(before, after)
-        return after
+        if after is before:
+            obstacle = refused_by(before, event, usage, now)
+            return Change(
+                before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle,
+                slots=usage.slots,
+            )
+        self._keep(before, after)
+        kept = self._accounts.get(account, usage)
+        if (figures := paced(kept, event, now)) is not kept:
+            self._accounts[account] = figures
+        return Change(before=before, after=after, event=event, at=now, slots=kept.slots)
+
+    async def open_jobs(
+        self,
+        states: Collection[AttemptState] = OPEN,
+        *,
+        account: str | None = None,
+        after: str | None = None,
+        limit: int = 500,
+    ) -> Sequence[JobRecord]:
+        """Read a page of the jobs that have an attempt in one of *states*."""
+        ids = list(self._jobs)
+        later = ids[ids.index(after) + 1 :] if after in self._jobs else ids
+        jobs = (self._jobs[job_id] for job_id in later)
+        found = (
+            job
+            for job in jobs
+            if any(a.state in states and account in {None, a.account} for a in job.attempts)
+        )
+        return list(islice(found, limit))
 
     async def usage(self, account: str) -> Usage:
-        """Count the slots that *account* holds, and all submits ever claimed here."""
-        return Usage(slots=self._slots.get(account, 0), submits=self._submits)
+        """Read what *account* uses, and all submits ever claimed here."""
+        return self._usage(account)
 
-    async def unfinished(self, states: Collection[AttemptState] = OPEN) -> Sequence[JobRecord]:
-        """Read every job that has an attempt in one of *states*."""
-        return [job for job in self._jobs.values() if any(a.state in states for a in job.attempts)]
+    def _usage(self, account: str) -> Usage:
+        usage = self._accounts.get(account)
+        if usage is None:
+            return Usage(submits=self._submits)
+        return usage if usage.submits == self._submits else evolve(usage, submits=self._submits)
 
-    async def version(self) -> int:
-        """Return 0: no other process writes here."""
-        return 0
+    async def lease(self, name: str, owner: str, seconds: float) -> bool:
+        """Take or keep the lease *name*, unless another owner has it."""
+        holder, until = self._leases.get(name, (owner, 0.0))
+        if holder != owner and until > self.now():
+            return False
+        self._leases[name] = owner, self.now() + seconds
+        return True
+
+    async def learned(self, account: str, state: str | None = None) -> str | None:
+        """Read what pollers learned of *account*; with *state*, keep that first."""
+        if state is not None:
+            self._learned[account] = state
+        return self._learned.get(account)
+
+    async def news(self) -> Collection[str] | None:
+        """Return nothing: no other process writes here."""
+        return ()
 
     async def find(self, text: str) -> JobRecord | None:
         """Read the job with that id, or attempt's id, or unique start of an id."""
-        exact = self._jobs.get(text) or self._jobs.get(text.partition("-")[0])
+        exact = self.known(text) or self.known(text.partition("-")[0])
         if exact is not None and (exact.id == text or exact.attempt(text) is not None):
             return exact
-        found = [job for job in self._jobs.values() if text and job.id.startswith(text)]
+        every = (*self._jobs.values(), *self._ended.values())
+        found = [job for job in every if text and job.id.startswith(text)]
         return found[0] if len(found) == 1 else None
 
     async def jobs(
         self, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> Sequence[JobRecord]:
         """Read the jobs still kept, newest first."""
-        ids = list(self._jobs)
-        newest_first = reversed(ids[: ids.index(before)] if before in self._jobs else ids)
-        found = (self._jobs[job_id] for job_id in newest_first)
-        return [job for job in found if state is None or _is_in(job, state)][:limit]
+        every = sorted((*self._jobs.values(), *self._ended.values()), key=_arrival, reverse=True)
+        ids = [job.id for job in every]
+        older = every[ids.index(before) + 1 :] if before in ids else every
+        return [job for job in older if state is None or _is_in(job, state)][:limit]
 
     async def history(self, job_id: str) -> Sequence[Move]:  # noqa: ARG002
         """Return nothing: memory keeps no history."""
         return ()
 
     async def prune(self, older_than: float) -> int:
-        """Forget settled jobs, with their keys."""
-        old = [job for job in self._jobs.values() if job.settled and job.created_at < older_than]
-        for job in old:
-            self._forget(job)
-        return len(old)
+        """Forget settled jobs; of those with a key all but the request stays."""
+        ended = [job.id for job in self._ended.values() if job.created_at < older_than]
+        for job_id in ended:
+            del self._ended[job_id]
+        keyed = [job for job in self._jobs.values() if settled(job) and job.created_at < older_than]
+        keyed = [job for job in keyed if job.request is not None]
+        for job in keyed:
+            self._jobs[job.id] = evolve(job, request=None)
+        return len(ended) + len(keyed)
 
     async def secret(self) -> bytes:
         """Return this process's secret."""
         return self._secret
 
-    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str], now: float) -> bool:
+    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
         had = self._had.setdefault(attempt_id, set())
         if len(self._had) > _CALLBACKS_REMEMBERED:
@@ -143,7 +214,7 @@ class MemoryLedger:
         self._pending[self._received] = Received(
             id=self._received,
             attempt_id=attempt_id,
-            received_at=now,
+            received_at=self.now(),
             headers=headers,
             body=body,
         )
@@ -165,14 +236,19 @@ class MemoryLedger:
                 self._by_task.pop((attempt.account, attempt.task.id), None)
         for attempt in after.attempts:
             self._count(known.get(attempt.id), attempt)
-        self._jobs[after.id] = after
-        if after.settled and after.key is None:
-            self._forget(after)
+        if not settled(after) or after.key is not None:
+            self._jobs[after.id] = after
+            return
+        self._forget(after)
+        self._ended[after.id] = evolve(after, request=None)
+        if len(self._ended) > _ENDED_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
 
     def _count(self, old: Attempt | None, new: Attempt) -> None:
         held = old is not None and old.slot
         if new.slot is not held:
-            self._slots[new.account] = self._slots.get(new.account, 0) + new.slot - held
+            usage = self._accounts.get(new.account) or Usage()
+            self._accounts[new.account] = evolve(usage, slots=usage.slots + new.slot - held)
         if new.claimed_at is not None and (old is None or old.claimed_at is None):
             self._submits += 1
         if new.task is not None:
@@ -185,6 +261,10 @@ class MemoryLedger:
         for attempt in job.attempts:
             if attempt.task is not None:
                 self._by_task.pop((attempt.account, attempt.task.id), None)
+
+
+def _arrival(job: JobRecord) -> tuple[float, str]:
+    return job.created_at, job.id
 
 
 def _is_in(job: JobRecord, state: str) -> bool:

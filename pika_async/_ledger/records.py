@@ -1,7 +1,4 @@
-"""What a ledger keeps: jobs, their attempts, and what became of them. Values only.
-
-Row numbers in docstrings, here and beside it, are those of the table in docs/pay-once.md.
-"""
+"""What a ledger keeps: jobs, their attempts, and what became of them. Values only."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import AttrsInstance, fields, frozen
 
-from pika_async.results import Charged, Failed, Snapshot, Succeeded, Task
+from pika_async.results import Failed, Snapshot, Succeeded, Task
 
 T = TypeVar("T", bound=AttrsInstance)
 
@@ -59,21 +56,15 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-FINAL = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED})
-OPEN = frozenset(
-    {
-        AttemptState.QUEUED,
-        AttemptState.SUBMITTING,
-        AttemptState.AMBIGUOUS,
-        AttemptState.UNRESOLVED,
-        AttemptState.RUNNING,
-    }
-)
 CALLBACKS_PER_ATTEMPT = 32
 """More different bodies than any provider sends about one task; the inbox keeps no more."""
 
-Source: TypeAlias = Literal["answer", "history", "callback"]
-"""Who told of a task: the POST's own answer, a history that echoes our token, a callback by bare token."""
+Source: TypeAlias = Literal["callback", "answer", "echo"]
+"""What binds a task to an attempt, weakest first: a callback by bare token, the POST's own answer, or a
+look-up or history in which the provider echoes our token. Only the last one is proof."""
+
+Receiver: TypeAlias = str | Literal[False] | None
+"""A user's own callback address for one order; False for none at all, None for the client's."""
 
 
 @frozen(kw_only=True)
@@ -121,9 +112,10 @@ class Attempt:
 class JobRecord:
     """A job and its attempts, oldest first.
 
-    *request* is opaque here; *files* gives the SHA-256 of each file it names, by path; *extras* are further
-    tasks the provider took for this job, each with the last that is known of it. *version* counts changes of
-    the job's own fields; an attempt counts its own.
+    *request* is opaque here; *files* holds the SHA-256 of each file it names, by path; *extras* are further
+    tasks the provider took for this job, each with the last that is known of it. *fallbacks* are the accounts
+    that may follow after a proven refusal, *callback_url* is the order's own receiver. *version* counts
+    changes of the job's own fields; an attempt counts its own.
     """
 
     id: str
@@ -138,6 +130,8 @@ class JobRecord:
     cancel_requested: bool = False
     winner: str | None = None
     extras: tuple[Snapshot, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    callback_url: Receiver = None
 
     @property
     def newest(self) -> Attempt:
@@ -151,23 +145,24 @@ class JobRecord:
                 return attempt
         return None
 
-    @property
-    def frees_its_key(self) -> bool:
-        """Return whether every attempt was refused: an empty balance must not burn an idempotency key."""
-        return self.state is JobState.FAILED and all(a.state is AttemptState.REFUSED for a in self.attempts)
-
-    @property
-    def settled(self) -> bool:
-        """Return whether nothing can change any more without evidence from outside."""
-        return self.state is not JobState.OPEN and not any(a.state in OPEN for a in self.attempts)
-
 
 @frozen(kw_only=True)
 class Usage:
-    """What an account uses now: slots taken, and all submits ever claimed on this ledger."""
+    """What an account uses now: *slots* taken, and all *submits* ever claimed on this ledger.
+
+    Nothing is submitted before *next_submit_at*; *spacing* is the pace in seconds between submits that a 429
+    left; *recent* is the rate of submits per second at *recent_at*. *paused_until* and *paused_why* say that
+    the provider refuses the account as such (an empty balance). Times are wall-clock seconds.
+    """
 
     slots: int = 0
     submits: int = 0
+    next_submit_at: float = 0.0
+    spacing: float = 0.0
+    recent: float = 0.0
+    recent_at: float = 0.0
+    paused_until: float = 0.0
+    paused_why: str | None = None
 
 
 @frozen(kw_only=True)
@@ -190,16 +185,3 @@ class Received:
     received_at: float
     headers: Mapping[str, str]
     body: bytes
-
-
-def charged(attempt: Attempt) -> Charged:
-    """Return whether *attempt* cost money, as far as anyone knows."""
-    match attempt:
-        case Attempt(outcome=Failed(charged=answer)):
-            return answer
-        case Attempt(task=Task()):
-            return "yes"
-        case Attempt(state=AttemptState.QUEUED | AttemptState.REFUSED | AttemptState.CANCELLED):
-            return "no"
-        case _:
-            return "unknown"

@@ -1,0 +1,37 @@
+"""What a ledger made of an event: the job before and after it. A value, whichever process or store made it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from pika_async._ledger.events import Claim, Event
+from pika_async._ledger.machine import claimable
+from pika_async._ledger.pacing import Obstacle, obstacle
+from pika_async._ledger.records import JobRecord, Usage
+
+
+@frozen(kw_only=True)
+class Change:
+    """A job *before* and *after* *event*; before is None for a new one, the event None for another process's.
+
+    *moved* says whether anything changed. *at* is the ledger's time. *obstacle* says why a claim was not
+    granted although the job itself allowed it; *slots* is what the account holds after it.
+    """
+
+    before: JobRecord | None
+    after: JobRecord
+    event: Event | None = None
+    moved: bool = True
+    at: float = 0.0
+    obstacle: Obstacle | None = None
+    slots: int = 0
+
+
+def refused_by(job: JobRecord, event: Event, usage: Usage, now: float) -> Obstacle | None:
+    """Return what stood in the way of a claim that the job itself allowed; None for every other event."""
+    if not isinstance(event, Claim):
+        return None
+    attempt = job.attempt(event.attempt)
+    if attempt is None or not claimable(job, attempt, now):
+        return None
+    return obstacle(event, usage, now)
