@@ -1,20 +1,32 @@
-"""An account: a provider plus a user's label, with its own queue, limits and poller."""
+"""An account: a provider plus a user's label, with its adapter, its budget of free calls and its pauses."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, cast
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from attrs import frozen
 
-from pika_async._engine.limits import Limits
+from pika_async._engine.answers import complete
+from pika_async._engine.clock import Clock
+from pika_async._engine.looks.schedule import Schedule
 from pika_async._registry import Loaded
-from pika_async.errors import ConfigError, PikaError
-from pika_async.provider import Call, Capabilities, Finds, HttpRequest, Provider, VideoRequest
+from pika_async._transport import Sender, SendError
+from pika_async.errors import BadReply, ConfigError, PikaError
+from pika_async.provider import (
+    Call,
+    Capabilities,
+    Finds,
+    HttpRequest,
+    HttpResponse,
+    Provider,
+    ReadsCallbacks,
+    Signs,
+    VideoRequest,
+)
 
-if TYPE_CHECKING:
-    from pika_async._engine.flight import Flight
-    from pika_async._engine.poller import Poller
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -22,8 +34,10 @@ class AccountStats:
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
-    *submit_spacing* is the pace that a 429 left, in seconds between submits; *oldest_unresolved* is the age
-    in seconds of the attempt that has waited longest for a person; *paused* says why nothing moves.
+    *polls* says whether this process does the look-ups of the account. *submit_spacing* is the pace that a 429
+    left, in seconds between submits; *oldest_unresolved* is the age in seconds of the attempt that has waited
+    longest for a person; *outbox_age* is for how many seconds something learned has waited for the ledger;
+    *paused* says why nothing moves.
     """
 
     queued: int
@@ -31,23 +45,37 @@ class AccountStats:
     max_concurrency: int
     on_the_wire: int
     polled: int
+    polls: bool
     poll_lag: float
     submit_spacing: float
     oldest_unresolved: float | None
+    outbox_age: float | None
     paused: str | None
 
 
 class Account:
-    """Where jobs of one provider and label wait, run and are polled."""
+    """What is to be known of one account; *schedule* holds the budget that all its free calls share."""
 
-    poller: Poller
-
-    def __init__(self, loaded: Loaded, label: str, max_concurrency: int) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        label: str,
+        max_concurrency: int,
+        *,
+        transport: Sender,
+        clock: Clock,
+        schedule: Schedule,
+    ) -> None:
         self.loaded = loaded
-        self.label = label
         self.key = f"{loaded.name}:{label}"
-        self.limits = Limits(max_concurrency)
-        self.queue: deque[Flight] = deque()
+        self.label = label
+        self.max_concurrency = max_concurrency
+        self.schedule = schedule
+        self.refused_look: PikaError | None = None
+        self._transport = transport
+        self._clock = clock
+        self._turns: set[asyncio.Future[bool]] = set()
+        self._closing = False
 
     @property
     def name(self) -> str:
@@ -65,29 +93,30 @@ class Account:
         return self.loaded.capabilities
 
     @property
+    def searches(self) -> bool:
+        """Return whether the provider's history can be searched for our tokens."""
+        return "finds" in self.loaded.powers and self.loaded.capabilities.echoes_token
+
+    @property
     def finder(self) -> Finds:
-        """Return the adapter as one that searches its history; only after its powers were asked."""
+        """Return the adapter as one that searches its history; only where it has that power."""
         return cast("Finds", self.loaded.provider)
 
-    def stats(self, oldest_unresolved: float | None) -> AccountStats:
-        """Count what goes on here; *oldest_unresolved* is the engine's to know."""
-        paused = self.poller.paused
-        return AccountStats(
-            queued=len(self.queue),
-            in_flight=self.limits.in_flight,
-            max_concurrency=self.limits.max_concurrency,
-            on_the_wire=self.limits.on_the_wire,
-            polled=len(self.poller),
-            poll_lag=self.poller.lag,
-            submit_spacing=self.limits.spacing,
-            oldest_unresolved=oldest_unresolved,
-            paused=paused.message if paused is not None else None,
-        )
+    @property
+    def reader(self) -> ReadsCallbacks | None:
+        """Return the adapter as one that reads callbacks, if it does."""
+        reads = "reads_callbacks" in self.loaded.powers
+        return cast("ReadsCallbacks", self.loaded.provider) if reads else None
+
+    @property
+    def signer(self) -> Signs | None:
+        """Return the adapter as one whose callbacks are signed, if they are."""
+        return cast("Signs", self.loaded.provider) if "signs" in self.loaded.powers else None
 
     def build_submit(self, request: VideoRequest, call: Call) -> HttpRequest:
         """Have the adapter build the POST; raises `ConfigError` for a defect of the adapter."""
         try:
-            return self.guarded(self.provider.build_submit(request, call))
+            built = self.guarded(self.provider.build_submit(request, call))
         except PikaError:
             raise
         except Exception as error:
@@ -96,9 +125,16 @@ class Account:
                 "sent. Report it to the adapter's author.",
                 provider=self.name,
             ) from error
+        if built.method != "POST":
+            raise ConfigError(
+                f"The adapter {self.name} submits with {built.method}, which HTTP stacks replay; report "
+                "it to the adapter's author.",
+                provider=self.name,
+            )
+        return built
 
     def guarded(self, request: HttpRequest) -> HttpRequest:
-        """Return *request* back; raises `ConfigError` when it would carry a key to a foreign host."""
+        """Return *request*; raises `ConfigError` when it would carry a key to a foreign host."""
         origin = self.loaded.origin
         if origin is not None and request.origin != origin and request.bears_secrets:
             raise ConfigError(
@@ -107,3 +143,61 @@ class Account:
                 provider=self.name,
             )
         return request
+
+    async def ask(
+        self, build: Callable[[], HttpRequest], read: Callable[[HttpResponse], T], *, budgeted: bool = True
+    ) -> T:
+        """Make one free call and return what its answer says.
+
+        It waits for a place in the account's budget, unless its caller took one (*budgeted* False). Raises
+        `SendError` when there is no answer, and a `PikaError` for one that tells nothing.
+        """
+        if budgeted and not await self._budget():
+            raise SendError("The account makes no calls now", sent=False)
+        try:
+            request = self.guarded(build())
+        except PikaError:
+            raise
+        except Exception as error:
+            raise self._defect("ask", error) from error
+        response = await self._transport.poll(request)
+        try:
+            return read(response)
+        except PikaError as error:
+            complete(error, self.name, "poll", response, self._clock.wall())
+            raise
+        except Exception as error:
+            raise self._defect("read an answer", error) from error
+
+    def _defect(self, what: str, error: Exception) -> BadReply:
+        return BadReply(
+            f"The adapter {self.name} failed to {what} ({type(error).__name__}); report it to its author.",
+            provider=self.name,
+            phase="poll",
+        )
+
+    async def _budget(self) -> bool:
+        if self._closing or self.refused_look is not None:
+            return False
+        when = self.schedule.spend(self._clock.now())
+        if when <= self._clock.now():
+            return True
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._turns.add(turn)
+        timer = self._clock.call_at(when, lambda: _resolve(turn, value=True))
+        try:
+            return await turn
+        finally:
+            timer.cancel()
+            self._turns.discard(turn)
+
+    def stop(self) -> None:
+        """Let nobody wait for the budget any more."""
+        self._closing = True
+        for turn in self._turns:
+            _resolve(turn, value=False)
+
+
+def _resolve(turn: asyncio.Future[bool], *, value: bool) -> None:
+    if not turn.done():
+        turn.set_result(value)

@@ -8,8 +8,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Clock, Timer
-from pika_async._engine.verdict import in_doubt
 from pika_async._ledger.records import JobRecord
+from pika_async._ledger.standing import in_doubt
+from pika_async._http import HttpRequest
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Snapshot, State, Succeeded, Task
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pika_async._engine.account import Account
 
 
-class Phase(IntEnum):
+class Stage(IntEnum):
     """How far a job has come; a wait names the one it is for."""
 
     WAITING = 0
@@ -31,12 +32,12 @@ class NoSlotError(TimeoutError):
 
 
 class Expectation:
-    """Someone's wait for a phase of a job, with its own timeouts."""
+    """Someone's wait for a stage of a job, with its own timeouts."""
 
-    __slots__ = ("future", "phase", "queue_timeout", "timeout", "timer")
+    __slots__ = ("future", "stage", "queue_timeout", "timeout", "timer")
 
-    def __init__(self, phase: Phase, timeout: float | None, queue_timeout: float | None) -> None:
-        self.phase = phase
+    def __init__(self, stage: Stage, timeout: float | None, queue_timeout: float | None) -> None:
+        self.stage = stage
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timeout = timeout
         self.queue_timeout = queue_timeout
@@ -72,48 +73,56 @@ class Expectation:
 
 
 class Flight:
-    """The engine's side of a job; ten thousand of them are alive at once, so it is kept small."""
+    """The engine's side of a job; ten thousand of them are alive at once, so it is kept small.
+
+    *recorded* says whether the ledger has the job. *adopted* is a job of a token that no ledger has vouched
+    for yet. *wanted* says whether a caller of this process ordered it or asked for it; *held* whether a caller
+    has its handle and with it the token; *told* whether a caller has been told how it ended.
+    """
 
     __slots__ = (
         "__weakref__",
         "_waits",
         "account",
-        "callback_url",
+        "adopted",
+        "built",
         "cancelled",
         "clock",
         "error",
-        "fallbacks",
+        "held",
         "listeners",
-        "phase",
+        "place",
         "posted_at",
         "record",
+        "recorded",
         "request",
         "snapshot",
+        "stage",
         "stale",
+        "told",
+        "wanted",
     )
 
     def __init__(
-        self,
-        record: JobRecord,
-        account: Account,
-        clock: Clock,
-        *,
-        request: VideoRequest | None = None,
-        fallbacks: tuple[Account, ...] = (),
-        callback_url: str | bool | None = None,
+        self, record: JobRecord, account: Account, clock: Clock, request: VideoRequest | None = None
     ) -> None:
         self.record = record
         self.account = account
         self.clock = clock
         self.request = request
-        self.fallbacks = fallbacks
-        self.callback_url = callback_url
-        self.phase = Phase.WAITING
+        self.built: tuple[str, float, HttpRequest] | None = None
+        self.stage = Stage.WAITING
         self.posted_at: float | None = None
         self.snapshot: Snapshot | None = None
         self.error: PikaError | None = None
+        self.recorded = True
+        self.adopted = False
         self.cancelled = False
+        self.wanted = False
+        self.held = False
+        self.told = False
         self.stale = 0
+        self.place = 0
         self.listeners: list[Callable[[Flight], None]] | None = None
         self._waits: list[Expectation] = []
 
@@ -133,7 +142,7 @@ class Flight:
         match self.snapshot:
             case Succeeded():
                 return State.SUCCEEDED
-            case _ if self.phase is Phase.ENDED:
+            case _ if self.stage is Stage.ENDED:
                 return State.FAILED
             case None:
                 return State.RUNNING if self.task is not None else State.QUEUED
@@ -148,7 +157,7 @@ class Flight:
     @property
     def ended(self) -> bool:
         """Return whether nothing more will happen."""
-        return self.phase is Phase.ENDED
+        return self.stage is Stage.ENDED
 
     @property
     def awaited(self) -> bool:
@@ -167,20 +176,20 @@ class Flight:
         for wait in self._waits:
             wait.start(self.clock, posted=False)
 
-    def reach(self, phase: Phase) -> None:
-        """Wake those who wait for *phase* or an earlier one."""
-        self.phase = phase
-        self.tell()
+    def reach(self, stage: Stage) -> None:
+        """Wake those who wait for *stage* or an earlier one."""
+        self.stage = stage
+        self.notify()
         waits, self._waits = self._waits, []
         for wait in waits:
-            if wait.phase > phase:
+            if wait.stage > stage:
                 self._waits.append(wait)
             else:
                 wait.settle()
 
     def trouble(self, error: PikaError) -> None:
         """End all present waits with *error*; the job itself goes on."""
-        self.tell()
+        self.notify()
         waits, self._waits = self._waits, []
         for wait in waits:
             wait.settle(error)
@@ -188,23 +197,23 @@ class Flight:
     def end(self, error: PikaError | None = None) -> None:
         """Mark the job as ended, well or with *error*."""
         self.error = error
-        self.reach(Phase.ENDED)
+        self.reach(Stage.ENDED)
 
-    def tell(self) -> None:
-        """Tell those who listen that something changed."""
+    def notify(self) -> None:
+        """Call those who listen for changes."""
         if self.listeners:
             for listener in tuple(self.listeners):
                 listener(self)
 
     def expect(
-        self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
+        self, stage: Stage, *, timeout: float | None = None, queue_timeout: float | None = None
     ) -> Expectation:
-        """Note that someone waits until the job reaches *phase*.
+        """Note that someone waits until the job reaches *stage*.
 
         *timeout* runs from the later of now and the POST, *queue_timeout* from now until the POST.
         """
-        wait = Expectation(phase, timeout, queue_timeout)
-        if self.phase >= phase:
+        wait = Expectation(stage, timeout, queue_timeout)
+        if self.stage >= stage:
             wait.settle()
         else:
             wait.start(self.clock, posted=self.posted_at is not None)
@@ -212,12 +221,12 @@ class Flight:
         return wait
 
     async def wait(
-        self, phase: Phase, *, timeout: float | None = None, queue_timeout: float | None = None
+        self, stage: Stage, *, timeout: float | None = None, queue_timeout: float | None = None
     ) -> None:
         """Wait as `expect` says; raises `NoSlotError`, `TimeoutError`, and what `trouble` was given."""
-        if self.phase >= phase:
+        if self.stage >= stage:
             return
-        wait = self.expect(phase, timeout=timeout, queue_timeout=queue_timeout)
+        wait = self.expect(stage, timeout=timeout, queue_timeout=queue_timeout)
         try:
             await wait.future
         finally:

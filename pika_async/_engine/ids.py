@@ -27,3 +27,12 @@ def new_job_id(wall: float) -> str:
 def attempt_id(job_id: str, number: int) -> str:
     """Make an attempt's id: job, number and a nonce, all covered by the callback token's MAC."""
     return f"{job_id}-{number}-{random_id(5)}"
+
+
+def job_of(attempt_id: str) -> str:
+    """Return the id of an attempt's job.
+
+    >>> job_of("0pf3k2-1-abcd")
+    '0pf3k2'
+    """
+    return attempt_id.rsplit("-", 2)[0]

@@ -1,26 +1,26 @@
-"""What time and history may find out: leases that are over, lost answers, other processes' news.
+"""Attempts that got no answer: expired leases and lost answers, found by time and by the provider's history.
 
-Time only ever leads to a look-up here, never to a POST. Everything runs in every process, not at start only.
+Time only ever leads to a look-up here, never to a POST. It runs in every process that has the ledger open.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
-from pika_async._engine.clock import Timer
-from pika_async._ledger.events import Event, Evidence, LeaseOver, NothingFound, SlotOver
+from pika_async._engine.account import Account
+from pika_async._engine.addresses import Addresses
+from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Question
+from pika_async._engine.flight import Flight
+from pika_async._engine.looks.looks import Looks
+from pika_async._ledger.events import Evidence, LeaseOver, NothingFound, SlotOver
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
-from pika_async._transport import Sender, SendError
-from pika_async.callbacks.token import read_token, token_in
+from pika_async._ledger.standing import LOST, UNANSWERED, is_question
+from pika_async._transport import SendError
 from pika_async.errors import LedgerError, PikaError
-from pika_async.provider import Found
-
-if TYPE_CHECKING:
-    from pika_async._engine.account import Account
-    from pika_async._engine.engine import Engine
-    from pika_async._engine.flight import Flight
+from pika_async.provider import Found, Page
 
 log = logging.getLogger("pika_async")
 
@@ -29,57 +29,58 @@ _FIRST = 1.0
 _SLOWEST = 600.0
 _HISTORY_SLACK = 120.0
 _PAGES = 20
-
-OPEN_QUESTIONS = frozenset({AttemptState.SUBMITTING, AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
+_PAGE = 500
+_ANSWER_DUE = 4.0
+"""Seconds after its claim from which another process's attempt is searched for, then ever more rarely: its
+owner may be dead, or its POST slow."""
 
 
 class Sweeper:
-    """Moves what no answer will move; sleeps while this process knows of nothing like that."""
+    """Sweeps a shared ledger every five seconds, and memory only while it holds an open question."""
 
-    def __init__(self, engine: Engine, transport: Sender) -> None:
-        self._engine = engine
-        self._transport = transport
+    def __init__(
+        self, desk: Desk, looks: Mapping[str, Looks], clock: Clock, addresses: Addresses
+    ) -> None:
+        self._desk = desk
+        self._looks = looks
+        self._clock = clock
+        self._addresses = addresses
         self._timer: Timer | None = None
-        self._due = 0.0
+        self._due_at = 0.0
         self._pause = _FIRST
         self._running = False
-        self._seen_version = -1
+        self._search_at: dict[str, float] = {}
+        desk.carries_out(Question, self._question)
 
-    def consider(self, flight: Flight) -> None:
-        """Start sweeping if *flight* has an attempt that only time, history or another process can move."""
-        if any(self._is_open_question(attempt) for attempt in flight.record.attempts):
-            self._pause = _FIRST
-            self._schedule(_FIRST)
-
-    def _is_open_question(self, attempt: Attempt) -> bool:
-        if attempt.state is AttemptState.SUBMITTING:
-            return attempt.owner != self._engine.owner
-        return attempt.state in OPEN_QUESTIONS and (attempt.task is None or attempt.slot)
-
-    def watch_ledger(self) -> None:
-        """Keep sweeping although this process has no open question: the ledger is shared."""
-        self._schedule(_PERIOD)
+    def open(self) -> None:
+        """Begin, where other processes may have left something."""
+        if self._desk.ledger.shared:
+            self._later(_FIRST)
 
     def stop(self) -> None:
         """Sweep no more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _schedule(self, seconds: float) -> None:
-        if self._engine.closing or self._running:
+    def _question(self, _: Flight, __: Question) -> None:
+        self._pause = _FIRST
+        self._later(_FIRST)
+
+    def _later(self, seconds: float) -> None:
+        if self._desk.closing or self._running:
             return
-        when = self._engine.clock.now() + seconds
+        when = self._clock.now() + seconds
         if self._timer is not None:
-            if self._due <= when:
+            if self._due_at <= when:
                 return  # a stream of new questions must not put off the sweep for ever
             self._timer.cancel()
-        self._due = when
-        self._timer = self._engine.clock.call_at(when, self._wake)
+        self._due_at = when
+        self._timer = self._clock.call_at(when, self._due)
 
-    def _wake(self) -> None:
+    def _due(self) -> None:
         self._timer = None
-        if not self._engine.closing:
-            self._engine.spawn(self._run())
+        if not self._desk.closing:
+            self._desk.spawn(self._run())
 
     async def _run(self) -> None:
         self._running = True
@@ -91,85 +92,81 @@ class Sweeper:
             questions = 1
         finally:
             self._running = False
-        if questions or self._engine.ledger.durable:
-            self._pause = min(self._pause * 2, _PERIOD if self._engine.ledger.durable else _SLOWEST)
-            self._schedule(self._pause)
+        shared = self._desk.ledger.shared
+        if questions or shared:
+            self._pause = min(self._pause * 2, _PERIOD if shared else _SLOWEST)
+            self._later(self._pause)
 
     async def sweep(self) -> int:
-        """Go once through every open question of the ledger; gives their number."""
-        ledger = self._engine.ledger
-        records = await ledger.unfinished(OPEN_QUESTIONS)
-        await self._catch_up()
-        for record in records:
-            await self._by_time(record)
-        questions = [
-            attempt
-            for record in await ledger.unfinished(OPEN_QUESTIONS)
-            for attempt in record.attempts
-            if self._is_open_question(attempt)
-        ]
-        for account in self._engine.accounts.values():
-            lost = [
-                attempt
-                for attempt in questions
-                if attempt.account == account.key
-                and attempt.task is None
-                and attempt.state is not AttemptState.SUBMITTING
-            ]
-            if lost:
+        """Go once through every open question of the ledger, and return their number."""
+        questions: dict[str, list[Attempt]] = {}
+        after: str | None = None
+        while True:
+            page = await self._desk.ledger.open_jobs(UNANSWERED, after=after, limit=_PAGE)
+            for record in page:
+                for attempt in (await self._by_time(record)).attempts:
+                    if is_question(attempt, self._desk.owner):
+                        questions.setdefault(attempt.account, []).append(attempt)
+            if len(page) < _PAGE:
+                break
+            after = page[-1].id
+        open_now = {a.id for attempts in questions.values() for a in attempts}
+        self._search_at = {id_: at for id_, at in self._search_at.items() if id_ in open_now}
+        for key, attempts in questions.items():
+            lost = [a for a in attempts if a.task is None and self._is_due(a)]
+            account = self._desk.accounts.get(key)
+            if lost and account is not None and await self._may_search(key):
                 await self.search_history(account, lost)
-        return len(questions)
+        return sum(map(len, questions.values()))
 
-    async def _catch_up(self) -> None:
-        """Take over what other processes wrote about jobs that are waited for here."""
-        version = await self._engine.ledger.version()
-        if version == self._seen_version:
-            return
-        self._seen_version = version
-        for flight in tuple(self._engine.flights.values()):
-            if not any(a.state is AttemptState.RUNNING for a in flight.record.attempts):
-                current = await self._engine.ledger.get(flight.id)
-                if current is not None and current != flight.record:
-                    self._engine.update(flight, current)
-                    self._engine.follow(flight)
+    def _is_due(self, attempt: Attempt) -> bool:
+        if attempt.state is not AttemptState.SUBMITTING:
+            return True
+        now, claimed_at = self._desk.ledger.now(), attempt.claimed_at or 0.0
+        if now < self._search_at.get(attempt.id, claimed_at + _ANSWER_DUE):
+            return False
+        self._search_at[attempt.id] = now + max(_PERIOD, now - claimed_at)
+        return True
 
-    async def _apply(self, job_id: str, event: Event) -> None:
-        flight = self._engine.flights.get(job_id)
-        if flight is None:
-            await self._engine.ledger.apply(job_id, event, self._engine.clock.wall())
-            return
-        before = flight.record
-        await self._engine.apply(flight, event)
-        if flight.record is not before:
-            self._engine.follow(flight)
+    async def _may_search(self, key: str) -> bool:
+        """Return whether this process is the one that searches: whoever looks for the account, or nobody does."""
+        looks = self._looks[key]
+        if looks.leading or not self._desk.ledger.shared:
+            return True
+        return await self._desk.ledger.lease(f"search {key}", self._desk.owner, 2 * _PERIOD)
 
-    async def _by_time(self, record: JobRecord) -> None:
-        now = self._engine.clock.wall()
+    async def _by_time(self, record: JobRecord) -> JobRecord:
+        now = self._desk.ledger.now()
         for attempt in record.attempts:
             match attempt:
                 case Attempt(state=AttemptState.SUBMITTING) if now > attempt.lease_until:
                     log.warning(
                         "job %s: attempt %d is ambiguous, its owner fell silent", record.id, attempt.number
                     )
-                    await self._apply(record.id, LeaseOver(attempt=attempt.id))
+                    record = await self._desk.tell_of(record.id, LeaseOver(attempt=attempt.id))
                 case Attempt(state=AttemptState.AMBIGUOUS) if (
                     now > attempt.resolve_after and not self._has_history(attempt)
                 ):
-                    await self._apply(record.id, NothingFound(attempt=attempt.id))
+                    record = await self._desk.tell_of(record.id, NothingFound(attempt=attempt.id))
                 case _:
                     pass
-            if attempt.slot and attempt.state in OPEN_QUESTIONS and now > attempt.slot_until:
-                await self._apply(record.id, SlotOver(attempt=attempt.id))
+            if attempt.slot and attempt.state in LOST and now > attempt.slot_until:
+                record = await self._desk.tell_of(record.id, SlotOver(attempt=attempt.id))
+        return record
 
     def _has_history(self, attempt: Attempt) -> bool:
-        account = self._engine.accounts.get(attempt.account)
-        return account is None or ("finds" in account.loaded.powers and account.capabilities.echoes_token)
+        account = self._desk.accounts.get(attempt.account)
+        return account is None or account.searches
 
     async def search_history(self, account: Account, lost: Sequence[Attempt]) -> None:
-        """Search the provider's history for the tokens of *lost*; best effort: its shape is inferred."""
-        if "finds" not in account.loaded.powers or not account.capabilities.echoes_token:
+        """Search the provider's history for the tokens of *lost*; best effort: its shape is inferred.
+
+        What is found counts at once, for attempts of other processes as well. That nothing is found counts only
+        for what is ambiguous, and only once its time has come.
+        """
+        if not account.searches:
             return
-        sent_at = self._engine.clock.wall()
+        sent_at = self._desk.ledger.now()
         since = min(attempt.claimed_at or sent_at for attempt in lost) - _HISTORY_SLACK
         wanted = {attempt.id: attempt for attempt in lost}
         complete = False
@@ -177,38 +174,34 @@ class Sweeper:
             complete = await self._search(account, since, sent_at + _HISTORY_SLACK, wanted)
         except (SendError, PikaError) as error:
             log.info("%s: the history could not be searched: %s", account.key, error)
-        except Exception:
-            log.exception("%s: the history could not be searched", account.key)
         for attempt in wanted.values():
+            if attempt.state is AttemptState.SUBMITTING:
+                continue
             if complete:
-                await self._apply(attempt.job_id, NothingFound(attempt=attempt.id, sent_at=sent_at))
+                await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id, sent_at=sent_at))
             elif sent_at > attempt.slot_until:
                 # A history that cannot be read must not keep a lost job from a person's eyes for ever.
-                await self._apply(attempt.job_id, NothingFound(attempt=attempt.id))
+                await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id))
 
     async def _search(self, account: Account, since: float, until: float, wanted: dict[str, Attempt]) -> bool:
-        """Take what is found out of *wanted*; tells whether the history was read to its end."""
+        """Take what is found out of *wanted*; return whether the history was read to its end."""
         cursor: str | None = None
         for _ in range(_PAGES):
-            if not await account.poller.spend():
-                return False
-            finder = account.finder
-            request = account.guarded(finder.build_find(since, until, cursor))
-            page = finder.read_find(await self._transport.poll(request))
+            page = await self._page(account, since, until, cursor)
             await self._take(page.found, wanted)
             if not wanted or page.next_cursor is None:
                 return True
             cursor = page.next_cursor
         return False
 
+    async def _page(self, account: Account, since: float, until: float, cursor: str | None) -> Page:
+        finder = account.finder
+        return await account.ask(lambda: finder.build_find(since, until, cursor), finder.read_find)
+
     async def _take(self, found: Iterable[Found], wanted: dict[str, Attempt]) -> None:
         for one in found:
-            if one.callback_url is None:
-                continue
-            token = token_in(one.callback_url.reveal())
-            attempt_id = read_token(self._engine.secrets, token) if token else None
-            attempt = wanted.pop(attempt_id, None) if attempt_id else None
+            attempt = wanted.pop(self._addresses.attempt_in(one.callback_url) or "", None)
             if attempt is not None:
                 log.info("job %s: found in the provider's history", attempt.job_id)
-                evidence = Evidence(attempt=attempt.id, snapshot=one.snapshot, source="history")
-                await self._apply(attempt.job_id, evidence)
+                evidence = Evidence(attempt=attempt.id, snapshot=one.snapshot, source="echo")
+                await self._desk.tell_of(attempt.job_id, evidence)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pika_async import errors
-from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, JobState, Refusal, charged
-from pika_async.errors import JobFailed, JobUnresolved, PikaError, RateLimited, SubmitRefused
-from pika_async.results import Charged, Failed, Succeeded
+from pika_async._ledger.records import Attempt, JobRecord, JobState, Refusal
+from pika_async._ledger.standing import in_doubt, spent
+from pika_async.errors import (
+    AuthError,
+    InsufficientBalance,
+    JobFailed,
+    JobUnresolved,
+    PikaError,
+    RateLimited,
+    SubmitRefused,
+)
+from pika_async.results import Failed, Succeeded
 
 _KINDS = {
     name: kind
@@ -39,19 +48,6 @@ def outcome(record: JobRecord) -> Succeeded | PikaError | None:
         case JobState.OPEN:
             doubtful = in_doubt(record)
             return unresolved(doubtful) if doubtful is not None else None
-
-
-def spent(record: JobRecord) -> Charged:
-    """Return whether the job cost money, as far as anyone knows."""
-    answers = {charged(attempt) for attempt in record.attempts}
-    return "yes" if "yes" in answers else "unknown" if "unknown" in answers else "no"
-
-
-def in_doubt(record: JobRecord) -> Attempt | None:
-    """Return the attempt that only a person can settle, unless another one is still under way."""
-    if any(a.state in OPEN - {AttemptState.UNRESOLVED} for a in record.attempts):
-        return None
-    return next((a for a in reversed(record.attempts) if a.state is AttemptState.UNRESOLVED), None)
 
 
 def _cancelled(record: JobRecord) -> PikaError:
@@ -123,4 +119,61 @@ def unresolved(attempt: Attempt) -> JobUnresolved:
         "settle it with `pika-async resolve`.",
         provider=attempt.account.partition(":")[0],
         phase="submit",
+    )
+
+
+def capped(max_submits: int | None) -> InsufficientBalance:
+    """Make the error for an order that the spending cap holds back."""
+    return InsufficientBalance(
+        f"The spending cap of {max_submits} submits is reached; nothing was bought. Raise max_submits to go on.",
+        phase="submit",
+        code="max_submits",
+    )
+
+
+def paused(why: str | None) -> InsufficientBalance:
+    """Make the error for an order that waits because its account is paused."""
+    said = f" ({why.rstrip('.')})" if why else ""
+    return InsufficientBalance(
+        f"The account is paused{said}; nothing was bought, and the order stays queued in the ledger. Top the "
+        "account up, then ask for the job again.",
+        phase="submit",
+        code="paused",
+    )
+
+
+def later(refused: PikaError) -> PikaError:
+    """Make the error for an order that was not sent because the key was just refused."""
+    return type(refused)(
+        f"{refused.message.rstrip('.')}. This order was not sent and stays queued in the ledger.",
+        provider=refused.provider,
+        phase="submit",
+        charged="no",
+        status=refused.status,
+        code=refused.code,
+        trace_id=refused.trace_id,
+    )
+
+
+def refused_look(error: PikaError, provider: str) -> AuthError:
+    """Make the error for a paid job that cannot be looked up with this key."""
+    return AuthError(
+        f"{error.message.rstrip('.')}. The job is paid and goes on: correct the key and wait for "
+        "error.job again.",
+        provider=provider,
+        phase="poll",
+        charged="yes",
+        status=error.status,
+        code=error.code,
+        trace_id=error.trace_id,
+    )
+
+
+def not_known(attempt: Attempt) -> JobUnresolved:
+    """Make the error for a token whose task the provider does not know, and no ledger either."""
+    return JobUnresolved(
+        f"{attempt.account} does not know the task that this token names, and neither does this ledger; check "
+        "the token, and that the key belongs to the account that ordered it.",
+        provider=attempt.account.partition(":")[0],
+        phase="poll",
     )

@@ -15,7 +15,8 @@ class Change:
     """A job *before* and *after* *event*; before is None for a new one, the event None for another process's.
 
     *moved* says whether anything changed. *at* is the ledger's time. *obstacle* says why a claim was not
-    granted although the job itself allowed it; *slots* is what the account holds after it.
+    granted although the job itself allowed it; *usage* is what the event's account uses after it, where the
+    ledger read it.
     """
 
     before: JobRecord | None
@@ -24,7 +25,7 @@ class Change:
     moved: bool = True
     at: float = 0.0
     obstacle: Obstacle | None = None
-    slots: int = 0
+    usage: Usage | None = None
 
 
 def refused_by(job: JobRecord, event: Event, usage: Usage, now: float) -> Obstacle | None:

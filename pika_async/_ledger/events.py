@@ -57,13 +57,15 @@ class NextAttempt:
 class Refused:
     """The owner knows that nothing was bought: no byte left, or the provider said no.
 
-    *error* is what the caller is told; the ledger keeps *refusal*.
+    *error* is what the caller is told; the ledger keeps *refusal*. With *later*, the trouble is the account's
+    and not the order's: *next* stays queued until somebody asks for the job again.
     """
 
     attempt: str
     owner: str
     refusal: Refusal
     next: NextAttempt | None = None
+    later: bool = False
     error: PikaError | None = field(default=None, eq=False, repr=False)
 
 

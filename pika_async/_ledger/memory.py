@@ -109,14 +109,13 @@ class MemoryLedger:
         if after is before:
             obstacle = refused_by(before, event, usage, now)
             return Change(
-                before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle,
-                slots=usage.slots,
+                before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle, usage=usage
             )
         self._keep(before, after)
         kept = self._accounts.get(account, usage)
-        if (figures := paced(kept, event, now)) is not kept:
-            self._accounts[account] = figures
-        return Change(before=before, after=after, event=event, at=now, slots=kept.slots)
+        if (usage := paced(kept, event, now)) is not kept:
+            self._accounts[account] = usage
+        return Change(before=before, after=after, event=event, at=now, usage=usage)
 
     async def open_jobs(
         self,

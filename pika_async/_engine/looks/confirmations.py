@@ -6,20 +6,20 @@ from collections.abc import Callable
 from math import inf
 
 from pika_async._engine.clock import Clock
-from pika_async._engine.schedule import Schedule
 
 _TOGETHER = 0.03
 _APART = 0.1
 _AGAIN = 0.25
+_AT_ONCE = 50
 _LOOKS = 6
-"""Looks at a task that a callback calls ended and the provider does not, before the net has it again."""
+"""How often a task is looked up whose callback said "ended" while the API still says "running"."""
 
 
 class Confirmations:
-    """Hurries the looks that confirm callbacks; *tick* has the poller send what is due."""
+    """Hurries the look-ups that confirm callbacks; *hurry* puts one first in line, *tick* sends what is due."""
 
-    def __init__(self, schedule: Schedule, clock: Clock, tick: Callable[[], None]) -> None:
-        self._schedule = schedule
+    def __init__(self, hurry: Callable[[str], None], clock: Clock, tick: Callable[[], None]) -> None:
+        self._hurry = hurry
         self._clock = clock
         self._tick = tick
         self._hints: dict[str, None] = {}
@@ -31,21 +31,25 @@ class Confirmations:
         self._hinted[attempt_id] = 0
         self._hint(attempt_id)
 
-    def confirmed(self, attempt_id: str) -> bool:
-        """Note that a look found the end; tells whether a callback had told it before."""
-        return self._hinted.pop(attempt_id, None) is not None
+    def __contains__(self, attempt_id: str) -> bool:
+        """Return whether a callback said that the task has ended, and no look-up confirmed it yet."""
+        return attempt_id in self._hinted
+
+    def forget(self, attempt_id: str) -> None:
+        """Expect no confirmation any more."""
+        self._hinted.pop(attempt_id, None)
 
     def _hint(self, attempt_id: str) -> None:
         first = not self._hints
         self._hints[attempt_id] = None
-        if len(self._hints) >= self._schedule.batch:
+        if len(self._hints) >= _AT_ONCE:
             self._send()
         elif first:
             at = max(self._clock.now() + _TOGETHER, self._sent_at + _APART)
             self._clock.call_at(at, self._send)
 
     def not_confirmed(self, attempt_id: str, *, failed: bool = False) -> None:
-        """Look at a hinted task again: the look failed, or the provider's left hand lags behind its right."""
+        """Try again later: the look-up failed, or the provider's status API is behind its own callback."""
         if attempt_id not in self._hinted:
             return
         self._hinted[attempt_id] += not failed
@@ -61,5 +65,5 @@ class Confirmations:
         hints, self._hints = self._hints, {}
         self._sent_at = self._clock.now()
         for attempt_id in hints:
-            self._schedule.hurry(attempt_id)
+            self._hurry(attempt_id)
         self._tick()

@@ -1,24 +1,25 @@
-"""Callbacks as they come in: committed to the ledger, then read again and worked off, each once.
+"""Callbacks as they come in: committed to the ledger, then read again and processed, each once.
 
-Any process with the ledger may receive; the one in which the job is in flight works it off.
+Any process with the ledger may receive; the one in which the job is in flight processes it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from pika_async._engine.clock import Timer
-from pika_async._engine.hints import Hints
-from pika_async._ledger.records import Received
-from pika_async._transport import Sender
+from pika_async._engine.account import Account
+from pika_async._engine.addresses import Addresses
+from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Answered, Look, Question
+from pika_async._engine.looks.looks import Looks
+from pika_async._engine.pushes.bindings import Bindings
+from pika_async._engine.pushes.hints import Hints
+from pika_async._ledger.records import Attempt, Received
+from pika_async.callbacks import CallbackEvent
 from pika_async.errors import LedgerError
-
-if TYPE_CHECKING:
-    from pika_async._engine.engine import Engine
-    from pika_async.callbacks import CallbackEvent
 
 log = logging.getLogger("pika_async")
 
@@ -36,9 +37,18 @@ class EngineInbox:
     ledger and is read again when that happens.
     """
 
-    def __init__(self, engine: Engine, transport: Sender) -> None:
-        self._engine = engine
-        self._hints = Hints(engine, transport, self._waited_for, self.wake)
+    def __init__(
+        self,
+        desk: Desk,
+        looks: Mapping[str, Looks],
+        clock: Clock,
+        addresses: Addresses,
+        search: Callable[[Account, Sequence[Attempt]], Awaitable[None]],
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        bindings = Bindings(desk, clock, addresses, search, self._waited_for)
+        self._hints = Hints(desk, looks, clock, bindings, self.wake)
         self._working: asyncio.Task[None] | None = None
         self._again = False
         self._news = True
@@ -46,29 +56,28 @@ class EngineInbox:
         self._left: dict[str, int] = {}
         self._dealt: dict[int, None] = {}
         self._all_again_at = 0.0
-        self._version = -1
         self._timers: dict[str, Timer] = {}
+        for effect in (Look, Answered, Question):
+            desk.carries_out(effect, lambda _, __: self.wake())
 
     async def receive(self, event: CallbackEvent) -> None:
-        """Commit *event*; work goes on behind the provider's back. Raises `LedgerError`."""
-        engine = self._engine
-        kept = await engine.ledger.inbox_put(event.attempt_id, event.body, event.headers, engine.clock.wall())
-        if kept:
+        """Commit *event*; its processing goes on after the provider has its answer. Raises `LedgerError`."""
+        if await self._desk.ledger.inbox_put(event.attempt_id, event.body, event.headers):
             self._news = True
             self.wake()
 
     def wake(self) -> None:
         """Look again at what was left, because a job came here or an answer was read."""
-        if self._engine.closing or self._engine.callbacks is None:
+        if self._desk.closing:
             return
         self._again = True
         if self._working is None or self._working.done():
-            self._working = self._engine.spawn(self._work())
+            self._working = self._desk.spawn(self._work())
         self.watch()
 
     def watch(self) -> None:
-        """Notice what other processes commit to a shared ledger, within a tenth of a second."""
-        if self._engine.ledger.durable and self._engine.flights:
+        """Notice callbacks that other processes commit to a shared ledger, within a tenth of a second."""
+        if self._desk.ledger.shared and self._desk.flights:
             self._after(_WATCH, self._glance)
 
     def stop(self) -> None:
@@ -79,34 +88,22 @@ class EngineInbox:
             self._working.cancel()
         self._hints.stop()
         if self._dealt:
-            self._engine.spawn(self._mark_done())
+            self._desk.spawn(self._mark_done())
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         name = act.__name__
-        if name in self._timers or self._engine.closing:
+        if name in self._timers or self._desk.closing:
             return
 
         def due() -> None:
             del self._timers[name]
             act()
 
-        clock = self._engine.clock
-        self._timers[name] = clock.call_at(clock.now() + seconds, due)
+        self._timers[name] = self._clock.call_at(self._clock.now() + seconds, due)
 
     def _glance(self) -> None:
-        self._engine.spawn(self._look_for_news())
-
-    async def _look_for_news(self) -> None:
-        try:
-            version = await self._engine.ledger.version()
-        except LedgerError as error:
-            log.warning("the ledger cannot be watched: %s", error)
-            self._after(_RETRY, self._glance)
-            return
-        if version != self._version:
-            self._version, self._news = version, True
-            self.wake()
-        self.watch()
+        self._news = True
+        self.wake()
 
     async def _work(self) -> None:
         try:
@@ -122,7 +119,7 @@ class EngineInbox:
     async def _read_on(self) -> None:
         after = self._where_to_start()
         while after is not None:
-            page = await self._engine.ledger.inbox_pending(_PAGE, after)
+            page = await self._desk.ledger.inbox_pending(_PAGE, after)
             for received in page:
                 if received.id in self._dealt or received.attempt_id in self._left:
                     continue
@@ -135,7 +132,7 @@ class EngineInbox:
 
     def _where_to_start(self) -> int | None:
         """Return the id after which there is something to read; None when there is nothing."""
-        now = self._engine.clock.now()
+        now = self._clock.now()
         if now >= self._all_again_at:
             self._all_again_at = now + _ALL_AGAIN
             self._left.clear()
@@ -158,9 +155,9 @@ class EngineInbox:
             return True
 
     def _done(self, received_id: int) -> None:
-        """Mark a callback as dealt with, though not before other processes that wait for its job saw it."""
+        """Mark a callback as handled, after a delay, so that other processes waiting for the job read it first."""
         self._dealt[received_id] = None
-        self._after(_LINGER if self._engine.ledger.durable else 0.0, self._sweep_up)
+        self._after(_LINGER if self._desk.ledger.shared else 0.0, self._sweep_up)
 
     def _waited_for(self, received: Received) -> None:
         """Mark a callback that was left as dealt with, and read what came after it for the same attempt."""
@@ -170,12 +167,12 @@ class EngineInbox:
         self.wake()
 
     def _sweep_up(self) -> None:
-        self._engine.spawn(self._mark_done())
+        self._desk.spawn(self._mark_done())
 
     async def _mark_done(self) -> None:
         ids = tuple(self._dealt)
         try:
-            await asyncio.gather(*map(self._engine.ledger.inbox_done, ids))
+            await asyncio.gather(*map(self._desk.ledger.inbox_done, ids))
         except LedgerError as error:
             log.warning("callbacks stay in the ledger: %s", error)
             self._after(_RETRY, self._sweep_up)

@@ -6,27 +6,23 @@ Early, late, repeated and contradictory ones follow the table of docs/pay-once.m
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping
 
 from attrs import evolve
 
-from pika_async._engine.claims import Claim, Claims, may_be_claimed, names, remembers
-from pika_async._engine.signing_keys import SigningKeys
-from pika_async._ledger.records import FINAL, Attempt, AttemptState, Received
-from pika_async._transport import Sender
+from pika_async._engine.account import Account
+from pika_async._engine.clock import Clock
+from pika_async._engine.desk import Desk
+from pika_async._engine.flight import Flight
+from pika_async._engine.ids import job_of
+from pika_async._engine.looks.looks import Looks
+from pika_async._engine.pushes.bindings import Binding, Bindings, may_bind, names
+from pika_async._engine.pushes.signing_keys import SigningKeys
+from pika_async._ledger.records import Attempt, AttemptState, Received
+from pika_async._ledger.standing import OVER, TOO_EARLY
 from pika_async.results import Pending, Snapshot, State, Task
 
-if TYPE_CHECKING:
-    from pika_async._engine.account import Account
-    from pika_async._engine.engine import Engine
-    from pika_async._engine.flight import Flight
-    from pika_async.provider import ReadsCallbacks
-
 log = logging.getLogger("pika_async")
-
-_TOO_EARLY = frozenset({AttemptState.QUEUED, AttemptState.SUBMITTING})
-_OVER = FINAL | {AttemptState.CANCELLED}
 
 
 class NotYet(Exception):
@@ -34,33 +30,36 @@ class NotYet(Exception):
 
 
 class Hints:
-    """Takes callbacks for what they are worth.
-
-    *done* is told of each that was left and needs no more, *wake* when it is worth going on with others.
-    """
+    """Processes callbacks; *wake* is called when deferred callbacks may be retried."""
 
     def __init__(
-        self, engine: Engine, transport: Sender, done: Callable[[Received], None], wake: Callable[[], None]
+        self,
+        desk: Desk,
+        looks: Mapping[str, Looks],
+        clock: Clock,
+        bindings: Bindings,
+        wake: Callable[[], None],
     ) -> None:
-        self._engine = engine
-        self._keys = SigningKeys(engine, transport, wake)
-        self._claims = Claims(engine, transport, done)
+        self._desk = desk
+        self._looks = looks
+        self._keys = SigningKeys(desk, clock, wake)
+        self._bindings = bindings
         self._orphans_up_to = 0
 
     async def recheck(self) -> None:
         """Take over what became of attempts that a callback alone has bound."""
-        await self._claims.recheck()
+        await self._bindings.recheck()
 
     def stop(self) -> None:
         """Ask nobody any more."""
-        self._claims.stop()
+        self._bindings.stop()
         self._keys.stop()
 
     def may_go_on(self, attempt_id: str) -> bool:
         """Return whether a callback that was left can be worked off now."""
-        flight = self._engine.flights.get(_job_of(attempt_id))
+        flight = self._desk.flights.get(job_of(attempt_id))
         attempt = flight.record.attempt(attempt_id) if flight is not None else None
-        return attempt is not None and attempt.state not in _TOO_EARLY and attempt_id not in self._claims
+        return attempt is not None and attempt.state not in TOO_EARLY and attempt_id not in self._bindings
 
     async def dealt_with(self, received: Received) -> bool:
         """Work off one callback; False leaves it for later, or for the process that has its job."""
@@ -70,50 +69,46 @@ class Hints:
             return False
 
     async def _understood(self, received: Received) -> bool:
-        if received.attempt_id in self._claims:
+        if received.attempt_id in self._bindings:
             return False
-        flight = self._engine.flights.get(_job_of(received.attempt_id))
+        flight = self._desk.flights.get(job_of(received.attempt_id))
         if flight is None or flight.record.attempt(received.attempt_id) is None:
             return await self._of_no_flight(received)
         await self._catch_up(flight)
         attempt = flight.record.attempt(received.attempt_id)
-        if attempt is None or attempt.state in _OVER:
+        if attempt is None or attempt.state in OVER:
             return attempt is not None
-        account = self._engine.accounts[attempt.account]
+        account = self._desk.accounts[attempt.account]
         # Nothing calls back for what was not sent, unless the ledger is older than what it tells of.
-        restored = attempt.state is AttemptState.QUEUED and remembers(account)
-        if attempt.state in _TOO_EARLY and not restored:
+        restored = attempt.state is AttemptState.QUEUED and account.searches
+        if attempt.state in TOO_EARLY and not restored:
             return False
-        if attempt.task is not None and "reads_callbacks" not in account.loaded.powers:
-            account.poller.confirm(attempt.id)
+        if attempt.task is not None and account.reader is None:
+            self._looks[account.key].confirm(attempt.id)
             return True
         snapshot = self._read(account, received)
         if snapshot is None:
             return True
         if attempt.task is None:
-            return self._claim(account, received, attempt, snapshot)
+            return self._bind(account, received, attempt, snapshot)
         self._learn(flight, account, attempt, snapshot)
         return True
 
     async def _catch_up(self, flight: Flight) -> None:
         """Take over what another process has made of this very callback."""
-        if not self._engine.ledger.durable:
-            return
-        current = await self._engine.ledger.get(flight.id)
-        if current is not None and current is not flight.record and current != flight.record:
-            self._engine.update(flight, current)
-            self._engine.follow(flight)
+        if self._desk.ledger.shared and (current := await self._desk.ledger.get(flight.id)) is not None:
+            self._desk.seen(flight, current)
 
     async def _of_no_flight(self, received: Received) -> bool:
         """Deal with a callback about a job that is not in flight here, or that lacks the attempt."""
-        job_id = _job_of(received.attempt_id)
-        record = await self._engine.ledger.get(job_id)
+        job_id = job_of(received.attempt_id)
+        record = await self._desk.ledger.get(job_id)
         if record is None:
             return self._orphaned(received, job_id)
         attempt = record.attempt(received.attempt_id)
         if attempt is not None and attempt.state is not AttemptState.REFUSED:
-            return attempt.state in _OVER
-        account = self._engine.accounts.get((attempt or record.newest).account)
+            return attempt.state in OVER
+        account = self._desk.accounts.get((attempt or record.newest).account)
         if account is None:
             return False
         snapshot = self._read(account, received)
@@ -122,13 +117,13 @@ class Hints:
         known = next((a for a in record.attempts if names(record, a.id, snapshot.task)), None)
         if known is not None:
             # The token that adopted the job names no attempt, so its row here has an id of its own.
-            account.poller.confirm(known.id)
+            self._looks[account.key].confirm(known.id)
             return True
-        return self._claim(account, received, attempt, snapshot)
+        return self._bind(account, received, attempt, snapshot)
 
     def _orphaned(self, received: Received, job_id: str) -> bool:
         # Memory forgets what is settled, so a late callback is nothing there; a file forgets nothing.
-        if not self._engine.ledger.durable:
+        if not self._desk.ledger.remembers:
             return True
         if received.id > self._orphans_up_to:
             self._orphans_up_to = received.id
@@ -137,13 +132,13 @@ class Hints:
 
     def _read(self, account: Account, received: Received) -> Snapshot | None:
         """Have the adapter read a callback; raises `NotYet` until there are keys to verify it with."""
-        if "reads_callbacks" not in account.loaded.powers:
+        reader = account.reader
+        if reader is None:
             return None
-        signs = "signs" in account.loaded.powers
+        signs = account.signer is not None
         keys = self._keys.of(account) if signs else None
         if signs and keys is None:
             raise NotYet
-        reader = cast("ReadsCallbacks", account.provider)
         try:
             snapshot = reader.read_callback(received.body, received.headers, received.received_at, keys)
         except Exception as error:  # noqa: BLE001 - a stranger's adapter reads what a stranger sends
@@ -153,31 +148,27 @@ class Hints:
             raise NotYet
         return snapshot
 
-    def _claim(
+    def _bind(
         self, account: Account, received: Received, attempt: Attempt | None, snapshot: Snapshot
     ) -> bool:
         """Have a task confirmed for an attempt that knows of none; tells whether that cannot be."""
-        job_id = _job_of(received.attempt_id)
-        if attempt is not None and not may_be_claimed(account, attempt):
+        job_id = job_of(received.attempt_id)
+        if attempt is not None and not may_bind(account, attempt):
             log.warning("job %s: a callback tells of a %s attempt; it is ignored", job_id, attempt.state)
             return True
-        claim = Claim(received=received, job_id=job_id, attempt=attempt, task=snapshot.task)
-        self._claims.add(account, claim)
+        binding = Binding(received=received, job_id=job_id, attempt=attempt, task=snapshot.task)
+        self._bindings.add(account, binding)
         return False
 
     def _learn(self, flight: Flight, account: Account, attempt: Attempt, snapshot: Snapshot) -> None:
         if attempt.task is None or attempt.task.id != snapshot.task.id:
             log.warning("job %s: a callback names another task; it is ignored", flight.id)
         elif not isinstance(snapshot, Pending):
-            account.poller.confirm(attempt.id)
+            self._looks[account.key].confirm(attempt.id)
         else:
-            account.poller.called_back()
+            self._looks[account.key].called_back()
             if (news := _progress(flight.snapshot, attempt.task, snapshot)) is not None:
-                self._engine.observe(flight, news)
-
-
-def _job_of(attempt_id: str) -> str:
-    return attempt_id.rsplit("-", 2)[0]
+                self._desk.progress(flight, news)
 
 
 def _progress(known: Snapshot | None, task: Task, told: Pending) -> Pending | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
 from attrs import define
 
-from pika_async._transport import Sender, SendError
-from pika_async.errors import PikaError
-from pika_async.provider import Signs
-
-if TYPE_CHECKING:
-    from pika_async._engine.account import Account
-    from pika_async._engine.engine import Engine
+from pika_async._engine.account import Account
+from pika_async._engine.clock import Clock
+from pika_async._engine.desk import Desk
+from pika_async._transport import SendError
+from pika_async.errors import BadReply, PikaError
+from pika_async.provider import HttpResponse
 
 log = logging.getLogger("pika_async")
 
@@ -35,16 +33,16 @@ class _Kept:
 class SigningKeys:
     """Fetches keys in the background; *wake* is called whenever it is worth asking again."""
 
-    def __init__(self, engine: Engine, transport: Sender, wake: Callable[[], None]) -> None:
-        self._engine = engine
-        self._transport = transport
+    def __init__(self, desk: Desk, clock: Clock, wake: Callable[[], None]) -> None:
+        self._desk = desk
+        self._clock = clock
         self._wake = wake
         self._kept: dict[str, _Kept] = {}
 
     def of(self, account: Account) -> bytes | None:
         """Return the keys; None while they are being fetched."""
         kept = self._kept.setdefault(account.key, _Kept())
-        now = self._engine.clock.now()
+        now = self._clock.now()
         if kept.keys is not None and now - kept.fetched_at < _LIFE:
             return kept.keys
         if not kept.asked_at or now - kept.asked_at >= _RETRY:
@@ -52,9 +50,9 @@ class SigningKeys:
         return None
 
     def doubt(self, account: Account) -> bool:
-        """Take in that a callback does not fit the keys; tell whether to try again with newer ones."""
+        """Note that a callback does not fit the keys; return whether to try again with newer ones."""
         kept = self._kept[account.key]
-        if self._engine.clock.now() - kept.asked_at < _DOUBT:
+        if self._clock.now() - kept.asked_at < _DOUBT:
             return False
         self._fetch(account, kept)
         return True
@@ -67,28 +65,23 @@ class SigningKeys:
 
     def _fetch(self, account: Account, kept: _Kept) -> None:
         if kept.fetching is None:
-            kept.asked_at = self._engine.clock.now()
-            kept.fetching = self._engine.spawn(self._fetched(account, kept))
+            kept.asked_at = self._clock.now()
+            kept.fetching = self._desk.spawn(self._fetched(account, kept))
 
     async def _fetched(self, account: Account, kept: _Kept) -> None:
         try:
-            if not await account.poller.spend():
-                return
-            request = account.guarded(cast("Signs", account.provider).build_keys())
-            response = await self._transport.poll(request)
-            if response.status == 200:
-                kept.keys, kept.fetched_at = response.body, self._engine.clock.now()
-                return
-            log.warning("%s: the signing keys are refused: HTTP %d", account.key, response.status)
+            if (signer := account.signer) is not None:
+                kept.keys = await account.ask(signer.build_keys, _keys)
+                kept.fetched_at = self._clock.now()
         except (SendError, PikaError) as error:
             log.warning("%s: the signing keys cannot be fetched: %s", account.key, error)
-        except Exception:
-            log.exception("%s: the signing keys cannot be fetched", account.key)
         finally:
             kept.fetching = None
-            self._wake_after(kept)
+            fresh = kept.keys is not None and kept.fetched_at >= kept.asked_at
+            self._clock.call_at(self._clock.now() if fresh else kept.asked_at + _RETRY, self._wake)
 
-    def _wake_after(self, kept: _Kept) -> None:
-        clock = self._engine.clock
-        fresh = kept.keys is not None and kept.fetched_at >= kept.asked_at
-        clock.call_at(clock.now() if fresh else kept.asked_at + _RETRY, self._wake)
+
+def _keys(response: HttpResponse) -> bytes:
+    if response.status != 200:
+        raise BadReply(f"The signing keys are refused: HTTP {response.status}", status=response.status)
+    return response.body

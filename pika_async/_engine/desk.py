@@ -1,0 +1,254 @@
+"""The one door through which the engine changes a job: an event in, its effects carried out.
+
+It owns the flights, and what the ledger could not take yet. It knows none of the parts that carry effects out;
+`engine` wires them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from pika_async._engine.account import Account
+from pika_async._engine.clock import Clock
+from pika_async._engine.effects import Accepted, Effect, Ended, Forget, Moved, Trouble, effects
+from pika_async._engine.flight import Flight, Stage
+from pika_async._engine.outbox import Outbox
+from pika_async._ledger import Ledger
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Abandon, Claim, Event, Evidence, Resubmit
+from pika_async._ledger.machine import settle
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Usage
+from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
+from pika_async.results import Pending, Succeeded
+
+T = TypeVar("T")
+log = logging.getLogger("pika_async")
+
+_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon)
+"""Nothing follows from these unless the ledger has granted them."""
+
+
+class Desk:
+    """Holds the jobs in flight of one client; `tell` applies an event and carries out what follows."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        ledger: Ledger,
+        clock: Clock,
+        owner: str,
+        handle: Callable[[Flight], JobHandle],
+    ) -> None:
+        self.accounts = accounts
+        self.ledger = ledger
+        self.clock = clock
+        self.owner = owner
+        self.closing = False
+        self.flights: dict[str, Flight] = {}
+        self.ended: dict[str, Flight] = {}
+        self.outbox = Outbox(ledger, clock, self._delivered, self.spawn)
+        self._handle = handle
+        self._acts: dict[type, Callable[[Flight, Any], None]] = {
+            Moved: _log,
+            Accepted: _accepted,
+            Ended: self._ended,
+            Trouble: self._trouble,
+            Forget: self._forget,
+        }
+        self._errands: set[asyncio.Task[Any]] = set()
+
+    def carries_out(self, effect: type, act: Callable[[Flight, Any], None]) -> None:
+        """Let *act* carry out every *effect*, after what carries it out already."""
+        before = self._acts.get(effect)
+        if before is None:
+            self._acts[effect] = act
+        else:
+            self._acts[effect] = lambda flight, what: (before(flight, what), act(flight, what)) and None
+
+    def act(self, flight: Flight, effect: Effect) -> None:
+        """Carry out one effect."""
+        if (act := self._acts.get(type(effect))) is not None:
+            act(flight, effect)
+
+    async def tell(self, flight: Flight, event: Event) -> Change:
+        """Let the ledger decide on *event* and carry out what follows.
+
+        What was learned is never lost to a ledger that fails: it waits in the outbox, and this process goes on
+        with it. A claim and a person's word need the ledger: for them this raises `LedgerError`.
+        """
+        needs = isinstance(event, _NEEDS_THE_LEDGER)
+        try:
+            if flight.id in self.outbox:
+                raise LedgerError("The ledger has not taken what was learned before; try again later.")
+            change = await self._applied(flight, event)
+        except LedgerError as error:
+            if needs:
+                raise
+            self.outbox.put(flight.id, event, error)
+            now = self.ledger.now()
+            after, _ = settle(flight.record, event, now, Usage(), None)
+            moved = after is not flight.record
+            change = Change(before=flight.record, after=after, event=event, moved=moved, at=now)
+        self.follow(flight, change)
+        return change
+
+    async def tell_all(self, told: Sequence[tuple[Flight, Event]]) -> None:
+        """Tell many events; a ledger on a disk commits them together."""
+        if self.ledger.remembers and len(told) > 1:
+            await asyncio.gather(*(self.tell(flight, event) for flight, event in told))
+            return
+        for flight, event in told:
+            await self.tell(flight, event)
+
+    async def tell_of(self, job_id: str, event: Event) -> JobRecord:
+        """Tell an event about a job that need not be in flight here, and return its record."""
+        flight = self.flights.get(job_id)
+        if flight is None and (record := await self.ledger.get(job_id)) is not None:
+            try:
+                flight = self.take_up(record)
+            except ConfigError:
+                flight = None  # an account of it is not open here: its processes will see the change
+        change = await (self.ledger.apply(job_id, event) if flight is None else self.tell(flight, event))
+        return change.after
+
+    async def _applied(self, flight: Flight, event: Event) -> Change:
+        if flight.recorded:
+            return await self.ledger.apply(flight.id, event)
+        record = flight.record
+        if flight.adopted:
+            # Neither a slot nor a row before the provider vouched for the task that the token names.
+            record = evolve(record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),))
+        change = await self.ledger.create(record, event)
+        flight.recorded, flight.adopted = True, False
+        if change.moved:
+            return change
+        return await self.ledger.apply(flight.id, event)
+
+    async def record(self, flight: Flight) -> None:
+        """Keep a job that is not recorded yet; it stays as it is when the ledger fails."""
+        if not flight.recorded and not flight.adopted:
+            flight.recorded = True  # the ledger takes orders in turn: what is told next comes after this
+            try:
+                await self.ledger.create(flight.record)
+            except LedgerError as error:
+                flight.recorded = False
+                log.warning("job %s: not recorded yet: %s", flight.id, error)
+
+    def follow(self, flight: Flight, change: Change) -> None:
+        """Take over what a ledger says of a job, and carry out what follows from it."""
+        if not change.moved and change.after.version == flight.record.version:
+            return
+        seen = change if change.before is flight.record else evolve(change, before=flight.record)
+        flight.record = change.after
+        self._carry_out(flight, seen)
+
+    def seen(self, flight: Flight, record: JobRecord) -> None:
+        """Take over a record that another process may have written."""
+        if _progress(record) > _progress(flight.record):
+            self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
+
+    def enter(self, flight: Flight) -> None:
+        """Take a job into flight that the ledger has, or that a token names."""
+        self.flights[flight.id] = flight
+        if flight.posted_at is None and flight.record.newest.state is not AttemptState.QUEUED:
+            flight.posted_at = self.clock.now()
+        self._carry_out(flight, Change(before=None, after=flight.record, at=self.ledger.now()))
+
+    def take_up(self, record: JobRecord) -> Flight:
+        """Return the flight of a job of the ledger, made when there is none."""
+        known = self.flights.get(record.id)
+        if known is not None:
+            return known
+        request: Any = record.request
+        flight = Flight(record, self.account_of(record), self.clock, request)
+        self.enter(flight)
+        return flight
+
+    def account_of(self, record: JobRecord) -> Account:
+        """Return the account of the newest attempt; raises `ConfigError` if one of an attempt is not open."""
+        for attempt in record.attempts:
+            if attempt.account not in self.accounts:
+                provider, _, label = attempt.account.partition(":")
+                raise ConfigError(
+                    f"Job {record.id} belongs to {provider} (account {label}); open the client with that "
+                    "provider.",
+                    provider=provider,
+                )
+        return self.accounts[record.newest.account]
+
+    def _carry_out(self, flight: Flight, change: Change) -> None:
+        acts = self._acts
+        for effect in effects(change, self.owner):
+            if (act := acts.get(type(effect))) is not None:
+                act(flight, effect)
+
+    def progress(self, flight: Flight, snapshot: Pending) -> None:
+        """Show those who watch that a job is under way."""
+        if not flight.ended:
+            flight.snapshot = snapshot
+            flight.notify()
+
+    def explain(self, flight: Flight, error: PikaError) -> PikaError:
+        """Complete *error* with the job it is about."""
+        error.job = error.job or self._handle(flight)
+        error.provider = error.provider or flight.account.name
+        return error
+
+    def spawn(self, errand: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *errand* in a task that closing the client waits for."""
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+        return task
+
+    async def aclose(self) -> None:
+        """Wait for what is still being told, and for the outbox."""
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self.outbox.aclose()
+
+    def _delivered(self, job_id: str, change: Change) -> None:
+        if (flight := self.flights.get(job_id)) is not None:
+            self.follow(flight, evolve(change, moved=True))
+
+    def _ended(self, flight: Flight, ended: Ended) -> None:
+        if flight.ended:
+            return
+        if isinstance(ended.outcome, Succeeded):
+            flight.snapshot = ended.outcome
+            flight.end()
+        else:
+            last = flight.record.newest.outcome
+            if not isinstance(last, Succeeded) and last is not None and hasattr(last, "task"):
+                flight.snapshot = last  # type: ignore[assignment]  # a Failed: what the provider said of it
+            flight.end(self.explain(flight, ended.outcome))
+
+    def _trouble(self, flight: Flight, trouble: Trouble) -> None:
+        flight.trouble(self.explain(flight, trouble.error))
+
+    def _forget(self, flight: Flight, _: Forget) -> None:
+        if self.flights.pop(flight.id, None) is not None and flight.wanted:
+            self.ended[flight.id] = flight
+
+
+def _accepted(flight: Flight, _: Accepted) -> None:
+    if flight.stage is Stage.WAITING:
+        flight.reach(Stage.ACCEPTED)
+
+
+def _log(flight: Flight, moved: Moved) -> None:
+    if not log.isEnabledFor(logging.INFO):
+        return
+    if (attempt := moved.attempt) is None:
+        log.info("job %s: %s", flight.id, moved.state)
+    else:
+        log.info("job %s: attempt %d on %s is %s", flight.id, attempt.number, attempt.account, moved.state)
+
+
+def _progress(record: JobRecord) -> int:
+    """Return a number that every move of a job raises."""
+    return record.version + sum(attempt.version + 1 for attempt in record.attempts)

@@ -1,0 +1,121 @@
+"""The jobs of one account that wait to be sent by this process, and what keeps them waiting."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+
+from attrs import define, field
+
+from pika_async._engine.account import Account
+from pika_async._engine.flight import Flight
+from pika_async._ledger.records import Usage
+from pika_async._ledger.standing import is_queued
+from pika_async.errors import PikaError
+
+POSTS_AT_ONCE = 64
+"""POSTs on the wire at once; wider gains nothing on one loop, and the claim-to-byte time must stay short."""
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
+_TELL_AFTER = 60.0
+_KEY_REFUSED_FOR = 30.0
+
+_places = count(1)
+
+
+@define(eq=False)
+class Line:
+    """Jobs in the order in which they came; times are monotonic seconds, handed in.
+
+    *usage* is what the account is known to use over all processes, *slots* its slots with what was learned
+    since; *claiming* counts the slots that this process asks for now. Nothing starts before *opens_at*.
+    """
+
+    account: Account
+    usage: Usage = field(factory=Usage)
+    slots: int = 0
+    claiming: int = 0
+    on_the_wire: int = 0
+    opens_at: float = 0.0
+    _waiting: list[tuple[int, Flight]] = field(factory=list)
+    _failing_since: float | None = None
+    _pause: float = _FIRST_PAUSE
+    _key_refused: PikaError | None = None
+    _key_refused_until: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, flight: Flight) -> None:
+        """Let *flight* wait in the place that it had, or behind all others."""
+        if not flight.place:
+            flight.place = next(_places)
+        heapq.heappush(self._waiting, (flight.place, flight))
+
+    def first(self) -> Flight | None:
+        """Return the job that is next, leaving out those that need not be sent any more."""
+        while self._waiting:
+            flight = self._waiting[0][1]
+            if not (flight.cancelled or flight.ended) and is_queued(flight.record):
+                return flight
+            heapq.heappop(self._waiting)
+        return None
+
+    def take(self) -> Flight:
+        """Take the first job out, with a slot and a place on the wire reserved for it."""
+        self.claiming += 1
+        self.on_the_wire += 1
+        return heapq.heappop(self._waiting)[1]
+
+    def clear(self) -> list[Flight]:
+        """Take all jobs out."""
+        flights = [flight for _, flight in sorted(self._waiting)]
+        self._waiting.clear()
+        return flights
+
+    def is_full(self) -> bool:
+        """Return whether the account holds as many slots as it may."""
+        return self.slots + self.claiming >= self.account.max_concurrency
+
+    def may_start(self, now: float) -> bool:
+        """Return whether a slot, a place on the wire and the pace allow a submit."""
+        return not self.is_full() and self.on_the_wire < POSTS_AT_ONCE and now >= self.opens_at
+
+    def learn(self, usage: Usage | None, ledger_now: float, now: float) -> None:
+        """Take over what the ledger says of the account."""
+        if usage is not None:
+            self.usage = usage
+            self.opens_at = max(self.opens_at, now + usage.next_submit_at - ledger_now)
+
+    def ledger_failed(self, now: float) -> bool:
+        """Note that a claim failed; return whether that has gone on for so long that callers must know."""
+        if self._failing_since is None:
+            self._failing_since = now
+        self.opens_at = max(self.opens_at, now + self._pause)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        return now - self._failing_since >= _TELL_AFTER
+
+    def ledger_works(self) -> None:
+        """Note that the ledger answered a claim."""
+        self._failing_since, self._pause = None, _FIRST_PAUSE
+
+    def key_refused(self, error: PikaError, now: float) -> None:
+        """Note that the provider refuses this process's key: for half a minute nothing is sent with it."""
+        self._key_refused, self._key_refused_until = error, now + _KEY_REFUSED_FOR
+
+    def key_works(self) -> None:
+        """Note that the provider took a job."""
+        self._key_refused = None
+
+    def refuses(self, now: float) -> PikaError | None:
+        """Return the error with which the key was refused, for as long as that counts."""
+        return self._key_refused if now < self._key_refused_until else None
+
+    def paused(self, ledger_now: float, now: float) -> str | None:
+        """Return why nothing is sent, in the provider's or the ledger's words."""
+        if (refused := self.refuses(now)) is not None:
+            return refused.message
+        if self._failing_since is not None:
+            return "The ledger fails; submits wait for it."
+        return self.usage.paused_why if ledger_now < self.usage.paused_until else None

@@ -1,0 +1,312 @@
+"""Look-ups of one account: sends what the schedule asks for, and tells what the answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from pika_async._engine.account import Account
+from pika_async._engine.addresses import Addresses
+from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Look
+from pika_async._engine.flight import Flight
+from pika_async._engine.looks.confirmations import Confirmations
+from pika_async._engine.looks.readings import Again, Circumstances, HasEnded, Looked, Reading, Seen, read_look
+from pika_async._engine.verdict import not_known, refused_look
+from pika_async._ledger.events import Event, Mismatch
+from pika_async._ledger.records import Attempt
+from pika_async._transport import SendError
+from pika_async.errors import AuthError, PikaError, RateLimited
+from pika_async.results import Snapshot, Task
+
+log = logging.getLogger("pika_async")
+
+LOOKUPS_AT_ONCE = 8
+"""Look-ups on the wire at once per account; without batches this is the fan-out."""
+_REFUSALS = 3
+_REFUSED_FOR = 30.0
+"""A 401 or 403 without the provider's own error code pauses the account when three came in half a minute."""
+_FRESH = Seen()
+
+
+class Looks:
+    """Shares look-ups between all pending attempts of an account; there is no timer per job.
+
+    Where several processes share a ledger, one of them looks for all: *leading*. The others only look at what
+    somebody asks for.
+    """
+
+    def __init__(self, desk: Desk, account: Account, clock: Clock, addresses: Addresses) -> None:
+        self._desk = desk
+        self._account = account
+        self._clock = clock
+        self._addresses = addresses
+        self._schedule = account.schedule
+        self._flights: dict[str, Flight] = {}
+        self._seen: dict[str, Seen] = {}
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
+        self._confirmations = Confirmations(self._hurry, clock, self._tick)
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._refusals: list[float] = []
+        self.leading = not desk.ledger.shared
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def lag(self) -> float:
+        """Return by how many seconds the most overdue look is late."""
+        now = self._clock.now()
+        when = self._schedule.next_at(now)
+        return max(0.0, now - when) if when is not None else 0.0
+
+    def add(self, flight: Flight, effect: Look) -> None:
+        """Look the attempt's task up until it ends."""
+        attempt = effect.attempt
+        self._flights[attempt.id] = flight
+        self._account.refused_look = None
+        if effect.doubted:
+            self._seen[attempt.id] = Seen(doubted=True)
+        if self.leading or flight.adopted:
+            self._enter(flight, attempt)
+
+    def _enter(self, flight: Flight, attempt: Attempt) -> None:
+        now = self._clock.now()
+        kind = type(flight.request).__name__ if flight.request is not None else ""
+        expects = self._addresses.expects_push(flight.record.callback_url, self._account.capabilities)
+        self._schedule.add(attempt.id, kind, flight.posted_at or now, now, expect_callback=expects)
+        if expects and attempt.owner != self._desk.owner:
+            # Its callback may have come, or been lost, while nobody was here.
+            self._schedule.hurry(attempt.id)
+        self._tick()
+
+    def lead(self, *, leading: bool) -> None:
+        """Begin or stop to look for all processes of the ledger."""
+        if leading is self.leading:
+            return
+        self.leading = leading
+        for attempt_id, flight in self._flights.items():
+            if not leading and not flight.adopted:
+                self._schedule.discard(attempt_id)
+            elif (attempt := flight.record.attempt(attempt_id)) is not None:
+                self._enter(flight, attempt)
+
+    def forget(self, attempt_id: str) -> None:
+        """Stop looking."""
+        if self._flights.pop(attempt_id, None) is not None:
+            self._seen.pop(attempt_id, None)
+            self._confirmations.forget(attempt_id)
+            self._schedule.discard(attempt_id)
+            self._release_onlookers(attempt_id)
+
+    async def look_next(self, attempt_id: str) -> None:
+        """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
+        if attempt_id not in self._flights:
+            return
+        self.resume()
+        seen = asyncio.get_running_loop().create_future()
+        self._onlookers.setdefault(attempt_id, []).append(seen)
+        self._hurry(attempt_id)
+        self._tick()
+        await seen
+
+    def _hurry(self, attempt_id: str) -> None:
+        flight = self._flights.get(attempt_id)
+        if flight is None:
+            return
+        if attempt_id not in self._schedule and (attempt := flight.record.attempt(attempt_id)) is not None:
+            self._enter(flight, attempt)
+        self._schedule.hurry(attempt_id)
+
+    def called_back(self) -> None:
+        """Note that callbacks arrive, so that looks may be rare."""
+        self._schedule.callback_seen()
+
+    def confirm(self, attempt_id: str) -> None:
+        """Look a task up soon, for a callback says that it has ended."""
+        if attempt_id in self._flights:
+            self._confirmations.confirm(attempt_id)
+
+    def resume(self) -> None:
+        """Try again after a refused key paused the account."""
+        if self._account.refused_look is not None:
+            self._account.refused_look = None
+            self._tick()
+
+    async def aclose(self) -> None:
+        """Stop every look-up."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flights.clear()
+        for attempt_id in tuple(self._onlookers):
+            self._release_onlookers(attempt_id)
+        for task in self._lookups:
+            task.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+
+    def _tick(self) -> None:
+        """Send what is due, then sleep until more is."""
+        if self._desk.closing or self._account.refused_look is not None:
+            return
+        now = self._clock.now()
+        while len(self._lookups) < LOOKUPS_AT_ONCE and (keys := self._schedule.take(now)):
+            self._lookups.add(asyncio.get_running_loop().create_task(self._look(keys)))
+        when = self._schedule.next_at(now)
+        if when is None or len(self._lookups) >= LOOKUPS_AT_ONCE:
+            return
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._clock.call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._tick()
+
+    async def _look(self, keys: Sequence[str]) -> None:
+        try:
+            await self._look_up(keys)
+        except Exception:
+            log.exception("%s: a look-up broke the engine", self._account.key)
+            self._failed(keys)
+        finally:
+            task = asyncio.current_task()
+            if task is not None:
+                self._lookups.discard(task)
+            for key in keys:
+                self._release_onlookers(key)
+            self._tick()
+
+    def _release_onlookers(self, attempt_id: str) -> None:
+        for onlooker in self._onlookers.pop(attempt_id, ()):
+            if not onlooker.done():
+                onlooker.set_result(None)
+
+    async def _look_up(self, keys: Sequence[str]) -> None:
+        watched = {key: attempt for key in keys if (attempt := self._attempt(key)) is not None}
+        tasks = tuple(attempt.task for attempt in watched.values() if attempt.task is not None)
+        if not tasks:
+            return
+        provider = self._account.provider
+        try:
+            found: Mapping[str, Snapshot] = await self._account.ask(
+                lambda: provider.build_poll(tasks),
+                lambda response: provider.read_poll(response, tasks),
+                budgeted=False,
+            )
+        except SendError as error:
+            log.debug("%s: a look-up failed: %s", self._account.key, error)
+            self._failed(keys)
+        except PikaError as error:
+            self._refused(keys, error)
+        else:
+            self._refusals.clear()
+            await self._told(watched, tasks, found)
+
+    def _attempt(self, attempt_id: str) -> Attempt | None:
+        flight = self._flights.get(attempt_id)
+        return flight.record.attempt(attempt_id) if flight is not None else None
+
+    async def _told(
+        self, watched: Mapping[str, Attempt], tasks: Sequence[Task], found: Mapping[str, Snapshot]
+    ) -> None:
+        """Note what an answer tells of each attempt, and tell the events that follow from it."""
+        events: list[tuple[Flight, Event]] = []
+        progress = []
+        for (key, attempt), task in zip(watched.items(), tasks, strict=True):
+            if (flight := self._flights.get(key)) is None:
+                continue
+            reading = self._read(flight, attempt, found.get(task.id))
+            if reading.event is not None:
+                events.append((flight, reading.event))
+            if reading.progress is not None:
+                progress.append((flight, reading.progress))
+        await self._desk.tell_all(events)
+        for flight, pending in progress:
+            self._desk.progress(flight, pending)
+
+    def _read(self, flight: Flight, attempt: Attempt, found: Snapshot | None) -> Reading:
+        named: str | None = None
+        seen = self._seen.get(attempt.id, _FRESH)
+        if found is not None and found.callback_url is not None and not seen.proven and not flight.adopted:
+            named = self._addresses.attempt_in(found.callback_url) or ""
+        at = Circumstances(
+            now=self._clock.now(),
+            wall=self._desk.ledger.now(),
+            longest_render=self._account.capabilities.longest_render,
+            named=named,
+            adopted=flight.adopted,
+        )
+        reading = read_look(attempt, found, seen, at)
+        if reading.seen is not seen:
+            self._seen[attempt.id] = reading.seen
+        self._note(attempt.id, reading, at.now)
+        if reading.gone:
+            self._gone(flight, attempt)
+        return reading
+
+    def _note(self, attempt_id: str, reading: Reading, now: float) -> None:
+        """Let the schedule and the confirmations know; a process that does not lead looks once."""
+        match reading.note:
+            case Looked(poll_after=poll_after):
+                self._schedule.looked(attempt_id, now, poll_after=poll_after)
+                self._confirmations.not_confirmed(attempt_id)
+                if not self.leading and attempt_id not in self._confirmations:
+                    flight = self._flights.get(attempt_id)
+                    if flight is not None and not flight.adopted:
+                        self._schedule.discard(attempt_id)
+            case HasEnded():
+                called_back = attempt_id in self._confirmations
+                self._confirmations.forget(attempt_id)
+                if called_back:
+                    self._schedule.pace.answered()
+                self._schedule.ended(attempt_id, now, called_back=called_back)
+            case Again(why=why):
+                if why:
+                    log.warning("%s: attempt %s: %s", self._account.key, attempt_id, why)
+                if not isinstance(reading.event, Mismatch):
+                    self._failed([attempt_id])
+
+    def _gone(self, flight: Flight, attempt: Attempt) -> None:
+        """Give up a job that only a token names, and whose task the provider does not know."""
+        self.forget(attempt.id)
+        self._desk.flights.pop(flight.id, None)
+        flight.trouble(self._desk.explain(flight, not_known(attempt)))
+
+    def _failed(self, keys: Sequence[str]) -> None:
+        self._schedule.failed(keys, self._clock.now())
+        for key in keys:
+            self._confirmations.not_confirmed(key, failed=True)
+
+    def _refused(self, keys: Sequence[str], error: PikaError) -> None:
+        """Note that a look-up itself was refused: the jobs are as they were."""
+        now = self._clock.now()
+        self._failed(keys)
+        match error:
+            case AuthError() | PikaError(status=401 | 403):
+                self._key_refused(error, now)
+            case RateLimited():
+                self._schedule.slow_down(now, error.retry_after)
+            case PikaError(status=400) if len(keys) > 1:
+                self._schedule.halve_batch(len(keys))
+            case _:
+                log.debug("%s: a look-up was refused: %s", self._account.key, error)
+
+    def _key_refused(self, error: PikaError, now: float) -> None:
+        """Pause the account at the provider's own word, or when something in between keeps refusing."""
+        self._refusals = [*(at for at in self._refusals if now - at < _REFUSED_FOR), now]
+        if error.code is None and len(self._refusals) < _REFUSALS:
+            return
+        self._refusals.clear()
+        log.warning("%s: paused, the provider refuses the key", self._account.key)
+        self._account.refused_look = error
+        for flight in tuple(self._flights.values()):
+            flight.trouble(self._desk.explain(flight, refused_look(error, self._account.name)))
+        for attempt_id in tuple(self._onlookers):
+            self._release_onlookers(attempt_id)

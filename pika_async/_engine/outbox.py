@@ -1,0 +1,112 @@
+"""What was learned while the ledger failed: told again, in its order, until the ledger has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pika_async._engine.clock import Clock, Timer
+from pika_async._ledger import Ledger
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Event
+from pika_async.errors import LedgerError
+
+log = logging.getLogger("pika_async")
+
+_FIRST = 0.5
+_SLOWEST = 5.0
+_PATIENCE = 30.0
+
+
+class Outbox:
+    """Events by job; *delivered* is called with the change that each one made in the end."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        delivered: Callable[[str, Change], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._delivered = delivered
+        self._spawn = spawn
+        self._waiting: dict[str, deque[Event]] = {}
+        self._since: float | None = None
+        self._pause = _FIRST
+        self._timer: Timer | None = None
+        self._working = False
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._waiting
+
+    @property
+    def age(self) -> float | None:
+        """Return for how many seconds the oldest event has waited; None when nothing waits."""
+        return None if self._since is None else self._clock.now() - self._since
+
+    def put(self, job_id: str, event: Event, error: LedgerError) -> None:
+        """Keep *event*, which the ledger could not take because of *error*."""
+        log.error("job %s: the ledger failed, going on from memory: %s", job_id, error)
+        self._waiting.setdefault(job_id, deque()).append(event)
+        if self._since is None:
+            self._since = self._clock.now()
+        self._later()
+
+    def _later(self) -> None:
+        if self._timer is None and not self._working:
+            self._timer = self._clock.call_at(self._clock.now() + self._pause, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._spawn(self._work())
+
+    async def _work(self) -> None:
+        self._working = True
+        try:
+            await self._deliver()
+            self._pause = _FIRST
+            self._since = None
+        except LedgerError:
+            self._pause = min(self._pause * 2, _SLOWEST)
+        finally:
+            self._working = False
+        if self._waiting:
+            self._later()
+
+    async def _deliver(self) -> None:
+        while self._waiting:
+            job_id, events = next(iter(self._waiting.items()))
+            change = await self._ledger.apply(job_id, events[0])
+            events.popleft()
+            if not events:
+                del self._waiting[job_id]
+            self._delivered(job_id, change)
+
+    async def aclose(self) -> None:
+        """Tell the ledger what waits; what it does not take within half a minute is said in the log."""
+        if self._timer is not None:
+            self._timer.cancel()
+        tries = 0
+        while self._waiting and tries < _PATIENCE:
+            try:
+                await self._deliver()
+            except LedgerError as error:
+                tries += 1
+                if tries >= _PATIENCE:
+                    for job_id, events in self._waiting.items():
+                        log.error("job %s: the ledger never took %d events: %s", job_id, len(events), error)
+                    return
+                await self._wait(1.0)
+
+    async def _wait(self, seconds: float) -> None:
+        done = asyncio.get_running_loop().create_future()
+        timer = self._clock.call_at(self._clock.now() + seconds, lambda: done.done() or done.set_result(None))
+        try:
+            await done
+        finally:
+            timer.cancel()

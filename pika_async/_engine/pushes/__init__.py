@@ -1,0 +1,1 @@
+"""Callbacks: loaded only by a client that has a receiver."""

@@ -1,0 +1,76 @@
+"""One POST: the fence before its first byte, and the event that came of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeAlias
+
+from pika_async._engine.answers import Posted, held_back, read_answer, unknown, unsent
+from pika_async._engine.clock import Clock
+from pika_async._engine.flight import Flight
+from pika_async._http import HttpRequest
+from pika_async._ledger import Ledger
+from pika_async._ledger.events import Evidence, Refused, Times, Unknown
+from pika_async._ledger.standing import may_send
+from pika_async._transport import Sender, SendError
+from pika_async.errors import LedgerError, PikaError
+
+log = logging.getLogger("pika_async")
+
+Clocks: TypeAlias = tuple[float, float, float]
+_WINDOW = Times().claim_to_byte
+
+
+class StaleFenceError(Exception):
+    """Too much time passed, or the row changed, between the claim and the first byte."""
+
+
+def read_clocks(clock: Clock) -> Clocks:
+    """Read all three clocks: a suspend stops some of them."""
+    return clock.now(), clock.wall(), clock.boot()
+
+
+async def send(
+    transport: Sender,
+    ledger: Ledger,
+    clock: Clock,
+    posted: Posted,
+    flight: Flight,
+    request: HttpRequest,
+    claimed_at: Clocks,
+) -> Evidence | Refused | Unknown:
+    """Send a claimed attempt once, and return what became of it; raises nothing but cancellation.
+
+    The fence runs after connecting and asks everything again that the claim asked.
+    """
+    may_have_left = False
+
+    async def fence() -> None:
+        nonlocal may_have_left
+        current = await ledger.get(flight.id)
+        row = current.attempt(posted.attempt.id) if current is not None else None
+        if current is None or row is None or row.version != posted.attempt.version:
+            raise StaleFenceError
+        if not may_send(current, row):
+            raise StaleFenceError
+        # Last of all, because reading the row may itself have taken too long.
+        if any(now - then > _WINDOW for then, now in zip(claimed_at, read_clocks(clock), strict=True)):
+            raise StaleFenceError
+        may_have_left = True
+
+    try:
+        if flight.request is None:
+            raise PikaError("The request of this job is not known here; nothing was sent.")
+        echoes = posted.loaded.capabilities.echoes_token
+        response = await transport.submit(request, fence, fresh_connection=request.held or not echoes)
+    except StaleFenceError:
+        return held_back(posted)
+    except SendError as error:
+        return unknown(posted, f"The answer was lost: {error}") if error.sent else unsent(posted, str(error))
+    except LedgerError as error:
+        return held_back(posted, error)
+    except Exception as error:
+        log.exception("job %s: the engine failed after the claim", flight.id)
+        why = f"A defect in pika_async, please report it: {error!r}"
+        return unknown(posted, why) if may_have_left else held_back(posted, PikaError(f"{why}."))
+    return read_answer(posted, flight.request, response, clock.wall())
