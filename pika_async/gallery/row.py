@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -205,8 +205,6 @@ def _words(value: JSON, depth: int = 0) -> str:
 def _name(medium: JSON) -> str:
     """Return a medium's file name without host and query, because a signed link is a secret."""
     text = _text(medium)
-    try:
-        path = urlsplit(text).path if "://" in text else text
-    except ValueError:
-        return "a link"
-    return path.rstrip("/").rpartition("/")[2] or "a link"
+    if "://" in text:
+        text = re.split(r"[?#]", text.partition("://")[2], maxsplit=1)[0].partition("/")[2]
+    return text.rstrip("/").rpartition("/")[2] or "a link"

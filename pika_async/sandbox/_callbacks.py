@@ -156,12 +156,14 @@ class CallbackSender:
 
     def send(self, callback: Callback) -> asyncio.Task[None] | None:
         """Start the delivery that waits until *callback* is due; None where it may not or cannot be sent."""
+        if not callback.times or not callback.url.isascii():
+            return None
         try:
             parts = urlsplit(callback.url)
             host = parts.hostname or ""
         except ValueError:
             return None
-        if not callback.times or parts.scheme not in {"http", "https"} or host.endswith(".invalid"):
+        if parts.scheme not in {"http", "https"} or host.endswith(".invalid"):
             return None
         if is_address(host) and not (host in self._allowed or is_loopback(host)):
             self._refuse(host)
