@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
+from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, wait_for
 from pika_async._options import Options, load
 from pika_async._secret import Secret
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pika_async.provider import Provider
 
 
+@process_bound("open another with Pika(...) in the other process, and hand over the tokens of jobs")
 class Pika:
     """A client for one event loop, opened by `async with`.
 

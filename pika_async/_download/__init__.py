@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async._download.fetch import Fetch, FreshLink, OnProgress
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Part, on_disk
@@ -16,7 +17,7 @@ from pika_async._download.signature import Kind
 
 
 @frozen
-class Downloaded:
+class Downloaded(Value):
     """A whole file under its final name; *size* in bytes, *sha256* in hex.
 
     *resumed* says that its first bytes were left by an earlier call.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async._engine.limits import Limits
 from pika_async._registry import Loaded
 from pika_async.errors import ConfigError, PikaError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class AccountStats:
+class AccountStats(Value):
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
+from pika_async._crossing import process_bound
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
@@ -23,6 +24,7 @@ from pika_async._ledger.records import (
 _CALLBACKS_REMEMBERED = 10_000
 
 
+@process_bound("what it knows ends with its process: use a ledger in a file, and open it in the other one")
 class MemoryLedger:
     """Keeps open jobs, and finished ones only while an idempotency key points at them."""
 

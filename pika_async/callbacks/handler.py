@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async.callbacks.token import read_token
 
 _NOT_THE_PROVIDERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -27,7 +28,7 @@ def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 @frozen(kw_only=True)
-class CallbackEvent:
+class CallbackEvent(Value):
     """One callback. Its token proves which attempt it is about; everything else in it is unproven.
 
     *headers* have lower-case names. Those with credentials for a proxy in front of the receiver are left out.
@@ -40,7 +41,7 @@ class CallbackEvent:
 
 
 @frozen
-class Reply:
+class Reply(Value):
     """The answer, whose body is always empty. An *event* must be committed before the answer is sent."""
 
     status: int
@@ -58,6 +59,7 @@ class Reply:
                 return {}
 
 
+@process_bound("make another with Handler(keys, max_body) in the process that receives")
 @frozen
 class Handler:
     """Recognises callbacks by the last segment of their path, a token that one of *keys* signed.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 from attrs.converters import optional
 
+from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -62,7 +63,7 @@ def _check_limit(_: object, attribute: Attribute[Any], value: float) -> None:
 
 
 @frozen(kw_only=True)
-class Callbacks:
+class Callbacks(Value):
     """Ask for callbacks to *public_url*, the address under which providers reach your receiver.
 
     *secret*, text or bytes, signs the addresses; every process that submits or receives needs the same.
@@ -93,3 +94,11 @@ max_body=1048576, body_timeout=10.0)
         old = (secret.reveal().encode("latin-1") for secret in self.old_secrets)
         first = ledger_secret if self.secret is None else self.secret.reveal().encode("latin-1")
         return tuple(dict.fromkeys((first, *old, ledger_secret)))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if self.secret is not None or self.old_secrets:
+            raise TypeError(
+                "Callbacks with a secret cannot be pickled or copied; call Callbacks(public_url=..., "
+                "secret=...) in the other process, with the secret from its environment."
+            )
+        return super().__reduce_ex__(protocol)

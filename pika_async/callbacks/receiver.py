@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from pika_async._crossing import process_bound
 from pika_async.callbacks.handler import CallbackEvent, Handler, Reply
 from pika_async.callbacks.options import Callbacks
 from pika_async.errors import ConfigError, LedgerError
@@ -36,6 +37,7 @@ class _Opened:
     loop: asyncio.AbstractEventLoop
 
 
+@process_bound("make a client with Pika(callbacks=Callbacks(...)) in the other process and mount its own")
 class Receiver:
     """Receives callbacks. Mount it into your application, before or after the client opens.
 

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 from attrs import frozen
 
+from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
@@ -42,6 +43,7 @@ class _Hosted:
     world: SandboxWorld
 
 
+@process_bound("hand over sandbox.url, which any process can use as base_url")
 class Sandbox:
     """A local server that speaks every installed provider's API, for keys that begin with `sandbox`.
 
