@@ -10,6 +10,7 @@ import typing
 
 from pika_async._client import Pika
 from pika_async._job import Job
+from pika_async._plain import asdict
 from pika_async.errors import (
     AuthError,
     BadReply,
@@ -61,6 +62,7 @@ __all__ = [
     "SubmitUnknown",
     "UnsupportedRequest",
     "VideoResult",
+    "asdict",
 ]
 
 __version__ = "0.1.0"

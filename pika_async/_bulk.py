@@ -11,6 +11,7 @@ from weakref import WeakMethod
 
 from attrs import frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async._job import Job, first_result, timed_out
 from pika_async.errors import ConfigError, PikaError
 from pika_async.requests import VideoRequest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class Item:
+class Item(Value):
     """One request of a `map` with its *job* and its *result* or *error*.
 
     An item without either is still running: it comes from `Map.aclose`, and its job lives on.
@@ -39,6 +40,7 @@ class Item:
         return self.result is None and self.error is None
 
 
+@process_bound("keep the token of each `item.job`, and call pika.job(token) in the other process")
 class Map(AsyncIterator[Item]):
     """Yields an item for each request, in the order in which the jobs end.
 

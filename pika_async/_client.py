@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
+from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, wait_for
-from pika_async._options import Options, load
+from pika_async._options import Downloads, Options, load
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, DownloadError
 from pika_async.requests import (
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pika_async.provider import Provider
 
 
+@process_bound("open another with Pika(...) in the other process, and hand over the tokens of jobs")
 class Pika:
     """A client for one event loop, opened by `async with`.
 
@@ -50,8 +53,14 @@ class Pika:
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
-    all processes. *callbacks* has answers pushed to your application. *media_hosts* are hosts inside your
-    network that links may lead to. *transport* and *clock* are for tests (see `pika_async.testing`).
+    all processes. *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP
+    proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads.
+
+    For downloads: *media_hosts* are hosts inside your network that links may lead to (else those that
+    `PIKA_ASYNC_MEDIA_HOST` names). *media_proxy* is an HTTP proxy other than that of the API calls; False is
+    none. *max_download_bytes* bounds one file, and *min_download_speed* is the least speed in bytes per
+    second, judged over half a minute of waiting; None is no bound. *transport* and *clock* are for tests
+    (see `pika_async.testing`).
     """
 
     def __init__(
@@ -70,10 +79,14 @@ class Pika:
         poll_interval: float = 1.0,
         trust_env: bool = True,
         media_hosts: Iterable[str] = (),
+        media_proxy: str | Secret | Literal[False] | None = None,
+        max_download_bytes: int | None = 4 * 1024**3,
+        min_download_speed: float | None = 1024,
         transport: Sender | None = None,
         clock: Clock | None = None,
     ) -> None:
         api_key = Secret(api_key or "")  # before anything can fail: tracebacks show local variables
+        media_proxy = Secret(media_proxy) if isinstance(media_proxy, str) else media_proxy
         self._options = Options(
             loaded=load(providers, api_key, base_url),
             account=account,
@@ -89,7 +102,13 @@ class Pika:
             transport=transport,
             clock=clock,
         )
-        self._media_hosts = tuple(media_hosts)
+        self._downloads = Downloads(
+            hosts=media_hosts,
+            proxy=media_proxy,
+            max_bytes=max_download_bytes,
+            least_speed=min_download_speed,
+            trust_env=trust_env,
+        )
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
@@ -256,27 +275,48 @@ class Pika:
     ) -> Downloaded:
         """Bring a finished *video* to *path*, whole or not at all; an interrupted one is taken up again.
 
-        *on_progress* gets the bytes so far and in all. Links lead outside, so only public addresses and
-        *media_hosts* are connected to. Costs nothing. Raises `DownloadError`.
+        *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Links
+        lead outside, so only public addresses and *media_hosts* are connected to. Costs nothing. Raises
+        `DownloadError`, with the job where *video* is one.
         """
-        from pika_async._download import download
-        from pika_async._download.media import MediaSession
+        from pika_async._download import download, usable
 
         engine = self._open()
-        if isinstance(video, Job):
-            video = await video
-        if video.video_url is None:
-            raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
+        with _about(video):
+            file = await usable(path)
+            result, link = await _finished(video)
+            return await download(
+                self._media_session(),
+                link,
+                file,
+                fresh_link=partial(engine.fresh_link, result),
+                overwrite=overwrite,
+                on_progress=on_progress,
+            )
+
+    def open(self, video: VideoResult | Job) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream a finished *video* without a file: `async with pika.open(video) as chunks`.
+
+        `async for chunk in chunks` ends only where the video is whole. What breaks off is gone on with; where
+        that cannot be, iterating raises `DownloadError`. Costs nothing.
+        """
+        return self._streamed(video)
+
+    @asynccontextmanager
+    async def _streamed(self, video: VideoResult | Job) -> AsyncIterator[AsyncIterator[bytes]]:
+        from pika_async._download import streamed
+
+        engine = self._open()
+        with _about(video):
+            result, link = await _finished(video)
+            fresh_link = partial(engine.fresh_link, result)
+            async with streamed(self._media_session(), link, fresh_link=fresh_link) as chunks:
+                yield chunks
+
+    def _media_session(self) -> MediaSession:
         if self._media is None:
-            self._media = MediaSession(allowed_hosts=self._media_hosts)
-        return await download(
-            self._media,
-            video.video_url,
-            path,
-            fresh_link=partial(engine.fresh_link, video),
-            overwrite=overwrite,
-            on_progress=on_progress,
-        )
+            self._media = self._downloads.session()
+        return self._media
 
     async def _admitted(
         self,
@@ -304,3 +344,23 @@ class Pika:
             engine.abandon_wait(flight)
             raise
         return first_result(engine, flight)
+
+
+async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:
+    result = await video if isinstance(video, Job) else video
+    if result.video_url is None:
+        raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
+    return result, result.video_url
+
+
+@contextmanager
+def _about(video: VideoResult | Job) -> Iterator[None]:
+    """Complete a `DownloadError` with the job that *video* is."""
+    try:
+        yield
+    except DownloadError as error:
+        if isinstance(video, Job):
+            error.job = error.job or video
+            error.provider = error.provider or video.provider
+            error.trace_id = error.trace_id or video.trace_id
+        raise

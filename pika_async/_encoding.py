@@ -35,9 +35,7 @@ def address(request: HttpRequest) -> URL:
 
 def encode_json(value: object) -> bytes:
     """Encode a JSON body, revealing the secrets in it."""
-    return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _plain(value: object) -> object:
@@ -50,6 +48,9 @@ def _plain(value: object) -> object:
             return dict(value.items())
         case _:
             raise TypeError(f"{type(value).__name__} does not fit into JSON")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
 def encoded(request: HttpRequest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async.results import State
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class JobEvent:
+class JobEvent(Value):
     """A change of *state*, or a sign of life; *progress* runs from 0 to 1 where the provider tells."""
 
     state: State
@@ -25,6 +26,7 @@ class JobEvent:
     queue_position: int | None = None
 
 
+@process_bound("hand over job.token, and call pika.job(token).events() in the other process")
 class JobEvents(AsyncIterator[JobEvent]):
     """Yields the job's present state first, then every change, and ends when the job has ended.
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import BadReply, ConfigError
 from pika_async.requests import Blob
@@ -19,21 +20,21 @@ Text: TypeAlias = str | Secret
 
 
 @frozen
-class Json:
+class Json(Value):
     """A JSON body. A `Secret` anywhere inside is revealed by the transport only."""
 
     value: Mapping[str, Any]
 
 
 @frozen
-class Form:
+class Form(Value):
     """An urlencoded body."""
 
     fields: Mapping[str, Text]
 
 
 @frozen
-class Multipart:
+class Multipart(Value):
     """A multipart/form-data body: text fields, then named files."""
 
     fields: Mapping[str, Text]
@@ -78,7 +79,7 @@ def _is_header_text(text: Text) -> bool:
 
 
 @frozen(kw_only=True)
-class HttpRequest:
+class HttpRequest(Value):
     """One request, checked on construction.
 
     *held* asks for the long timeout of an answer that waits for the render.
@@ -133,7 +134,7 @@ def origin(url: str) -> str:
 
 
 @frozen(kw_only=True)
-class HttpResponse:
+class HttpResponse(Value):
     """One answer, whole; header names are in lower case."""
 
     status: int

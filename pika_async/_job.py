@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from pika_async._crossing import process_bound
+from pika_async._plain import plain
 from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import JSON, State, VideoResult
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 900.0
 
 
+@process_bound("hand over job.token, and call pika.job(token) in the other process")
 class Job:
     """One video order under way, or ended. `await job` gives the video.
 
@@ -119,6 +122,11 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.state} on {self.provider}>"
+
+
+@plain.register
+def _plain_job(job: Job) -> str:
+    return job.token
 
 
 async def wait_for(

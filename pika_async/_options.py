@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
@@ -12,11 +13,13 @@ from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pika_async._download.media import MediaSession
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._job import Job
     from pika_async._ledger import Ledger
+    from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks
@@ -78,6 +81,78 @@ class Options:
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,
         )
+
+
+def _hosts(given: Iterable[str]) -> tuple[str, ...]:
+    try:
+        # A lone text is one host, or several with blanks between them, as in the variable.
+        hosts = given.split() if isinstance(given, str) else tuple(given)
+    except TypeError:
+        raise ConfigError("media_hosts must be hosts, as in ['media.lan', '127.0.0.1:8123'].") from None
+    return tuple(hosts) or tuple(os.environ.get("PIKA_ASYNC_MEDIA_HOST", "").split())
+
+
+@frozen(kw_only=True)
+class Downloads:
+    """What downloads may do; see `Pika` for the meaning of each."""
+
+    hosts: tuple[str, ...] = field(converter=_hosts)
+    proxy: Secret | Literal[False] | None
+    max_bytes: int | None
+    least_speed: float | None
+    trust_env: bool
+
+    def __attrs_post_init__(self) -> None:
+        for host in self.hosts:
+            if not _is_host(host):
+                raise ConfigError(
+                    f"media_hosts (or PIKA_ASYNC_MEDIA_HOST) names {host!r}: "
+                    "write a host or an origin, as in 'media.lan' or '127.0.0.1:8123'."
+                )
+        _check_number("max_download_bytes", self.max_bytes, int)
+        _check_number("min_download_speed", self.least_speed, int, float)
+        if self.proxy is not None:
+            self._proxies()
+
+    def session(self) -> MediaSession:
+        """Make the connections to media hosts inside the running event loop."""
+        from pika_async._download.media import MediaSession
+
+        return MediaSession(
+            allowed_hosts=self.hosts,
+            proxies=self._proxies(),
+            max_bytes=self.max_bytes,
+            least_speed=self.least_speed,
+        )
+
+    def _proxies(self) -> Proxies:
+        from pika_async._proxies import Proxies
+
+        match self.proxy:
+            case None | False:
+                return Proxies(self.trust_env and self.proxy is None)
+            case Secret():
+                proxies = Proxies(trusted=False, given=self.proxy)
+                proxies.find("https://any.example")
+                return proxies
+            case _:
+                raise ConfigError("media_proxy must be the address of a proxy, False for none, or None.")
+
+
+def _is_host(text: object) -> bool:
+    from yarl import URL
+
+    try:
+        return isinstance(text, str) and bool(URL(text if "://" in text else f"//{text}").host)
+    except ValueError:
+        return False
+
+
+def _check_number(name: str, value: float | None, *kinds: type) -> None:
+    if value is None:
+        return
+    if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < float(value) < inf:
+        raise ConfigError(f"{name} must be a number above 0, or None for no bound.")
 
 
 def _opened(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:

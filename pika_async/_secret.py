@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
 
+from pika_async._crossing import process_bound
+from pika_async._plain import plain
+
+HIDDEN = "***"
+# The addresses of `callbacks.token.address`; the pattern is linear because nothing follows its one repeat.
+_CALLBACK_TOKEN = re.compile(r"(callback\.invalid/|pika_attempt(?:=|%3[Dd]))[\w.~-]+")
+_DEEPEST = 20
+_SHORTEST = 4
+
+
+@process_bound(
+    "hand the text itself to the other process, by its environment for instance, and make Secret(text) there"
+)
 class Secret:
     """Text that shows itself only to `reveal()`.
 
@@ -15,10 +32,11 @@ class Secret:
     'Bearer sk-123'
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_forms", "_text")
 
     def __init__(self, text: str | Secret) -> None:
         self._text: str = text.reveal() if isinstance(text, Secret) else text
+        self._forms: tuple[str, ...] | None = None
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -27,6 +45,26 @@ class Secret:
     def within(self, template: str) -> Secret:
         """Put the text where *template* has `{}`, keeping the whole secret."""
         return Secret(template.replace("{}", self._text))
+
+    def hidden_in(self, text: str) -> str:
+        """Return *text* with `***` in the place of this secret, also where it is percent-encoded.
+
+        A secret of fewer than four characters is not looked for: that would make words unreadable.
+        """
+        if self._forms is None:
+            whole = self._text if len(self._text) >= _SHORTEST else ""
+            self._forms = tuple(form for form in dict.fromkeys((whole, quote(whole, safe=""))) if form)
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
+
+    # Inside its process a copy is harmless, and an unchangeable value is its own copy.
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _: object) -> Secret:
+        return self
 
     def __repr__(self) -> str:
         return "Secret('***')"
@@ -42,3 +80,49 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._text)
+
+
+@plain.register
+def _plain_secret(_: Secret) -> str:
+    return HIDDEN
+
+
+def conceal_text(text: str, secrets: Iterable[Secret]) -> str:
+    """Return *text* with `***` in the place of *secrets*, and of the tokens in callback addresses.
+
+    >>> conceal_text("no account for sk-123", [Secret("sk-123")])
+    'no account for ***'
+    """
+    for secret in secrets:
+        text = secret.hidden_in(text)
+    if "callback.invalid/" in text or "pika_attempt" in text:
+        text = _CALLBACK_TOKEN.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+def conceal(value: Any, secrets: Iterable[Secret], names: frozenset[str] = frozenset()) -> Any:
+    """Copy foreign JSON without the members called *names*, and with *secrets* concealed in every text.
+
+    What lies deeper than 20 levels becomes None.
+
+    >>> conceal({"ip": "192.0.2.1", "log": ["key k-12345678"]}, [Secret("k-12345678")], frozenset({"ip"}))
+    {'log': ['key ***']}
+    """
+    return _concealed(value, tuple(secrets), names, _DEEPEST)
+
+
+def _concealed(value: Any, secrets: tuple[Secret, ...], names: frozenset[str], depth: int) -> Any:
+    match value:
+        case str():
+            return conceal_text(value, secrets)
+        case dict() if depth:
+            return {
+                conceal_text(name, secrets): _concealed(inner, secrets, names, depth - 1)
+                for name, inner in value.items()
+                if name not in names
+            }
+        case list() | tuple() if depth:
+            return [_concealed(inner, secrets, names, depth - 1) for inner in value]
+        case dict() | list() | tuple():
+            return None
+    return value

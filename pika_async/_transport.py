@@ -8,19 +8,17 @@ a frame of aiohttp, because their locals hold the revealed key.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
-import select
 import ssl
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 import aiohttp
 from attrs import define, frozen
 
+from pika_async._connections import Choice, choose, connector
 from pika_async._encoding import address, encoded, revealed
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async._proxies import Proxies
@@ -29,6 +27,7 @@ from pika_async.errors import ConfigError
 log = logging.getLogger("pika_async")
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
+_LAST = {"Connection": "close"}
 
 Fence = Callable[[], Awaitable[None]]
 
@@ -56,38 +55,11 @@ class Sender(Protocol):
 
     @property
     def timeouts(self) -> Timeouts: ...
-    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse: ...
+    async def submit(
+        self, request: HttpRequest, fence: Fence | None = None, *, fresh_connection: bool = False
+    ) -> HttpResponse: ...
     async def poll(self, request: HttpRequest) -> HttpResponse: ...
     async def aclose(self) -> None: ...
-
-
-def _is_unclean(connection: Any) -> bool:
-    """Return whether a pooled *connection* is closing or has bytes to read that no request asked for."""
-    transport = connection.transport
-    if transport is None or transport.is_closing() or connection.protocol.should_close:
-        return True
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0:
-        return True
-    poller = select.poll()
-    poller.register(sock.fileno(), select.POLLIN)
-    return bool(poller.poll(0))
-
-
-_reused: ContextVar[Any] = ContextVar("_reused", default=None)
-"""The pooled connection that the request of this task got, if it got one."""
-
-
-class _CleanConnector(aiohttp.TCPConnector):
-    """Drops a pooled connection that is not clean; overrides a private method, guarded by a test."""
-
-    async def _get(self, key: Any, traces: Any) -> Any:
-        while (connection := await super()._get(key, traces)) is not None:
-            if not _is_unclean(connection):
-                break
-            connection.close()
-        _reused.set(connection)
-        return connection
 
 
 class _NotCleanError(Exception):
@@ -95,7 +67,7 @@ class _NotCleanError(Exception):
 
 
 @define
-class _Departure:
+class _Departure(Choice):
     """Whether a request may leave, and whether it has."""
 
     fence: Fence | None = None
@@ -103,14 +75,14 @@ class _Departure:
     held_back: Exception | None = None
 
     async def allowed(self) -> bool:
-        """Run the fence; from the moment this gives True the request counts as sent."""
+        """Run the fence; from the moment this returns True the request counts as sent."""
         try:
             if self.fence is not None:
                 await self.fence()
         except Exception as error:  # noqa: BLE001 - whatever the fence raises is handed to the caller
             self.held_back = error
             return False
-        if (connection := _reused.get()) is not None and _is_unclean(connection):
+        if self.spoilt:
             self.held_back = _NotCleanError()
             return False
         self.sent = True
@@ -121,21 +93,13 @@ class _HeldBackError(Exception):
     """Ends a request inside aiohttp; `_Departure.held_back` says why."""
 
 
-def _connector() -> aiohttp.TCPConnector:
-    known = getattr(aiohttp.TCPConnector, "_get", None)
-    fits = known is not None and list(inspect.signature(known).parameters) == ["self", "key", "traces"]
-    if fits and hasattr(select, "poll"):
-        return _CleanConnector(limit=0, keepalive_timeout=4.0)
-    return aiohttp.TCPConnector(limit=0, force_close=True)
-
-
 class Transport:
     """Sends requests over one connection pool; made inside a running event loop."""
 
     def __init__(self, *, trust_env: bool = True, timeouts: Timeouts | None = None) -> None:
         self.timeouts = timeouts or Timeouts()
         self._proxies = Proxies(trust_env)
-        self._connector = _connector()
+        self._connector = connector()
         self._submits = self._session(trace_configs=[_sent_flag()])
         self._polls = self._session()
         self._limits = {
@@ -148,7 +112,6 @@ class Transport:
             connector=self._connector,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent",),
             headers={"User-Agent": "pika-async"},
             **options,
         )
@@ -164,15 +127,21 @@ class Transport:
         await self._polls.close()
         await self._connector.close()
 
-    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse:
+    async def submit(
+        self, request: HttpRequest, fence: Fence | None = None, *, fresh_connection: bool = False
+    ) -> HttpResponse:
         """Send a billed *request* once; *fence* runs after connecting, before the first byte.
 
+        *fresh_connection* makes a connection that carried nothing before and carries nothing after, where
+        nothing but the connection ties an answer to its request; it costs a handshake.
         Raises `SendError`, and whatever the fence raises, in which case nothing was sent.
         """
         total = self.timeouts.held if request.held else self.timeouts.submit
         while True:
             try:
-                return await self._send(self._submits, request, total, _Departure(fence))
+                return await self._send(
+                    self._submits, request, total, _Departure(fresh=fresh_connection, fence=fence)
+                )
             except _NotCleanError:
                 continue  # nothing was sent, and that connection is gone from the pool
 
@@ -198,10 +167,11 @@ class Transport:
     async def _exchanged(
         self, session: aiohttp.ClientSession, request: HttpRequest, total: float, departure: _Departure
     ) -> HttpResponse:
+        choose(departure)
         async with session.request(
             request.method,
             address(request),
-            headers=revealed(request.headers),
+            headers=revealed(request.headers) | (_LAST if departure.fresh else {}),
             timeout=self._limits[total],
             allow_redirects=False,
             proxy=self._proxies.proxy_for(request.url),
@@ -269,7 +239,11 @@ def _reason(error: OSError) -> str:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or 0) <= _LARGEST_ANSWER and response.content_length is not None:
+    """Read the body; raises for one that is larger than any real answer, counted as it is decoded."""
+    declared = response.content_length
+    if declared is not None and declared > _LARGEST_ANSWER:
+        raise aiohttp.ClientPayloadError
+    if declared is not None and "Content-Encoding" not in response.headers:
         return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_any():

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias
 
 from attrs import frozen
 
+from pika_async._crossing import process_bound
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async.results import JSON
 
@@ -54,6 +55,7 @@ class Outcome(StrEnum):
         return next((outcome for outcome in cls if outcome in words), None)
 
 
+@process_bound("the emulator answers in the process of its server")
 @frozen(kw_only=True)
 class Held:
     """An answer that waits until *until* (world time); without *answer* the line is cut then.

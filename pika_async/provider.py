@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value
 from pika_async._http import (
     Form,
     HttpRequest,
@@ -36,7 +37,18 @@ from pika_async.errors import (
     UnsupportedRequest,
 )
 from pika_async.requests import Blob, Camera, Generate, Ingredients, Media, Style, VideoRequest, fields_set
-from pika_async.results import JSON, Charged, Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
+from pika_async.results import (
+    JSON,
+    Charged,
+    Failed,
+    Pending,
+    Raw,
+    Snapshot,
+    State,
+    Succeeded,
+    Task,
+    VideoResult,
+)
 
 __all__ = [
     "JSON",
@@ -73,6 +85,7 @@ __all__ = [
     "ProviderFactory",
     "ProviderUnavailable",
     "RateLimited",
+    "Raw",
     "ReadsCallbacks",
     "ReportsBalance",
     "Secret",
@@ -117,7 +130,7 @@ def _names(names: Iterable[str]) -> frozenset[str]:
 
 
 @frozen(kw_only=True)
-class Capabilities:
+class Capabilities(Value):
     """What an adapter can do; declared once, it serves validation, docs and the command line.
 
     *fields* are names of request fields (`prompt`, `images` and `style` are implied by the kind). *models*
@@ -165,7 +178,7 @@ class Capabilities:
 
 
 @frozen(kw_only=True)
-class Call:
+class Call(Value):
     """What the engine adds to a request: where to call back, which attempt this is, wall-clock time.
 
     *callback_url* is None when the user switched callbacks off; it bears the attempt's token.
@@ -208,7 +221,7 @@ class Signs(Protocol):
 
 
 @frozen(kw_only=True)
-class Found:
+class Found(Value):
     """A recent task in the provider's history, with the callback address it echoes."""
 
     snapshot: Snapshot
@@ -216,7 +229,7 @@ class Found:
 
 
 @frozen(kw_only=True)
-class Page:
+class Page(Value):
     """One page of history; *next_cursor* None means there is no older one."""
 
     found: tuple[Found, ...]
@@ -231,7 +244,7 @@ class Finds(Protocol):
 
 
 @frozen
-class Balance:
+class Balance(Value):
     """What is left on the account, in the provider's own *unit*."""
 
     amount: float

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from attrs import Attribute, field, fields, frozen
 from attrs.validators import optional
 
+from pika_async._crossing import Value
 from pika_async.errors import UnsupportedRequest
 from pika_async.results import JSON
 
 
 @frozen
-class Blob:
+class Blob(Value):
     """Media read into memory, as an adapter sees a file or bytes of the user's."""
 
     data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
@@ -125,7 +126,7 @@ def _copy(value: Mapping[str, JSON] | None) -> Mapping[str, JSON] | None:
 
 
 @frozen(kw_only=True)
-class Camera:
+class Camera(Value):
     """How the camera moves; leave out what stands still."""
 
     pan: Literal["left", "right"] | None = field(default=None, validator=optional(_one_of("left", "right")))
@@ -151,7 +152,7 @@ def _is_camera(_: object, attribute: Attribute[Any], value: object) -> None:
 
 
 @frozen(kw_only=True)
-class _Common:
+class _Common(Value):
     """The fields every kind of request knows; which of them a provider can express, it declares."""
 
     negative_prompt: str | None = field(default=None, validator=optional(_text))

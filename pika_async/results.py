@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
+
+from pika_async import errors
+from pika_async._crossing import Value
+from pika_async._plain import plain
+from pika_async._secret import Secret, conceal, conceal_text
 
 if TYPE_CHECKING:
     JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | tuple[JSON, ...] | str | int | float | bool | None"
@@ -14,7 +19,7 @@ else:
     # An alias that names itself cannot be resolved in other modules, where attrs and cattrs try to.
     JSON = Any
 
-Charged: TypeAlias = Literal["no", "yes", "unknown"]
+Charged: TypeAlias = errors.Charged
 
 
 class State(StrEnum):
@@ -27,7 +32,7 @@ class State(StrEnum):
 
 
 @frozen
-class VideoResult:
+class VideoResult(Value):
     """One rendered video.
 
     *duration* is in seconds, or None where the provider does not tell. Links expire at the
@@ -40,9 +45,22 @@ class VideoResult:
     duration: float | None
     state: State
 
+    @property
+    def url(self) -> str:
+        """The link to the video, like *video_url*, and never None; raises `DownloadError` without one."""
+        if not self.video_url:
+            raise errors.DownloadError(
+                f"Video {self.id} holds no link and its state is {self.state}; wait for its job, or ask the "
+                "provider.",
+                phase="download",
+                charged="unknown",
+                retryable=False,
+            )
+        return self.video_url
+
 
 @frozen
-class Task:
+class Task(Value):
     """The provider's own unit of work.
 
     *locator* is whatever else a later look-up needs: JSON-able, free of secrets, opaque to the core.
@@ -58,8 +76,90 @@ class Task:
         return evolve(self, locator={**self.locator, **newer.locator})
 
 
-@frozen(kw_only=True)
-class Pending:
+class Raw:
+    """A provider's own JSON about a task, cleaned when somebody first asks for it.
+
+    An adapter passes it as `raw=Raw(item, without={"request"}, secrets=[self.api_key])`: members called
+    *without* are dropped, and *secrets* are replaced by `***` in every text, as tokens in callback addresses
+    always are. `snapshot.raw`, `repr`, `==`, pickle, `deepcopy`, `asdict` and the ledger see the cleaned copy
+    only. Most answers are never asked for it, and cost nothing.
+
+    >>> Raw({"id": "t1", "ip": "192.0.2.1"}, without={"ip"})
+    {'id': 't1'}
+    """
+
+    __slots__ = ("_secrets", "_told", "_without")
+
+    def __init__(self, told: JSON, *, without: Iterable[str] = (), secrets: Iterable[Secret] = ()) -> None:
+        self._told = told
+        self._without = frozenset(without)
+        self._secrets: tuple[Secret, ...] | None = tuple(secrets)
+
+    def cleaned(self) -> JSON:
+        """Return the cleaned copy, made once."""
+        if self._secrets is not None:
+            self._told = conceal(self._told, self._secrets, self._without)
+            self._secrets = None
+        return self._told
+
+    def __repr__(self) -> str:
+        return repr(self.cleaned())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, (self.cleaned(),)
+
+
+@plain.register
+def _plain_raw(raw: Raw) -> Any:
+    return plain(raw.cleaned())
+
+
+def _same(value: JSON) -> JSON:
+    return value
+
+
+def _cleaned(raw: JSON | Raw) -> JSON:
+    return raw.cleaned() if isinstance(raw, Raw) else raw
+
+
+class _Told(Value):
+    """What the three kinds of snapshot share: `raw` is cleaned when somebody asks for it."""
+
+    __slots__ = ()
+
+    @property
+    def raw(self) -> JSON:
+        """The provider's own JSON about the task, without secrets."""
+        return _cleaned(self._raw)  # type: ignore[attr-defined]
+
+    def conceal(self, secrets: Iterable[Secret]) -> Self:
+        """Return the snapshot with `***` in the place of *secrets* in all that a provider words freely.
+
+        That is `trace_id`, `message` and `code` at once, and `raw` when somebody asks for it. The core calls
+        it with the keys of the account, for adapters that do not hide them.
+        """
+        keys = tuple(secrets)
+        changed: dict[str, Any] = {}
+        for name in ("trace_id", "message", "code"):
+            text = getattr(self, name, None)
+            if isinstance(text, str) and (hidden := conceal_text(text, keys)) != text:
+                changed[name] = hidden
+        if (raw := self._raw) is not None and not isinstance(raw, Raw):  # type: ignore[attr-defined]
+            changed["raw"] = Raw(raw, secrets=keys)
+        return evolve(self, **changed) if changed else self  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        kind: Any = type(self)
+        shown = ", ".join(f"{a.alias}={getattr(self, a.alias)!r}" for a in fields(kind))
+        return f"{kind.__name__}({shown})"
+
+
+def _raw_field() -> Any:
+    return field(default=None, eq=_cleaned)
+
+
+@frozen(kw_only=True, repr=False)
+class Pending(_Told):
     """The provider has the task and has not finished it.
 
     *progress* runs from 0 to 1. *poll_after* is the provider's wish in seconds before the next
@@ -73,22 +173,22 @@ class Pending:
     poll_after: float | None = None
     trace_id: str | None = None
     cost: float | None = None
-    raw: JSON = None
+    _raw: JSON | Raw = _raw_field()
 
 
-@frozen(kw_only=True)
-class Succeeded:
+@frozen(kw_only=True, repr=False)
+class Succeeded(_Told):
     """At least one video is ready; *cost* is in the provider's own unit."""
 
     task: Task
     results: tuple[VideoResult, ...]
     trace_id: str | None = None
     cost: float | None = None
-    raw: JSON = None
+    _raw: JSON | Raw = _raw_field()
 
 
-@frozen(kw_only=True)
-class Failed:
+@frozen(kw_only=True, repr=False)
+class Failed(_Told):
     """The provider gave up on the task.
 
     *reason* is `content` (moderation), `no_output` (a success word without a link) or `provider`.
@@ -101,7 +201,7 @@ class Failed:
     charged: Charged = "unknown"
     trace_id: str | None = None
     cost: float | None = None
-    raw: JSON = None
+    _raw: JSON | Raw = _raw_field()
 
 
 Snapshot: TypeAlias = Pending | Succeeded | Failed

@@ -17,10 +17,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from pika_async._http import HttpRequest, Json
+from pika_async._secret import Secret
+from pika_async._transport import Timeouts, Transport
+
+CANARY = "canary-4e1f"
 
 
 @frozen
@@ -248,6 +254,28 @@ def http(
             named["Connection"] = "close"
     head = [f"HTTP/1.1 {status} X", *(f"{n}: {v}" for n, v in named.items())]
     return "\r\n".join([*head, "", ""]).encode() + content
+
+
+# What is sent
+
+
+def order(url: str, prompt: str = "a cat", **changes: Any) -> HttpRequest:
+    """Make a submit that bears secrets wherever one can."""
+    body = Json({"prompt": prompt, "key": Secret(CANARY)})
+    headers = {"Authorization": Secret(CANARY).within("Bearer {}")}
+    request = HttpRequest(method="POST", url=f"{url}/videos", headers=headers, body=body)
+    return evolve(request, query={"sign": Secret(CANARY)}, **changes)
+
+
+@asynccontextmanager
+async def sending(timeouts: Timeouts | None = None, *, trust: Identity | None = None, **options: Any):
+    transport = Transport(timeouts=timeouts, **options)
+    if trust is not None:
+        transport._connector._ssl = trust.client
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
 
 
 # Places where nobody answers

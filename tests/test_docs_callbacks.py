@@ -15,8 +15,10 @@ import pytest
 from aiohttp import web
 
 from pika_async import Pika
+from pika_async._token import JobToken
 from pika_async.callbacks import Callbacks
 from pika_async.callbacks.token import make_token
+from pika_async.results import Task
 from pika_async.sandbox import Sandbox
 from tests.callbacks.conftest import listening, running
 
@@ -32,7 +34,7 @@ def blocks(language, heading):
 
 
 def run(code, **addresses):
-    """Run a block with the addresses of the test, and give its names."""
+    """Run a block with the addresses of the test, and return its names."""
     names = {"__name__": "documented"}
     for documented, ours in addresses.values():
         assert documented in code
@@ -55,35 +57,76 @@ def look_ups(sandbox):
     return sandbox.requests["POST", "/pika/tasks"]
 
 
-async def test_the_fastapi_application(sandbox):
-    """It buys, receives the callback under uvicorn, and gives the video for the token."""
+@asynccontextmanager
+async def the_fastapi_application():
+    """Serve the page's module under uvicorn; yields the module's app, a way to serve it, and its address."""
     (code,) = blocks("python", "In a FastAPI or Starlette application")
     with listening() as listener:
         home = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = run(code, public=("https://app.example.com", home))["app"]
         async with running(app, listener, lifespan="on"), aiohttp.ClientSession(home) as session:
-            async with session.post("/videos", params={"prompt": "a cat"}) as answer:
-                token = await answer.json()
-            async with session.get(f"/videos/{token}") as answer:
-                assert (await answer.json()).endswith(".mp4")
+            yield app, session
+
+
+async def test_the_fastapi_application(sandbox):
+    """It buys, receives the callback under uvicorn, and returns the video for the application's own id."""
+    async with the_fastapi_application() as (_, session):
+        async with session.post("/videos", params={"prompt": "a cat"}) as answer:
+            order = await answer.json()
+        async with session.get(f"/videos/{order}") as answer:
+            video = await answer.json()
+    assert video["video_url"].endswith(".mp4")
+    assert set(video) == {"id", "video_url", "image_url", "duration", "state"}
+    assert not order.startswith("pika1.")
     assert sandbox.billed == {"a cat": 1}
     assert look_ups(sandbox) == 1
 
 
-async def test_the_aiohttp_application(sandbox):
-    """The client lives as long as the application, which receives its callbacks."""
-    (code,) = blocks("python", "In an aiohttp application")
+async def test_the_fastapi_application_knows_its_own_ids_only(sandbox):
+    """Visitors who make up job tokens cost no look-up and take no slot."""
+    async with the_fastapi_application() as (app, session):
+        for number in range(40):
+            token = JobToken(job_id=f"j{number}", provider="acedata", task=Task(f"t{number}")).encode()
+            async with session.get(f"/videos/{token}") as answer:
+                assert answer.status == 404
+        assert app.state.pika.stats()["acedata:default"].in_flight == 0
+    assert look_ups(sandbox) == 0
+
+
+async def test_the_fastapi_application_starts_again(sandbox):
+    """A second lifespan of the same module has a client and a receiver of its own, and the same orders."""
+    (code,) = blocks("python", "In a FastAPI or Starlette application")
+    orders = []
     with listening() as listener:
         home = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        names = run(code, public=("https://app.example.com", home))
-        runner = web.AppRunner(names["app"], access_log=None, shutdown_timeout=0.02)
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listener).start()
-            assert (await names["pika"].generate("a cat")).video_url
-        finally:
-            await runner.cleanup()
-    assert look_ups(sandbox) == 1
+        app = run(code, public=("https://app.example.com", home))["app"]
+        for _ in range(2):
+            async with running(app, listener.dup(), lifespan="on"), aiohttp.ClientSession(home) as session:
+                async with session.post("/videos", params={"prompt": "a cat"}) as answer:
+                    orders.append(await answer.json())
+                for order in orders:
+                    async with session.get(f"/videos/{order}") as answer:
+                        assert (await answer.json())["video_url"].endswith(".mp4")
+                assert app.state.pika.callbacks.received == 1
+    assert sandbox.billed == {"a cat": 2}
+
+
+async def test_the_aiohttp_application(sandbox):
+    """The client lives as long as the application, which receives its callbacks; another one may follow."""
+    (code,) = blocks("python", "In an aiohttp application")
+    with listening() as first, listening() as second:
+        for listener, served in ((first, 1), (second, 2)):
+            home = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            names = run(code, public=("https://app.example.com", home))
+            app = names["make_app"]()
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
+            await runner.setup()
+            try:
+                await web.SockSite(runner, listener).start()
+                assert (await app[names["PIKA"]].generate("a cat")).video_url
+            finally:
+                await runner.cleanup()
+            assert look_ups(sandbox) == served
 
 
 @asynccontextmanager

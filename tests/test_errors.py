@@ -6,6 +6,7 @@ import pytest
 
 import pika_async
 from pika_async import errors
+from pika_async._secret import Secret
 from pika_async.errors import PikaError
 
 TREE = {
@@ -101,3 +102,18 @@ def test_a_rate_limit_knows_the_wish_of_the_provider():
 def test_every_error_explains_itself(kind):
     """The docstring is what a user reads first in an editor."""
     assert kind.__doc__
+
+
+def test_secrets_are_concealed_in_all_that_a_provider_words():
+    """A provider may echo the key anywhere; nothing that is shown keeps it."""
+    error = errors.AuthError("No account for sk-1234567.", trace_id="t-sk-1234567", code="sk-1234567")
+    assert error.conceal([Secret("sk-1234567")]) is error
+    assert (str(error), error.message) == ("No account for ***.", "No account for ***.")
+    assert (error.trace_id, error.code) == ("t-***", "***")
+
+
+def test_concealing_leaves_the_rest_alone():
+    """What is no text, or not there, stays as it is."""
+    error = errors.AuthError("No.", status=401)
+    error.conceal([Secret("sk-1234567")])
+    assert (str(error), error.trace_id, error.code, error.status) == ("No.", None, None, 401)

@@ -1,5 +1,7 @@
 """What we promise to the outside: names, light imports, the wheel, and who imports whom."""
 
+import ast
+import builtins
 import doctest
 import importlib
 import inspect
@@ -12,13 +14,19 @@ import zipfile
 import pytest
 
 import pika_async
+import pika_async.callbacks
 import pika_async.emulator
+import pika_async.errors
 import pika_async.provider
+import pika_async.requests
+import pika_async.results
 import pika_async.sandbox
 import pika_async.testing
+import pika_async.types
 from tests.wheels import ROOT
 
-PUBLIC = [pika_async, pika_async.provider, pika_async.sandbox, pika_async.testing]
+PUBLIC = [pika_async, pika_async.provider, pika_async.sandbox, pika_async.testing, pika_async.types]
+NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
 PACKAGES = ["pika_async", "pika_acedata", "pika_duomi"]
 
 
@@ -51,6 +59,7 @@ def test_the_exports_are_these():
         "SubmitUnknown",
         "UnsupportedRequest",
         "VideoResult",
+        "asdict",
     ]
 
 
@@ -73,6 +82,58 @@ def test_whatever_is_imported_for_users_is_exported():
     }
     loaded_on_first_use = {"Callbacks"}
     assert visible | loaded_on_first_use == set(pika_async.__all__)
+
+
+def public_names():
+    """Return every name that a user may import, with what it is."""
+    return {
+        name: getattr(module, name)
+        for module in NAMED
+        for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
+    }
+
+
+def returned_names(kind):
+    """Return the method and the name of each thing of ours that a public method of *kind* returns."""
+    for name, member in inspect.getmembers(kind):
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        module = inspect.getmodule(function)
+        hidden = name.startswith("_") and name not in {"__anext__", "__await__"}
+        if hidden or not inspect.isfunction(function) or not module.__name__.startswith("pika_"):
+            continue
+        returned = function.__annotations__.get("return", "None")
+        told = ast.parse(returned if isinstance(returned, str) else inspect.formatannotation(returned))
+        foreign = {*dir(builtins), *imported_from_others(module)}
+        yield from (
+            (f"{kind.__name__}.{name}", node.id)
+            for node in ast.walk(told)
+            if isinstance(node, ast.Name) and node.id not in foreign
+        )
+
+
+def imported_from_others(module):
+    """Return the names that *module* imports from elsewhere than us, whoever the import is for."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("pika_"):
+            yield from (alias.asname or alias.name for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+
+
+def test_whatever_a_public_method_returns_has_a_public_name():
+    """A typed program can write down what it got, without a private import."""
+    named = public_names()
+    kinds = {t for t in named.values() if inspect.isclass(t) and t.__module__.startswith("pika_")}
+    returned = {found for kind in kinds for found in returned_names(kind)}
+    assert {("Pika.stats", "AccountStats"), ("Map.__anext__", "Item"), ("Job.raw", "JSON")} <= returned
+    assert not sorted((method, name) for method, name in returned if name not in named)
+
+
+def test_names_for_annotations_cost_nothing_until_they_are_used():
+    """`pika_async.types` may be imported by a module that only annotates."""
+    program = "import pika_async.types, sys; print('aiohttp' in sys.modules, 'cattrs' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
 
 
 def test_errors_are_documented_where_users_look_first():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import inspect
+import importlib
 import socket
 import time
-from collections.abc import Callable
-from contextlib import asynccontextmanager
+import tracemalloc
+import zlib
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +24,10 @@ from pika_async._secret import Secret
 from pika_async._transport import SendError, Timeouts, Transport
 from pika_async.requests import Blob
 from tests import hostile
-from tests.hostile import Asked, Identity, Script, Server, Wire, http, serving, shown
+from tests.hostile import CANARY, Asked, Identity, Script, Wire, http, order, sending, serving, shown
 
 pytestmark = pytest.mark.anyio
 
-CANARY = "canary-4e1f"
 SHORT = Timeouts(connect=5.0, submit=0.2, poll=0.2, held=0.2)
 SLOW_CONNECT = Timeouts(connect=0.1, submit=5.0, poll=5.0, held=5.0)
 ANSWER = http(200, {"task": "t1"}, Content_Type="application/json")
@@ -42,25 +43,6 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return hostile.identity(tmp_path_factory.mktemp("tls"))
-
-
-def order(url: str, prompt: str = "a cat", **changes: Any) -> HttpRequest:
-    """Make a submit that bears secrets wherever one can."""
-    body = Json({"prompt": prompt, "key": Secret(CANARY)})
-    headers = {"Authorization": Secret(CANARY).within("Bearer {}")}
-    request = HttpRequest(method="POST", url=f"{url}/videos", headers=headers, body=body)
-    return evolve(request, query={"sign": Secret(CANARY)}, **changes)
-
-
-@asynccontextmanager
-async def sending(timeouts: Timeouts | None = None, *, trust: Identity | None = None, **options: Any):
-    transport = Transport(timeouts=timeouts, **options)
-    if trust is not None:
-        transport._connector._ssl = trust.client
-    try:
-        yield transport
-    finally:
-        await transport.aclose()
 
 
 async def failure(transport: Transport, request: HttpRequest, fence: Any = None) -> SendError:
@@ -254,6 +236,49 @@ async def test_an_answer_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch
             assert (await failure(transport, order(server.url))).sent
 
 
+@cache
+def _bombs(size: int) -> dict[str, bytes]:
+    """Return *size* zeros in every encoding that aiohttp decodes here."""
+    zeros = bytes(size)
+    made = {"gzip": gzip.compress(zeros), "deflate": zlib.compress(zeros)}
+    made["gzip, in two members"] = 2 * gzip.compress(bytes(size // 2))
+    for name, module, compress in (
+        ("br", "brotli", "compress"),
+        ("zstd", "backports.zstd", "compress"),
+        ("zstd", "compression.zstd", "compress"),
+    ):
+        with suppress(ImportError):
+            made[name] = getattr(importlib.import_module(module), compress)(zeros)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("coding", "framing"),
+    [*((coding, "length") for coding in _bombs(1)), ("gzip", "chunked"), ("gzip", "close")],
+)
+async def test_a_packed_answer_is_counted_as_it_is_unpacked(
+    coding: str, framing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few kilobytes that stand for many megabytes are given up before they take the memory."""
+    monkeypatch.setattr(_transport, "_LARGEST_ANSWER", 300_000)
+    packed = http(200, _bombs(20_000_000)[coding], framing, Content_Encoding=coding.partition(",")[0])
+    async with serving(hostile.answer(packed)) as server, sending() as transport:
+        tracemalloc.start()
+        try:
+            assert (await failure(transport, order(server.url))).sent
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("coding", _bombs(1))
+async def test_a_packed_answer_of_common_size_is_read(coding: str) -> None:
+    """An answer that the host packed comes out whole."""
+    packed = http(200, _bombs(100_000)[coding], Content_Encoding=coding.partition(",")[0])
+    async with serving(hostile.answer(packed)) as server, sending() as transport:
+        assert (await transport.submit(order(server.url))).body == bytes(100_000)
+
+
 async def test_what_cannot_be_encoded_is_not_sent() -> None:
     """An adapter's body that is not JSON fails before anything leaves."""
     async with serving(hostile.stall) as server, sending() as transport:
@@ -334,127 +359,11 @@ def test_the_timeouts_are_those_of_the_design() -> None:
     assert Timeouts() == Timeouts(connect=10.0, submit=60.0, poll=30.0, held=330.0)
 
 
-# Pooled connections
-
-STRAY = http(200, {"task": "of somebody else"})
+# What is kept, and what is not
 
 
 def _by_prompt(asked: Asked) -> bytes:
     return http(200, {"task": asked.json["prompt"]})
-
-
-async def _tasks(transport: Transport, server: Server, between: Callable[[Wire], None]) -> list[str]:
-    first = await transport.submit(order(server.url, "one"))
-    between(server.wires[0])
-    second = await transport.submit(order(server.url, "two"))
-    return [first.json()["task"], second.json()["task"]]
-
-
-async def test_a_healthy_connection_is_used_again() -> None:
-    """Submits and look-ups share one connection as long as it is clean."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        assert await _tasks(transport, server, lambda _: None) == ["one", "two"]
-        await transport.poll(order(server.url, "three"))
-        assert server.connections == 1
-
-
-async def test_an_answer_lying_on_a_pooled_connection_is_never_ours() -> None:
-    """A stray answer that came while the connection was idle, unseen by our loop, gives no foreign task."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        assert await _tasks(transport, server, lambda wire: wire.send_now(STRAY)) == ["one", "two"]
-        assert server.posts == {"one": 1, "two": 1}
-        assert server.connections == 2
-
-
-async def pooled_data(transport: Transport) -> None:
-    """Wait until bytes that nobody asked for have been read on the one pooled connection."""
-    ((protocol, _),) = next(iter(transport._connector._conns.values()))
-    read, arrived = protocol.data_received, asyncio.Event()
-
-    def data_received(data: bytes) -> None:
-        read(data)
-        arrived.set()
-
-    protocol.data_received = data_received
-    await arrived.wait()
-
-
-async def test_an_answer_read_on_an_idle_connection_is_never_ours() -> None:
-    """The same when our loop has already taken the stray answer from the kernel."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        assert (await transport.submit(order(server.url, "one"))).json() == {"task": "one"}
-        server.wires[0].send(STRAY)
-        await pooled_data(transport)
-        assert (await transport.submit(order(server.url, "two"))).json() == {"task": "two"}
-        assert server.posts == {"one": 1, "two": 1}
-
-
-async def test_a_second_answer_behind_the_first_is_never_ours() -> None:
-    """The same when the stray answer comes in one piece with the right one."""
-    double = hostile.answer_all(lambda asked: _by_prompt(asked) + STRAY)
-    async with serving(double) as server, sending() as transport:
-        assert await _tasks(transport, server, lambda _: None) == ["one", "two"]
-        assert server.posts == {"one": 1, "two": 1}
-
-
-async def test_an_answer_that_comes_during_the_fence_is_never_ours() -> None:
-    """A stray answer that arrives between choosing the connection and sending costs a fresh connection."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        fences: list[int] = []
-
-        async def fence() -> None:
-            fences.append(server.connections)
-            if len(fences) == 1:
-                server.wires[0].send_now(STRAY)
-
-        await transport.submit(order(server.url, "one"))
-        assert (await transport.submit(order(server.url, "two"), fence)).json() == {"task": "two"}
-        assert server.posts == {"one": 1, "two": 1}
-        assert fences == [1, 2]
-
-
-async def test_a_connection_that_closed_while_idle_is_not_used() -> None:
-    """An end of the connection that our loop has not seen yet costs a fresh one, and no ambiguity."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        assert await _tasks(transport, server, Wire.cut_now) == ["one", "two"]
-        assert server.posts == {"one": 1, "two": 1}
-        assert server.connections == 2
-
-
-async def test_look_ups_are_as_careful() -> None:
-    """A stray answer is no answer to a look-up either."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        await transport.poll(order(server.url, "one"))
-        server.wires[0].send_now(STRAY)
-        assert (await transport.poll(order(server.url, "two"))).json() == {"task": "two"}
-
-
-def test_the_private_method_we_override_is_still_what_it_was() -> None:
-    """Fails when aiohttp changes `_get`; then look at `_CleanConnector` before anything else."""
-    own = inspect.signature(aiohttp.TCPConnector._get)
-    assert list(own.parameters) == ["self", "key", "traces"]
-    assert inspect.iscoroutinefunction(aiohttp.TCPConnector._get)
-
-
-@pytest.mark.parametrize("change", ["signature", "poll"])
-async def test_without_that_method_every_request_gets_a_fresh_connection(
-    change: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An aiohttp, or a system, that does not fit costs speed, not money."""
-
-    async def other(self: object, key: object) -> None: ...
-
-    if change == "signature":
-        monkeypatch.setattr(aiohttp.TCPConnector, "_get", other)
-        connector = _transport._connector()
-        monkeypatch.undo()
-        monkeypatch.setattr(_transport, "_connector", lambda: connector)
-    else:
-        monkeypatch.delattr(_transport.select, "poll")
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
-        assert await _tasks(transport, server, lambda wire: wire.send_now(STRAY)) == ["one", "two"]
-        assert server.connections == 2
-        assert server.asked[0].headers["connection"] == "close"
 
 
 async def test_cookies_are_not_kept() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, assert_type
+from typing import Any, ClassVar, assert_type
 
 from attrs import field, frozen
 
@@ -22,7 +22,9 @@ from pika_async import (
     Style,
     UnsupportedRequest,
     VideoResult,
+    asdict,
 )
+from pika_async.errors import JobHandle
 from pika_async.provider import Provider, ProviderFactory
 from pika_async.sandbox import Sandbox
 from pika_async.testing import ScriptedTransport, check_provider
@@ -34,6 +36,8 @@ async def the_five_line_program() -> None:
         video = await pika.generate("A cat surfing at sunset")
         assert_type(video, VideoResult)
         assert_type(video.video_url, str | None)
+        assert_type(video.url, str)
+        assert_type(asdict(video), dict[str, Any])
         assert_type(video.duration, float | None)
         assert_type(video.state, State)
 
@@ -90,7 +94,7 @@ async def errors(pika: Pika) -> str | None:
     except JobTimeout as error:
         return error.token
     except PikaError as error:
-        assert_type(error.job, Job | None)
+        assert_type(error.job, JobHandle | None)
         assert_type(error.retryable, bool)
     return None
 

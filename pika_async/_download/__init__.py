@@ -1,22 +1,29 @@
-"""One download: taken up, fetched until whole, and only then given its name."""
+"""One download: taken up, fetched until whole, and only then given its name; or handed on byte by byte."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async._download.fetch import Fetch, FreshLink, OnProgress
 from pika_async._download.media import MediaSession
-from pika_async._download.part import Part, on_disk
+from pika_async._download.part import Part
+from pika_async._download.paths import UnusablePathError, check_path
 from pika_async._download.signature import Kind
+from pika_async._download.stream import Stream
+from pika_async._download.target import OnDisk, download_error, in_thread, on_disk
 
 
 @frozen
-class Downloaded:
+class Downloaded(Value):
     """A whole file under its final name; *size* in bytes, *sha256* in hex.
 
     *resumed* says that its first bytes were left by an earlier call.
@@ -28,13 +35,21 @@ class Downloaded:
     resumed: bool
 
 
+async def usable(path: str | os.PathLike[str]) -> Path:
+    """Return *path* if a video can be kept there; raises `DownloadError`. Touches nothing."""
+    try:
+        return await in_thread(check_path, path)
+    except UnusablePathError as refused:
+        raise download_error(str(refused), retryable=False) from None
+
+
 async def download(
     session: MediaSession,
     link: str,
     path: str | os.PathLike[str],
     *,
     fresh_link: FreshLink | None = None,
-    expected: Kind | None = "video",
+    expected: Kind = "video",
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Downloaded:
@@ -43,22 +58,42 @@ async def download(
     Goes on where an earlier call stopped, if the host proves that the file is still the same.
     *fresh_link* is asked, twice at most, when the link is refused or gone. Missing folders are made.
     """
-    part = Part(Path(path))
+    part = Part(await usable(path))
     async with session.slots:
-        fetch = Fetch(session, link, part, fresh_link, expected, on_progress)
+        fetch = Fetch(session, link, OnDisk(part), fresh_link, expected, on_progress)
         try:
             await on_disk(part, _take_up, part, overwrite)
-            left = part.size
+            left = part.tally.size
             await fetch.until_whole()
             await on_disk(part, partial(part.finish, overwrite=overwrite))
-            return Downloaded(part.final, part.size, part.sha256, resumed=bool(left) and not fetch.began)
+            resumed = bool(left) and not fetch.began
+            return Downloaded(part.final, part.tally.size, part.tally.sha256, resumed)
         finally:
             part.close()
 
 
+@asynccontextmanager
+async def streamed(
+    session: MediaSession, link: str, *, fresh_link: FreshLink | None = None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Give the bytes of the video at *link* as they come; they end where the video is whole.
+
+    What breaks off is gone on with as in `download`. Iterating raises `DownloadError` where the host cannot
+    go on with the very same file, or where the file turns out not to be a whole video.
+    """
+    async with session.slots:
+        stream = Stream()
+        fetch = Fetch(session, link, stream, fresh_link, "video")
+        fetching = asyncio.create_task(stream.filled(fetch.until_whole))
+        try:
+            yield stream.read_from(fetching)
+        finally:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
+            stream.close()
+
+
 def _take_up(part: Part, overwrite: bool) -> None:
-    if part.final.is_dir():
-        raise IsADirectoryError
     if not overwrite and os.path.lexists(part.final):
         raise FileExistsError
     try:

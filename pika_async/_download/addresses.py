@@ -13,6 +13,8 @@ _ALSO_INTERNAL = (
     ip_network("3fff::/20"),  # documentation, RFC 9637
 )
 
+_FAKE = ip_network("198.18.0.0/15")  # for bench tests, RFC 2544; no host of the internet or of a home has one
+
 
 def is_public(address: str) -> bool:
     """Say whether *address* lies on the public internet; what is not a plain IP address does not.
@@ -27,6 +29,21 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     return all(_is_public(inner) for inner in _carried(ip))
+
+
+def is_fake(address: str) -> bool:
+    """Say whether *address* is one that proxy programs (Clash, Surge, sing-box) make up as an answer to DNS.
+
+    A connection to it is taken over by that program and goes to the name that was asked for.
+
+    >>> is_fake("198.18.0.7"), is_fake("192.168.0.7")
+    (True, False)
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return all(isinstance(inner, IPv4Address) and inner in _FAKE for inner in _carried(ip))
 
 
 def _carried(ip: IPv4Address | IPv6Address) -> tuple[IPv4Address | IPv6Address, ...]:

@@ -1,22 +1,24 @@
-"""The fetching of one file: asked for, resumed and asked for again until its part is whole."""
+"""The fetching of one file: asked for, resumed and asked for again until it is whole."""
 
 from __future__ import annotations
 
-import asyncio
-from asyncio import Future
+import re
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Protocol, TypeAlias
 
 import stamina
 from attrs import define, field
 
-from pika_async._download.media import Answer, BrokenOffError, LinkRefusedError, MediaSession, place_of
-from pika_async._download.part import Origin, Part, download_error, in_thread, landed, on_disk
-from pika_async._download.signature import HEAD, Kind, is_cut, looks_like
+from pika_async._download.failures import BrokenOffError, LinkRefusedError, TooSlowError
+from pika_async._download.links import place_of
+from pika_async._download.media import Answer, MediaSession
+from pika_async._download.part import Origin
+from pika_async._download.signature import HEAD, Kind, looks_like
+from pika_async._download.target import Target, download_error
 from pika_async.errors import PikaError
 
-_BLOCK = 512 * 1024
-_LONGEST_HELD = 0.5
+_COMPRESSED = re.compile(r"\b(?:x-)?(?:gzip|compress|deflate|br|zstd|bzip2|dcb|dcz)\b")
 _ATTEMPTS = 6
 _ROUNDS = 64
 _FRESH_LINKS = 2
@@ -26,7 +28,10 @@ FreshLink: TypeAlias = Callable[[], Awaitable[str | None]]
 
 
 class OnProgress(Protocol):
-    """Is told, on the event loop, how many bytes are on disk, and of how many if that is known."""
+    """Is told, on the event loop, how many bytes have come, and of how many if that is known.
+
+    What it returns is awaited if that can be.
+    """
 
     def __call__(self, done: int, total: int | None, /) -> object: ...
 
@@ -45,12 +50,13 @@ class Fetch:
 
     session: MediaSession
     link: str = field(repr=False)
-    part: Part
+    target: Target
     fresh_link: FreshLink | None
-    expected: Kind | None
-    on_progress: OnProgress | None
+    expected: Kind
+    on_progress: OnProgress | None = None
     asked: int = 0
     began: bool = False
+    told: int = -1
 
     async def until_whole(self) -> None:
         """Try as long as bytes keep coming; patience is spent only on attempts that bring none."""
@@ -60,12 +66,9 @@ class Fetch:
                     return
             await self._attempt()
         except BrokenOffError as last:
-            kept = (
-                f"{self.part.counted} are kept in {self.part.path.name}" if self.part.size else "nothing came"
-            )
+            left = f"{self.target.kept}; {self.target.again}"
             raise download_error(
-                f"{self._shown} could not be fetched whole ({last}): {kept}; download again to go on.",
-                retryable=True,
+                f"{self._shown} could not be fetched whole ({last}): {left}.", retryable=True
             ) from last
         except LinkRefusedError as refused:
             raise download_error(f"{self._shown} was not read: {refused}.", retryable=False) from None
@@ -75,11 +78,13 @@ class Fetch:
             _backoff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=30.0
         ):
             with attempt:
-                before = self.part.size
+                before = self.target.tally.size
                 try:
                     await self._attempt()
+                except TooSlowError:
+                    raise
                 except BrokenOffError:
-                    if self.part.size > before:
+                    if self.target.tally.size > before:
                         return False
                     raise
         return True
@@ -109,7 +114,7 @@ class Fetch:
         if fresh is None:
             raise download_error(
                 f"{self._shown} {gone}: look the job up for a fresh link and download that; "
-                f"{self.part.counted} are kept.",
+                f"{self.target.kept}.",
                 retryable=False,
                 status=gone.status,
             ) from None
@@ -119,29 +124,30 @@ class Fetch:
         self.link = fresh
 
     async def _once(self) -> None:
-        part, place = self.part, place_of(self.link)
+        target, place = self.target, place_of(self.link)
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        if part.size and (validator := part.origin.validator(place)):
-            headers |= {"Range": f"bytes={part.size}-", "If-Range": validator}
+        if target.tally.size and (validator := target.origin.validator(place)):
+            headers |= {"Range": f"bytes={target.tally.size}-", "If-Range": validator}
+        asked_for_rest = "Range" in headers
         async with self.session.get(self.link, headers) as answer:
             match answer.status:
-                case 200:
+                case 200 | 203:
                     await self._begin(answer, place)
-                case 206 if "Range" in headers and _continues(answer, part):
+                case 206 if not asked_for_rest and answer.start == 0:
+                    await self._begin(answer, place)
+                case 206 if asked_for_rest and _continues(answer, target):
                     await self._save(answer)
-                case 416 if "Range" in headers and _is_all(answer, part):
+                case 416 if asked_for_rest and _is_all(answer, target):
                     pass
                 case 206 | 416:
-                    await on_disk(part, part.restart, Origin())
+                    await target.restart(Origin())
                     raise BrokenOffError(
                         "the host answered with another part of the file, or of another file"
                     )
                 case 401 | 403 | 404 | 410 as status:
                     raise _GoneError(f"is refused or gone ({status})", status=status)
-                case 408 | 425 | 429 as status:
-                    raise BrokenOffError(f"the host answered {status}", retry_after=answer.retry_after)
-                case status if status >= 500:
-                    raise BrokenOffError(f"the host answered {status}", retry_after=answer.retry_after)
+                case status if status in {408, 425, 429} or status >= 500:
+                    raise BrokenOffError(f"{answer.by} answered {status}", retry_after=answer.retry_after)
                 case status:
                     raise _GoneError(f"was answered with {status}", status=status)
         await self._check_end()
@@ -150,57 +156,63 @@ class Fetch:
         head = b""
         while len(head) < HEAD and (chunk := await answer.read()):
             head += chunk
-        if answer.encoding != "identity":
-            raise _GoneError(f"came compressed ({answer.encoding}) though that was declined")
-        if self.expected is not None and not looks_like(head, self.expected):
+        # The bytes decide: object stores put all kinds of labels over them.
+        if not looks_like(head, self.expected):
+            if codec := _COMPRESSED.search(answer.encoding):
+                raise _GoneError(f"came compressed ({codec[0]}) though that was declined")
             raise _GoneError(f"holds no {self.expected} but {answer.content_type or 'something else'}")
+        self._check_room(answer.total or 0)
         self.began = True
-        origin = Origin(place=place, etag=answer.etag, modified=answer.modified, length=answer.total)
-        await on_disk(self.part, self.part.restart, origin)
+        await self.target.restart(
+            Origin(place=place, etag=answer.etag, modified=answer.modified, length=answer.total)
+        )
         await self._save(answer, head)
 
-    async def _save(self, answer: Answer, head: bytes = b"") -> None:
-        clock = asyncio.get_running_loop().time
-        waiting, held, due, broken = [head], len(head), clock() + _LONGEST_HELD, None
-        writing: Future[None] | None = None
-        self._tell()
+    async def _save(self, answer: Answer, chunk: bytes = b"") -> None:
+        size, broken = self.target.tally.size, None
+        await self._tell()
         try:
-            while chunk := await answer.read():
-                waiting.append(chunk)
-                held += len(chunk)
-                if held >= _BLOCK or clock() >= due:
-                    # One block is written while the next one comes.
-                    await self._written(writing)
-                    writing = in_thread(self.part.write, waiting)
-                    waiting, held, due = [], 0, clock() + _LONGEST_HELD
+            chunk = chunk or await answer.read()
+            while chunk:
+                size += len(chunk)
+                self._check_room(size)
+                await self.target.write(chunk)
+                await self._tell()
+                chunk = await answer.read()
         except BrokenOffError as broken_off:
             broken = broken_off
-        await self._written(writing)
-        await self._written(in_thread(self.part.write, waiting))
+        await self.target.flush()
+        await self._tell()
         if broken is not None:
             raise broken
 
-    async def _written(self, writing: Future[None] | None) -> None:
-        if writing is not None:
-            await landed(self.part, writing)
-            self._tell()
+    def _check_room(self, size: int) -> None:
+        most = self.session.max_bytes
+        if most is not None and size > most:
+            raise LinkRefusedError(
+                f"it has more than {most} bytes; if that is right, pass a larger max_download_bytes to Pika"
+            )
 
-    def _tell(self) -> None:
-        if self.on_progress is not None:
-            self.on_progress(self.part.size, self.part.origin.length)
+    async def _tell(self) -> None:
+        size = self.target.tally.size
+        if self.on_progress is not None and size != self.told:
+            self.told = size
+            done = self.on_progress(size, self.target.origin.length)
+            if isawaitable(done):
+                await done
 
     async def _check_end(self) -> None:
-        part, length = self.part, self.part.origin.length
-        cut = self.expected == "video" and await on_disk(part, is_cut, part.path)
-        if part.size < length if length is not None else cut:
+        target, size, length = self.target, self.target.tally.size, self.target.origin.length
+        cut = self.expected == "video" and target.tally.is_cut
+        if size < length if length is not None else cut:
             raise BrokenOffError("the host ended early")
-        if length is not None and part.size > length:
+        if length is not None and size > length:
             why = "the host sent more than it had announced"
         elif cut:
             why = "the host's file ends in the middle of the video"
         else:
             return
-        await on_disk(part, part.restart, Origin())
+        await target.restart(Origin())
         raise BrokenOffError(why)
 
     @property
@@ -209,15 +221,15 @@ class Fetch:
         return place if len(place) <= 120 else f"{place[:117]}..."
 
 
-def _continues(answer: Answer, part: Part) -> bool:
-    told = {answer.total, part.origin.length} - {None}
-    plain = answer.encoding == "identity"
-    return plain and answer.start == part.size and len(told) <= 1 and _is_same(answer, part.origin)
+def _continues(answer: Answer, target: Target) -> bool:
+    told = {answer.total, target.origin.length} - {None}
+    return answer.start == target.tally.size and len(told) <= 1 and _is_same(answer, target.origin)
 
 
-def _is_all(answer: Answer, part: Part) -> bool:
-    same_length = part.origin.length in {None, part.size}
-    return answer.total == part.size and same_length and _is_same(answer, part.origin)
+def _is_all(answer: Answer, target: Target) -> bool:
+    size = target.tally.size
+    same_length = target.origin.length in {None, size}
+    return answer.total == size and same_length and _is_same(answer, target.origin)
 
 
 def _is_same(answer: Answer, origin: Origin) -> bool:

@@ -1,4 +1,4 @@
-"""The only reader of media links: no key, no cookie, no proxy, and no address that is not public."""
+"""The only reader of media links: no key, no cookie, and no address that is not public."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +15,9 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientResponse,
-    ClientResponseError,
     ClientSession,
     ClientTimeout,
+    DefaultResolver,
     DummyCookieJar,
     InvalidURL,
     TCPConnector,
@@ -27,30 +28,33 @@ from attrs import field, frozen
 from yarl import URL
 
 from pika_async._download.addresses import is_public
+from pika_async._download.failures import (
+    BrokenOffError,
+    LinkRefusedError,
+    TooSlowError,
+    broken_off,
+    proxy_wants_password,
+    unreached,
+)
+from pika_async._download.guard import Guard, NotPublicError
+from pika_async._download.links import checked
+from pika_async._download.pace import Pace
+from pika_async._proxies import Proxies, Proxy
+from pika_async.errors import ConfigError
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", re.ASCII)
-
-
-class LinkRefusedError(Exception):
-    """We will not read this link; the text says why and what to do."""
-
-
-class BrokenOffError(Exception):
-    """The host could not be reached, fell silent or broke off; *retry_after* is its wish in seconds."""
-
-    def __init__(self, why: str, *, retry_after: float | None = None) -> None:
-        super().__init__(why)
-        self.retry_after = retry_after
+_LONGEST_HEADER = 64 * 1024
+_CONTENT_RANGE = re.compile(r"bytes[ =]\s*(?:(\d+)-\d+|\*)/(\d+|\*)", re.ASCII | re.IGNORECASE)
 
 
 @frozen(kw_only=True)
 class Answer:
     """What a media host said before the first byte of the body.
 
-    *start* and *total* count bytes of the whole file. *validator* suits `If-Range`: a strong ETag.
+    *start* and *total* count bytes of the whole file, *encoding* is the host's own label for them, and *by*
+    says who answered.
     """
 
     status: int
@@ -61,40 +65,55 @@ class Answer:
     content_type: str
     encoding: str
     retry_after: float | None
+    by: str
+    _pace: Pace
     _response: ClientResponse = field(repr=False)
 
     async def read(self) -> bytes:
         """Return the bytes that have come, undecoded, or `b""` at the end; raise `BrokenOffError` if cut."""
+        began = monotonic()
         try:
-            return await self._response.content.readany()
+            chunk = await self._response.content.readany()
         except (ClientError, TimeoutError) as broken:
-            raise _interruption(broken) from broken
+            raise broken_off(broken) from broken
+        if chunk and self._pace.is_too_slow(len(chunk), monotonic() - began):
+            raise TooSlowError(f"the host sent fewer than {self._pace.least:g} bytes a second")
+        return chunk
 
 
 class MediaSession:
     """Connections to media hosts, for one client on one event loop.
 
     *allowed_hosts* are hosts or origins (`media.lan`, `127.0.0.1:8123`) read although their
-    addresses are not public. *idle_timeout* is the longest silence in seconds, *width* the most
-    downloads at a time. Needs a running loop; close it.
+    addresses are not public. *proxies* are gone through where one is named for a link; what such a proxy
+    connects to is judged by name. *idle_timeout* is the longest silence in seconds, *width* the most
+    downloads at a time. *max_bytes* bounds one file, and *least_speed* in bytes per second is judged over
+    *speed_window* seconds. Needs a running loop; close it.
     """
 
     def __init__(
         self,
         *,
         allowed_hosts: Collection[str] = (),
+        proxies: Proxies | None = None,
+        max_bytes: int | None = None,
+        least_speed: float | None = None,
         idle_timeout: float = 60.0,
         connect_timeout: float = 10.0,
+        speed_window: float = 30.0,
         width: int = 8,
         public: Callable[[str], bool] = is_public,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self.slots = Semaphore(width)
-        self._public = public
-        self._allowed = frozenset(_origin(host) for host in allowed_hosts)
+        self.max_bytes = max_bytes
+        self._pace = (least_speed or 0.0, speed_window)
+        self._guard = Guard(allowed_hosts, public=public)
+        self._proxies = proxies or Proxies(trusted=False)
+        self._resolver = resolver or DefaultResolver()
         timeout = ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=idle_timeout)
-        self._guarded = _session(timeout, resolver, self._socket)
-        self._trusting = _session(timeout, resolver, None)
+        self._guarded = _session(timeout, self._resolver, self._guard.socket)
+        self._trusting = _session(timeout, self._resolver, None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,74 +127,72 @@ class MediaSession:
         """Close every connection; downloads still running end and keep their parts."""
         await self._guarded.close()
         await self._trusting.close()
+        await self._resolver.close()
 
     @asynccontextmanager
     async def get(self, link: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
         """Ask for *link*, follow redirects, and give the last answer; every hop is checked anew."""
-        url = _checked(link)
+        url = checked(link)
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._ask(url, headers)
+            proxy = self._proxy_to(url)
+            response = await self._ask(url, headers, proxy)
             try:
                 target = response.headers.get("Location")
                 if response.status not in _REDIRECTS or target is None:
-                    yield _answer(response)
+                    yield _answer(response, proxy, Pace(*self._pace))
                     return
             finally:
                 response.release()
-            url = _checked(target, relative_to=url)
+            url = checked(target, relative_to=url)
         raise LinkRefusedError(
             f"it was redirected more than {_MOST_REDIRECTS} times; look the job up for a fresh link"
         )
 
-    async def _ask(self, url: URL, headers: Mapping[str, str]) -> ClientResponse:
-        host = (url.host or "").lower()
-        trusted = not self._allowed.isdisjoint({(host, None), (host, url.port)})
-        session = self._trusting if trusted else self._guarded
+    def _proxy_to(self, url: URL) -> Proxy | None:
+        try:
+            return self._proxies.find(str(url.origin()))
+        except ConfigError as error:
+            raise LinkRefusedError(error.message.rstrip(".")) from None
+
+    async def _ask(self, url: URL, headers: Mapping[str, str], proxy: Proxy | None) -> ClientResponse:
+        allowed, session = self._guard.allows(url), self._trusting
+        if not allowed:
+            self._guard.check_literal(url)
+            if proxy is None:
+                session = self._guarded
+            else:
+                await self._guard.check_name(url, self._resolver)
         if session.closed:
             raise LinkRefusedError("the client is closed; download again with an open one")
+        match await self._answered(session, url, headers, proxy):
+            case ClientResponse() as response:
+                return response
+            case failure:
+                # Raised here, because aiohttp's own error may hold the whole link or a proxy's password.
+                raise failure
+
+    async def _answered(
+        self, session: ClientSession, url: URL, headers: Mapping[str, str], proxy: Proxy | None
+    ) -> ClientResponse | LinkRefusedError | BrokenOffError:
         try:
-            return await session.get(url, headers=headers, allow_redirects=False)
+            response = await session.get(
+                url, headers=headers, allow_redirects=False, proxy=None if proxy is None else proxy.url
+            )
         except InvalidURL:
-            raise LinkRefusedError("it is not a valid link; ask the provider for the video") from None
-        except ClientConnectorError as broken:
-            if isinstance(broken.os_error, _NotPublicError):
-                raise LinkRefusedError(
-                    f"{host} is not a public address; if that host is your own, allow it"
-                ) from None
-            raise _interruption(broken) from broken
-        except ClientResponseError as broken:
-            # Its text holds the whole link, signature included.
-            raise _interruption(broken) from None
+            return LinkRefusedError("it is not a valid link; ask the provider for the video")
         except (ClientError, TimeoutError) as broken:
-            raise _interruption(broken) from broken
-
-    def _socket(self, info: AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if not self._public(str(address[0])):
-            raise _NotPublicError("address is not public")
-        return socket.socket(family, kind, protocol)
-
-
-def place_of(link: str) -> str:
-    """Name *link* for people and notes: host and path, never the query, which may be a signature.
-
-    >>> place_of("https://cdn.example/cat.mp4?sig=abc")
-    'cdn.example/cat.mp4'
-    """
-    try:
-        url = URL(link, encoded=True)
-        return url.raw_authority.rpartition("@")[2] + url.raw_path
-    except ValueError:
-        return "the link"
-
-
-class _NotPublicError(OSError):
-    pass
+            if isinstance(broken, ClientConnectorError) and isinstance(broken.os_error, NotPublicError):
+                return self._guard.refusal(url)
+            return unreached(broken, url.host or "", None if proxy is None else str(proxy))
+        if proxy is not None and response.status == 407:
+            response.release()
+            return proxy_wants_password(str(proxy))
+        return response
 
 
 def _session(
     timeout: ClientTimeout,
-    resolver: AbstractResolver | None,
+    resolver: AbstractResolver,
     factory: Callable[[AddrInfoType], socket.socket] | None,
 ) -> ClientSession:
     return ClientSession(
@@ -186,33 +203,12 @@ def _session(
         trust_env=False,
         auto_decompress=False,
         read_bufsize=_READ_BUFFER,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
     )
 
 
-def _origin(host: str) -> tuple[str, int | None]:
-    url = URL(host if "://" in host else f"//{host}")
-    if not url.host:
-        raise ValueError(f"{host!r} is neither a host nor an origin: write 'media.lan' or '127.0.0.1:8123'")
-    return url.host.lower(), url.port
-
-
-def _checked(link: str, *, relative_to: URL | None = None) -> URL:
-    try:
-        # yarl's own quoting would change the letters that a signature was made over.
-        url = URL(link, encoded=re.fullmatch(r"[!-~]+", link) is not None)
-        url = url if relative_to is None else relative_to.join(url)
-        plain = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
-        userinfo = "@" in url.raw_authority
-    except ValueError:
-        raise LinkRefusedError("it is not a valid link; ask the provider for the video") from None
-    if not plain:
-        raise LinkRefusedError("it is not an http or https link; ask the provider for the video")
-    if userinfo:
-        raise LinkRefusedError("it carries a user name or password; take that out")
-    return url
-
-
-def _answer(response: ClientResponse) -> Answer:
+def _answer(response: ClientResponse, proxy: Proxy | None, pace: Pace) -> Answer:
     headers = response.headers
     place = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if response.status in {206, 416}:
@@ -229,17 +225,9 @@ def _answer(response: ClientResponse) -> Answer:
         etag=etag if etag and not etag.startswith("W/") else None,
         modified=headers.get("Last-Modified"),
         content_type=response.content_type if "Content-Type" in headers else "",
-        encoding=headers.get("Content-Encoding", "identity").strip().lower(),
+        encoding=headers.get("Content-Encoding", "").strip().lower(),
         retry_after=float(after) if after.isascii() and after.isdecimal() else None,
+        by="the host" if proxy is None else f"the host, or the proxy {proxy},",
+        pace=pace,
         response=response,
     )
-
-
-def _interruption(broken: Exception) -> BrokenOffError:
-    match broken:
-        case TimeoutError():
-            return BrokenOffError("the host fell silent")
-        case ClientConnectorError():
-            return BrokenOffError("the host could not be reached")
-        case _:
-            return BrokenOffError("the connection broke off")

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import hashlib
 import json
 import os
+import stat
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import TypeVar
 
 from attrs import asdict, frozen
 
-from pika_async.errors import DownloadError
+from pika_async._download.paths import beside
+from pika_async._download.signature import Tally
 
 if sys.platform != "win32":
     import fcntl
 
 _BLOCK = 1024 * 1024
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-T = TypeVar("T")
+_LONGEST_NOTES = 64 * 1024
+_PLAIN_FILE_ONLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @frozen(kw_only=True)
@@ -41,7 +40,7 @@ class Origin:
         return self.etag or (self.modified if place == self.place else None)
 
 
-class _BusyError(Exception):
+class BusyError(Exception):
     """Somebody else is writing this part."""
 
 
@@ -50,7 +49,7 @@ def _lock(file: FileIO) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _BusyError from None
+            raise BusyError from None
         except OSError:
             # Some network file systems have no locks: go on without.
             return
@@ -65,11 +64,9 @@ class Part:
 
     def __init__(self, final: Path) -> None:
         self.final = final
-        self.path = final.with_name(f"{final.name}.part")
+        self.path, self._notes = beside(final)
         self.origin = Origin()
-        self.size = 0
-        self._notes = final.with_name(f"{final.name}.part.json")
-        self._digest = hashlib.sha256()
+        self.tally = Tally()
         self._file: FileIO | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -78,12 +75,7 @@ class Part:
     def counted(self) -> str:
         """How much there is, for people: `5 of 10 bytes`."""
         total = "" if self.origin.length is None else f" of {self.origin.length}"
-        return f"{self.size}{total} bytes"
-
-    @property
-    def sha256(self) -> str:
-        """The hash of everything written, in hex."""
-        return self._digest.hexdigest()
+        return f"{self.tally.size}{total} bytes"
 
     def open(self) -> None:
         """Lock the part and take up what an earlier process left."""
@@ -99,8 +91,7 @@ class Part:
                 self._empty(self._file)
             else:
                 while not self._closed and (block := self._file.read(_BLOCK)):
-                    self._digest.update(block)
-                    self.size += len(block)
+                    self.tally.add(block)
 
     def restart(self, origin: Origin) -> None:
         """Throw the bytes away and begin the file of *origin*."""
@@ -109,7 +100,7 @@ class Part:
                 return
             self._empty(self._file)
             self.origin = origin
-            self._notes.write_text(json.dumps(asdict(origin)), encoding="utf-8")
+            self._write_notes(origin)
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Append *chunks*; what was written before an OSError is kept and counted."""
@@ -118,8 +109,7 @@ class Part:
                 rest = memoryview(chunk)
                 while self._file is not None and rest:
                     written = self._file.write(rest)
-                    self._digest.update(rest[:written])
-                    self.size += written
+                    self.tally.add(rest[:written])
                     rest = rest[written:]
 
     def finish(self, *, overwrite: bool) -> None:
@@ -138,24 +128,27 @@ class Part:
             self._close()
 
     def close(self) -> None:
-        """Let the part go, for a later download to take up; an empty one leaves no trace."""
+        """Let the part go, for a later download to take up; an empty one leaves no trace. Never raises."""
         self._closed = True
         with self._lock:
-            if self._file is not None and not os.fstat(self._file.fileno()).st_size:
-                self._notes.unlink(missing_ok=True)
-                self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                if self._file is not None and not os.fstat(self._file.fileno()).st_size:
+                    self.path.unlink(missing_ok=True)
+                    self._notes.unlink(missing_ok=True)
             self._close()
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            # `finish` has brought the bytes to disk; a network file system may still complain here.
+            with suppress(OSError):
+                self._file.close()
             self._file = None
 
     def _locked(self) -> FileIO | None:
-        file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
+        file = self._opened()
         try:
             _lock(file)
-            held, named = os.fstat(file.fileno()), self.path.stat()
+            held, named = os.fstat(file.fileno()), self.path.lstat()
             if held.st_nlink == 1 and os.path.samestat(held, named):
                 return file
             # Its last holder finished between our open and our lock, or died between link and unlink:
@@ -169,6 +162,18 @@ class Part:
             raise
         file.close()
         return None
+
+    def _opened(self) -> FileIO:
+        try:
+            file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | _PLAIN_FILE_ONLY, 0o666), "r+")
+        except OSError as failed:
+            if self.path.is_symlink():
+                raise OSError(failed.errno, "it is a symbolic link, and none is followed") from None
+            raise
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return file
 
     def _rename_to_free_name(self) -> None:
         if sys.platform == "win32":
@@ -189,12 +194,20 @@ class Part:
     def _empty(self, file: FileIO) -> None:
         file.seek(0)
         file.truncate()
-        self.size = 0
-        self._digest = hashlib.sha256()
+        self.tally = Tally()
+
+    def _write_notes(self, origin: Origin) -> None:
+        # A new file each time: what else lies under that name, such as a symbolic link, is not written to.
+        self._notes.unlink(missing_ok=True)
+        descriptor = os.open(self._notes, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN_FILE_ONLY, 0o666)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - opened already
+            file.write(json.dumps(asdict(origin)))
 
     def _read_notes(self) -> Origin:
         try:
-            match json.loads(self._notes.read_bytes()):
+            with FileIO(os.open(self._notes, os.O_RDONLY | _PLAIN_FILE_ONLY)) as file:
+                notes = file.read(_LONGEST_NOTES)
+            match json.loads(notes):
                 case {
                     "place": str(place),
                     "etag": str() | None as etag,
@@ -204,50 +217,5 @@ class Part:
                     return Origin(place=place, etag=etag, modified=modified, length=length)
                 case _:
                     return Origin()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return Origin()
-
-
-def in_thread(call: Callable[..., T], *args: object) -> asyncio.Future[T]:
-    """Start *call* in a worker thread; the result may be awaited later."""
-    return asyncio.get_running_loop().run_in_executor(None, call, *args)
-
-
-async def on_disk(part: Part, call: Callable[..., T], *args: object) -> T:
-    """Run *call*, which touches *part*, in a worker thread."""
-    return await landed(part, in_thread(call, *args))
-
-
-async def landed(part: Part, work: Awaitable[T]) -> T:
-    """Await *work* on *part* and tell its failure in words."""
-    try:
-        return await work
-    except _BusyError:
-        raise download_error(
-            f"{part.final} is being downloaded already: wait for that, or choose another name.",
-            retryable=True,
-        ) from None
-    except FileExistsError:
-        raise download_error(
-            f"{part.final} already exists: pass overwrite=True to replace it, or choose another name.",
-            retryable=False,
-        ) from None
-    except IsADirectoryError:
-        raise download_error(f"{part.final} is a folder: name a file in it.", retryable=False) from None
-    except OSError as failed:
-        if failed.errno in _FULL:
-            raise download_error(
-                f"The disk is full: {part.counted} are kept in {part.path.name}; "
-                "make room and download again to go on.",
-                retryable=True,
-            ) from failed
-        raise download_error(
-            f"{part.path} cannot be written ({failed.strerror or failed}): "
-            "see to that file and its folder, then download again.",
-            retryable=False,
-        ) from failed
-
-
-def download_error(message: str, *, retryable: bool, status: int | None = None) -> DownloadError:
-    """Say what went wrong with a video that is paid for."""
-    return DownloadError(message, phase="download", charged="yes", retryable=retryable, status=status)

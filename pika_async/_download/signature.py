@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
 from typing import Literal, TypeAlias
+
+from attrs import define, field
 
 Kind: TypeAlias = Literal["video", "image"]
 
@@ -25,23 +27,55 @@ def looks_like(head: bytes, kind: Kind) -> bool:
             return webp or head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
 
 
-def is_cut(video: Path) -> bool:
-    """Say whether the MP4 ends inside one of its boxes: the one witness when a host told a wrong length.
+@define
+class Tally:
+    """What is known of the bytes that went by: their number, their hash, and where their boxes end."""
 
-    Reads box headers only. What follows the last readable box is nobody's business.
-    """
-    end = video.stat().st_size
-    at = 0
-    with video.open("rb") as file:
-        while at + 8 <= end:
-            file.seek(at)
-            head = file.read(16)
-            size, name = int.from_bytes(head[:4], "big"), head[4:8]
-            if size == 1:
-                size = int.from_bytes(head[8:16], "big")
-            if size == 0 or not (name.isascii() and name.decode("latin-1").isprintable()):
-                return False
-            if size < 8:
-                return False
-            at += size
-    return at > end
+    size: int = 0
+    _digest: hashlib._Hash = field(factory=hashlib.sha256, init=False)
+    _head: bytes = field(default=b"", init=False)
+    _rest_of_box: int = field(default=0, init=False)
+    _past_boxes: bool = field(default=False, init=False)
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Take the next bytes into account."""
+        self.size += len(data)
+        self._digest.update(data)
+        at = 0
+        while at < len(data) and not self._past_boxes:
+            if self._rest_of_box:
+                step = min(self._rest_of_box, len(data) - at)
+                self._rest_of_box -= step
+            else:
+                step = min(self._header - len(self._head), len(data) - at)
+                self._head += bytes(data[at : at + step])
+                self._enter_box()
+            at += step
+
+    @property
+    def sha256(self) -> str:
+        """The hash in hex."""
+        return self._digest.hexdigest()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether an MP4 would end inside one of its boxes: the one witness when a host told a wrong length.
+
+        What follows the last readable box is nobody's business.
+        """
+        return not self._past_boxes and (self._rest_of_box > 0 or len(self._head) >= 8)
+
+    @property
+    def _header(self) -> int:
+        return 16 if self._head[:4] == b"\0\0\0\1" else 8
+
+    def _enter_box(self) -> None:
+        if len(self._head) < 8:
+            return
+        size, name, header = int.from_bytes(self._head[:4], "big"), self._head[4:8], self._header
+        if not (name.isascii() and name.decode("latin-1").isprintable()):
+            self._past_boxes = True
+        elif len(self._head) == header:
+            size = size if header == 8 else int.from_bytes(self._head[8:], "big")
+            self._past_boxes = size < header
+            self._rest_of_box, self._head = size - header, b""

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
 from pika_async._engine.looks.schedule import Schedule
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 
 @frozen(kw_only=True)
-class AccountStats:
+class AccountStats(Value):
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;

@@ -21,7 +21,7 @@ _KINDS: dict[str, type[VideoRequest]] = {kind.__name__: kind for kind in (Genera
 _OUTCOMES: dict[str, type[Snapshot | Refusal]] = {
     kind.__name__: kind for kind in (Pending, Succeeded, Failed, Refusal)
 }
-_FIELDS = {kind: tuple(a.name for a in fields(kind)) for kind in _OUTCOMES.values()}
+_FIELDS = {kind: tuple(a.alias or a.name for a in fields(kind)) for kind in _OUTCOMES.values()}
 _MEDIA = frozenset({"image", "video"})
 
 

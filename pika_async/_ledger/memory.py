@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 
+from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
@@ -29,6 +30,7 @@ _ENDED_REMEMBERED = 1_000
 """Settled jobs without a key that stay readable, without their requests."""
 
 
+@process_bound("what it knows ends with its process: use a ledger in a file, and open it in the other one")
 class MemoryLedger:
     """Keeps open jobs, those that an idempotency key points at, and the last thousand that ended."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from pika_async._crossing import process_bound
 from pika_async._ledger import inbox
 from pika_async._ledger.batch import Batch
 from pika_async._ledger.events import Event
@@ -27,6 +28,7 @@ def commit(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+@process_bound("open the same file with Pika(ledger=path) in the other process")
 class SqliteLedger:
     """Keeps jobs in the file *path*, made when missing, for its owner's eyes only.
 

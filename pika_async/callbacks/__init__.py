@@ -1,4 +1,4 @@
-"""Callbacks: answers that providers push, received by a pure handler in thin shells."""
+"""Callbacks: what providers send when a render ends. A pure handler, and adapters for web frameworks."""
 
 from pika_async.callbacks.handler import CallbackEvent, Handler, Reply
 from pika_async.callbacks.options import Callbacks

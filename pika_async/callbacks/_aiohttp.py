@@ -1,4 +1,4 @@
-"""The shell for aiohttp applications."""
+"""Adapts the receiver to aiohttp applications."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from pika_async.callbacks.handler import joined
+
 if TYPE_CHECKING:
     from pika_async.callbacks.receiver import Receiver
 
 
 def application(receiver: Receiver) -> web.Application:
-    """Make an application all of whose paths lead to *receiver*."""
+    """Make an application that passes every request to *receiver*, whatever its path."""
 
     async def respond(request: web.Request) -> web.Response:
-        headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
+        headers = joined(request.headers.items())
         reply = await receiver.answer(request.method, request.path, headers, _chunks(request))
         return web.Response(status=reply.status, headers=reply.headers)
 
@@ -26,7 +28,7 @@ def application(receiver: Receiver) -> web.Application:
 
 async def _chunks(request: web.Request) -> AsyncGenerator[bytes]:
     try:
-        # Chunk by chunk, because aiohttp's own limit is the whole application's.
+        # Read in chunks, because aiohttp's own limit would be that of the whole application.
         async for chunk in request.content.iter_any():
             yield chunk
     except web.RequestPayloadError as error:

@@ -1,10 +1,12 @@
-"""The shell for ASGI 3 applications; needs no framework and no lifespan."""
+"""Adapts the receiver to ASGI 3 applications; needs no framework and no lifespan events."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pika_async.callbacks.handler import joined
 
 if TYPE_CHECKING:
     from pika_async.callbacks.handler import Reply
@@ -17,19 +19,18 @@ AsgiApp: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def application(receiver: Receiver) -> AsgiApp:
-    """Make an application all of whose paths lead to *receiver*."""
+    """Make an application that passes every request to *receiver*, whatever its path."""
 
     async def respond(scope: Message, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                headers: dict[str, str] = {}
-                for name, value in scope["headers"]:
-                    key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-                    headers[key] = f"{headers[key]}, {text}" if key in headers else text
+                headers = joined(
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+                )
                 reply = await receiver.answer(scope["method"], scope["path"], headers, _chunks(receive))
                 await _send(reply, send)
             case "lifespan":
-                await _live(receive, send)
+                await _complete_lifespan(receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
 
@@ -49,13 +50,13 @@ async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
 async def _send(reply: Reply, send: Send) -> None:
     headers = [(b"content-length", b"0")]
     headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
-    # A server may raise OSError when nobody is there to hear the answer.
+    # A server may raise OSError when the sender has closed the connection.
     with suppress(OSError):
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _complete_lifespan(receive: Receive, send: Send) -> None:
     while True:
         kind = (await receive())["type"]
         await send({"type": f"{kind}.complete"})

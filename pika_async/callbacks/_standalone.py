@@ -1,4 +1,4 @@
-"""A receiver that stands alone: commits callbacks to a ledger for the processes that wait."""
+"""A stand-alone receiver: it commits callbacks to a ledger, for the processes that wait for the jobs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def receiving(ledger: Ledger, secrets: Sequence[str], host: str, port: int) -> AsyncIterator[str]:
-    """Receive callbacks into *ledger*; gives the address. Raises `ConfigError` for a taken port."""
-    # Who only receives gives nobody an address.
+    """Receive callbacks into *ledger*; yields the address. Raises `ConfigError` for a taken port."""
+    # `public_url` is required but unused here: a stand-alone receiver submits nothing.
     options = Callbacks(public_url=NOWHERE, secret=secrets[0] if secrets else None, old_secrets=secrets[1:])
     receiver = Receiver(options)
-    # Paths bear tokens, so there is no access log.
+    # Paths hold tokens, so there is no access log.
     runner = web.AppRunner(receiver.aiohttp(), access_log=None, shutdown_timeout=1.0)
     await ledger.open()
     try:
@@ -51,7 +51,7 @@ async def _bound(runner: web.AppRunner, host: str, port: int) -> str:
 
 @frozen
 class _LedgerInbox:
-    """Commits callbacks; the processes that wait see to them."""
+    """Commits callbacks; the processes that wait for the jobs process them."""
 
     ledger: Ledger
 

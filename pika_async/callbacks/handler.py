@@ -1,21 +1,37 @@
-"""What a request to the receiver means: an answer, and perhaps a callback. Pure."""
+"""Reads a request to the receiver: returns the answer, and the callback if it is one. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async.callbacks.token import read_token
 
-_NOT_THE_PROVIDERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_NOT_THE_PROVIDERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_MAX_HEADERS: Final = 32 * 1024
+"""Characters of all headers together; each callback is kept in the ledger with its headers."""
+
+
+def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return header fields by lower-case name; several of one name are joined by commas, as HTTP has it.
+
+    >>> joined([("Via", "a"), ("via", "b"), ("Host", "c")])
+    {'via': 'a, b', 'host': 'c'}
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in fields:
+        values.setdefault(name.lower(), []).append(value)
+    return {name: ", ".join(parts) for name, parts in values.items()}
 
 
 @frozen(kw_only=True)
-class CallbackEvent:
-    """What came for one attempt: names an attempt of ours, and proves nothing else.
+class CallbackEvent(Value):
+    """One callback. Its token proves which attempt it is about; everything else in it is unproven.
 
-    *headers* have lower-case names; credentials for whatever stands before the receiver are left out.
+    *headers* have lower-case names. Those with credentials for a proxy in front of the receiver are left out.
     """
 
     attempt_id: str
@@ -25,15 +41,15 @@ class CallbackEvent:
 
 
 @frozen
-class Reply:
-    """The answer, whose body is always empty; an *event* must be committed before it is given."""
+class Reply(Value):
+    """The answer, whose body is always empty. An *event* must be committed before the answer is sent."""
 
     status: int
     event: CallbackEvent | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Return what HTTP wants beside the status."""
+        """Return the headers that HTTP requires with this status."""
         match self.status:
             case 405:
                 return {"Allow": "GET, HEAD, POST"}
@@ -43,21 +59,23 @@ class Reply:
                 return {}
 
 
+@process_bound("make another with Handler(keys, max_body) in the process that receives")
 @frozen
 class Handler:
-    """Tells callbacks from everything else, by the path's last segment and *keys* alone.
+    """Recognises callbacks by the last segment of their path, a token that one of *keys* signed.
 
-    Header names are in lower case, paths are decoded.
+    A body may have *max_body* bytes. Header names are in lower case, paths are decoded. The cost is
+    proportional to the size of the request, and no text of it is searched.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
     max_body: int
 
     def admit(self, method: str, path: str, headers: Mapping[str, str]) -> str | Reply:
-        """Return the attempt that a callback is about, or the answer that needs no look at the body.
+        """Return the id of the attempt that a callback is about, or the answer if the body does not matter.
 
-        A forged address is 404 whatever the method. A genuine one answers GET and HEAD, with which some
-        providers try an address before they use it.
+        A forged address is 404 whatever the method. A genuine one answers GET and HEAD with 200, because
+        some providers try an address before they use it.
         """
         attempt_id = read_token(self.keys, path.rpartition("/")[2])
         if attempt_id is None:
@@ -68,6 +86,8 @@ class Handler:
             return Reply(405)
         if headers.get("content-encoding", "identity").lower() != "identity":
             return Reply(415)
+        if sum(len(name) + len(value) for name, value in headers.items()) > _MAX_HEADERS:
+            return Reply(431)
         length = headers.get("content-length", "")[:20]
         if length.isdecimal() and int(length) > self.max_body:
             return Reply(413)

@@ -1,14 +1,15 @@
-"""The user's options: where providers push to, and the secrets that make an address ours."""
+"""The options of callbacks: the address that providers use, and the secrets that sign it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 from attrs.converters import optional
 
+from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -62,8 +63,8 @@ def _check_limit(_: object, attribute: Attribute[Any], value: float) -> None:
 
 
 @frozen(kw_only=True)
-class Callbacks:
-    """Have answers pushed to *public_url*, the address under which providers reach your receiver.
+class Callbacks(Value):
+    """Ask for callbacks to *public_url*, the address under which providers reach your receiver.
 
     *secret*, text or bytes, signs the addresses; every process that submits or receives needs the same.
     Without one, the ledger's own is used, made once and kept there. *old_secrets* still verify.
@@ -81,14 +82,23 @@ max_body=1048576, body_timeout=10.0)
     body_timeout: float = field(default=10.0, validator=_check_limit)
 
     def address(self, token: str) -> Secret:
-        """Return the address to which the provider pushes what becomes of one attempt."""
+        """Return the address to which the provider sends the callbacks of one attempt."""
         return Secret(f"{self.public_url}/{token}")
 
     def keys(self, ledger_secret: bytes) -> tuple[bytes, ...]:
-        """Return all that verifies tokens; the first one signs the new ones.
+        """Return all keys that verify tokens; the first one signs new tokens.
 
-        The ledger's own is always among them: it signed whatever was sent before there was another.
+        The ledger's own secret is always among them: it signed everything that was sent before *secret*
+        was set.
         """
         old = (secret.reveal().encode("latin-1") for secret in self.old_secrets)
         first = ledger_secret if self.secret is None else self.secret.reveal().encode("latin-1")
         return tuple(dict.fromkeys((first, *old, ledger_secret)))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if self.secret is not None or self.old_secrets:
+            raise TypeError(
+                "Callbacks with a secret cannot be pickled or copied; call Callbacks(public_url=..., "
+                "secret=...) in the other process, with the secret from its environment."
+            )
+        return super().__reduce_ex__(protocol)

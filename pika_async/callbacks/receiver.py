@@ -1,4 +1,4 @@
-"""The receiver: reads a request within limits, and answers when its callback is safe."""
+"""The receiver: reads a request within limits, and answers once its callback is committed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from pika_async._crossing import process_bound
 from pika_async.callbacks.handler import CallbackEvent, Handler, Reply
 from pika_async.callbacks.options import Callbacks
 from pika_async.errors import ConfigError, LedgerError
@@ -23,7 +24,7 @@ log = logging.getLogger("pika_async")
 
 
 class Inbox(Protocol):
-    """Where callbacks are kept until the engine has dealt with them."""
+    """Keeps callbacks until the engine has processed them."""
 
     async def receive(self, event: CallbackEvent) -> None:
         """Return once *event*, or an earlier one like it, is committed; else raise `LedgerError`."""
@@ -36,23 +37,26 @@ class _Opened:
     loop: asyncio.AbstractEventLoop
 
 
+@process_bound("make a client with Pika(callbacks=Callbacks(...)) in the other process and mount its own")
 class Receiver:
-    """Your end of the callbacks, to be mounted into an application before or after the client opens.
+    """Receives callbacks. Mount it into your application, before or after the client opens.
 
-    Until it is open, and after it is closed, it answers 503, upon which a provider may repeat itself.
+    Until it is open, and after it is closed, it answers 503, and a provider may then send the callback
+    again. `received` counts the genuine callbacks that have arrived, repeats included.
     """
 
     def __init__(self, options: Callbacks) -> None:
+        self.received = 0
         self._options = options
         self._opened: _Opened | None = None
 
     def open(self, inbox: Inbox, keys: Iterable[bytes]) -> None:
-        """Begin to receive, in the running event loop; *keys* are those of `Callbacks.keys`."""
+        """Start to receive, in the running event loop; *keys* are those of `Callbacks.keys`."""
         handler = Handler(tuple(keys), self._options.max_body)
         self._opened = _Opened(handler, inbox, asyncio.get_running_loop())
 
     def close(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         self._opened = None
 
     def aiohttp(self) -> web.Application:
@@ -70,7 +74,7 @@ class Receiver:
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], chunks: AsyncGenerator[bytes]
     ) -> Reply:
-        """Answer one request; a forged one before its body is read.
+        """Answer one request; a forged one is answered before its body is read.
 
         *chunks* raises `ConnectionError` when the body breaks off. Raises `ConfigError` in another event
         loop than the client's.
@@ -94,6 +98,7 @@ class Receiver:
             return Reply(400)
         reply = opened.handler.handle(method, path, headers, body)
         if reply.event is not None:
+            self._count()
             try:
                 await opened.inbox.receive(reply.event)
             except LedgerError as error:
@@ -101,9 +106,14 @@ class Receiver:
                 return Reply(503)
         return reply
 
+    def _count(self) -> None:
+        self.received += 1
+        if self.received == 1:
+            log.info("the first callback has arrived, so providers reach this receiver")
+
 
 async def _read(chunks: AsyncGenerator[bytes], limit: int) -> bytes:
-    """Read a body, or enough of it to see that it is longer than *limit*."""
+    """Read a body; of one that is longer than *limit*, only as much as shows that."""
     body = bytearray()
     async with aclosing(chunks):
         async for chunk in chunks:

@@ -158,7 +158,7 @@ class BatchRun:
             # Shielded: an order that is cancelled in the queue would never be sent again under its key.
             return await asyncio.shield(order)
         except SubmitUnknown as unknown:
-            if unknown.job is None:
+            if not isinstance(unknown.job, Job):
                 raise
             return unknown.job
         finally:

@@ -35,3 +35,11 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(interruptible())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM sets, for servers; they then close as if their work were done."""
+    told = asyncio.Event()
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    return told

@@ -18,6 +18,7 @@ from pika_async.cli._interrupt import run
 from pika_async.cli._words import say, seconds, size
 
 if TYPE_CHECKING:
+    from pika_async.errors import JobHandle
     from pika_async.requests import VideoRequest
 
 _REFRESH = 0.1
@@ -160,7 +161,7 @@ class _Order:
         words = ["pika-async", "recover", *self.connection.arguments]
         return ["To look for it, at no cost:", f"  {shlex.join(words)}"]
 
-    def _to_go_on(self, job: Job) -> list[str]:
+    def _to_go_on(self, job: JobHandle) -> list[str]:
         output = ["-o", str(self.delivery.file or "FILE")]
         words = ["pika-async", "fetch", job.token, *self.connection.arguments, *output]
         if self.connection.sandbox:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from pika_async import ConfigError
 from pika_async.cli._command import command as make_command
-from pika_async.cli._interrupt import run
+from pika_async.cli._interrupt import run, stop_signal
 from pika_async.cli._words import say
 
 
@@ -40,10 +41,9 @@ def command(folder: Path, *, serve: bool, port: int, show: bool) -> None:
     if not serve:
         _write(folder, show)
         return
-    try:
+    with suppress(KeyboardInterrupt):
         run(_serve(folder, port, show))
-    except KeyboardInterrupt:
-        say("The gallery is served no more.")
+    say("The gallery is served no more.")
 
 
 def _write(folder: Path, show: bool) -> None:
@@ -63,6 +63,7 @@ def _write(folder: Path, show: bool) -> None:
 async def _serve(folder: Path, port: int, show: bool) -> None:
     from pika_async.gallery.server import GalleryServer
 
+    stop = stop_signal()
     server = GalleryServer(folder, port=port)
     try:
         await server.start()
@@ -74,6 +75,6 @@ async def _serve(folder: Path, port: int, show: bool) -> None:
         click.echo(f"The gallery of {folder} is at {server.url} until Ctrl-C.")
         if show:
             await asyncio.to_thread(click.launch, server.url)
-        await asyncio.Event().wait()
+        await stop.wait()
     finally:
         await server.stop()

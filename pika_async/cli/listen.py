@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from pika_async.cli._command import command as make_command
-from pika_async.cli._interrupt import run
+from pika_async.cli._interrupt import run, stop_signal
 from pika_async.cli._ledger import ledger_option, ready
 from pika_async.cli._words import say
 
@@ -42,20 +42,20 @@ def command(ledger: Path | None, host: str, port: int) -> None:
     """
     from pika_async._ledger.sqlite import SqliteLedger
 
-    try:
+    with suppress(KeyboardInterrupt):
         run(_listen(SqliteLedger(ready(ledger)), host, port))
-    except KeyboardInterrupt:
-        say("No callbacks are received any more.")
+    say("No callbacks are received any more.")
 
 
 async def _listen(ledger: Ledger, host: str, port: int) -> None:
     from pika_async.callbacks._standalone import receiving
 
+    stop = stop_signal()
     secrets = os.environ.get(SECRETS_VARIABLE, "").split()
     async with receiving(ledger, secrets, host, port) as address:
         click.echo(
             f"Callbacks are received at {address} until Ctrl-C.\n"
-            "Providers must reach it from outside: give the address under which they do to\n"
-            "Callbacks(public_url=...) wherever you submit."
+            "Providers must reach it from outside. Wherever you submit, set\n"
+            "Callbacks(public_url=...) to the address that they use."
         )
-        await asyncio.Event().wait()
+        await stop.wait()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from pika_async import ConfigError
 from pika_async.cli._command import command as make_command
 from pika_async.cli._connection import MEDIA_HOST_VARIABLE, SANDBOX_KEY
-from pika_async.cli._interrupt import run
+from pika_async.cli._interrupt import run, stop_signal
 from pika_async.cli._words import say
 
 if TYPE_CHECKING:
@@ -36,18 +35,25 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long a render takes.",
 )
-def command(port: int, render_time: float) -> None:
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Also answer under this host name, and send callbacks to it.",
+)
+def command(port: int, render_time: float, allowed_hosts: tuple[str, ...]) -> None:
     """Pretend to be every provider. Runs until Ctrl-C on real sockets, without key or cost."""
-    try:
-        run(_serve(port, render_time))
-    except KeyboardInterrupt:
-        say("The sandbox has ended.")
+    with suppress(KeyboardInterrupt):
+        run(_serve(port, render_time, allowed_hosts))
+    say("The sandbox has ended.")
 
 
-async def _serve(port: int, render_time: float) -> None:
+async def _serve(port: int, render_time: float, allowed_hosts: tuple[str, ...]) -> None:
     from pika_async.sandbox import Sandbox
 
-    server = Sandbox(port=port, render_time=render_time)
+    stop = stop_signal()
+    server = Sandbox(port=port, render_time=render_time, allowed_hosts=allowed_hosts)
     try:
         await server.start()
     except OSError as error:
@@ -56,7 +62,7 @@ async def _serve(port: int, render_time: float) -> None:
         ) from None
     try:
         _introduce(server)
-        await asyncio.Event().wait()
+        await stop.wait()
     finally:
         await server.stop()
 
@@ -89,4 +95,4 @@ def _environment(server: Sandbox) -> Iterator[tuple[str, str]]:
             yield plugin.capabilities.url_variable or f"{name.upper().replace('-', '_')}_BASE_URL", server.url
             for variable in plugin.capabilities.key_variables[:1]:
                 yield variable, SANDBOX_KEY
-    yield MEDIA_HOST_VARIABLE, urlsplit(server.url).netloc
+    yield MEDIA_HOST_VARIABLE, server.media_host

@@ -1,4 +1,4 @@
-"""The gallery's HTML. Pure: rows in, text out; whatever a prompt holds stays text."""
+"""The gallery's HTML. Pure: rows in, HTML out; every text of a row is escaped."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from pika_async.gallery.manifest import RowState
 from pika_async.gallery.row import Row, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_UNKNOWN = "unknown"
+_MOST = 1e15
+"""No span or size of a batch is larger; beyond it, and for NaN, the page says that it is unknown."""
 
 
 @frozen
 class Live:
-    """Where a served page asks for news, and the revision of the rows it already shows."""
+    """The address at which a served page asks for changes, and the revision of the rows it shows."""
 
     url: str
     revision: int
 
 
 def render_page(rows: Sequence[Row], title: str, *, live: Live | None = None) -> str:
-    """Render the whole page; with *live* it follows the batch, without it asks nobody for anything."""
+    """Render the whole page; with *live* it follows the batch, without *live* it makes no request."""
     style, script = _style(), _script()
     return (
         _environment()
@@ -58,7 +61,7 @@ def render_summary(summary: Summary) -> str:
 
 def content_policy(*, live: bool) -> str:
     """Return the Content-Security-Policy: our own style and script by hash, and no host but our own."""
-    # From disk there is no origin to be the same as, and browsers differ on what 'self' means there.
+    # A page from disk has no origin, and browsers differ on what 'self' means there.
     return "; ".join(
         (
             "default-src 'none'",
@@ -89,7 +92,7 @@ def _environment() -> Environment:
     return environment
 
 
-# Ours, so not to be escaped; the policy's hashes are of exactly these texts.
+# Our own files, so they are not escaped; the policy's hashes are of exactly these texts.
 @cache
 def _style() -> Markup:
     return Markup((_TEMPLATES / "gallery.css").read_text("utf-8"))  # noqa: S704
@@ -105,12 +108,14 @@ def _hash(text: str) -> str:
 
 
 def _link(path: str) -> str:
-    """Quote a relative path, so that nothing in it is read as a scheme, a host or a query."""
+    """Quote a relative path, so that a browser reads no scheme, host or query in it."""
     return quote(path, safe="/", errors="surrogateescape")
 
 
 def _span(seconds: float) -> str:
-    """Tell a span of time: `8 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Return a span of time in words: `8 s`, `3 min 05 s`, `2 h 10 min`."""
+    if not 0 <= seconds <= _MOST:
+        return _UNKNOWN
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -120,18 +125,22 @@ def _span(seconds: float) -> str:
 
 
 def _short_span(seconds: float) -> str:
-    """Tell a span of time where there is little room: `3 m 05 s`."""
+    """Return a span of time for narrow places: `3 m 05 s`."""
     return _span(seconds).replace("min", "m")
 
 
 def _clock(seconds: float) -> str:
     """Return the length of a video: `0:05`."""
+    if not 0 <= seconds <= _MOST:
+        return _UNKNOWN
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
 
 
 def _bytes(size: float) -> str:
-    """Tell a size in decimal units, as file managers do."""
+    """Return a size in decimal units, as file managers show it."""
+    if not 0 <= size <= _MOST:
+        return _UNKNOWN
     for unit in ("B", "KB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
@@ -140,8 +149,8 @@ def _bytes(size: float) -> str:
 
 
 def _moment(seconds: float) -> str:
-    """Tell a moment in UTC; the page's script puts it into the reader's own zone."""
+    """Return a moment in UTC; the page's script shows it in the reader's own time zone."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):
-        return "unknown"
+        return _UNKNOWN

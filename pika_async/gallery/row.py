@@ -1,14 +1,14 @@
-"""One row as the gallery shows it, and what all of them come to. Pure: entries in, values out."""
+"""One row as the gallery shows it, and the totals of all rows. Pure: entries in, values out."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Final, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pika_async.gallery.manifest import Entry, RowState, Timings
 from pika_async.results import JSON
@@ -38,13 +38,42 @@ _SETTINGS: Final = (
 )
 _MEDIA: Final = ("image", "images", "video")
 
+# A manifest may be damaged, or hold what a provider made up. Numbers beyond these are left out.
+_MOST_SECONDS: Final = 1e9
+_LAST_MOMENT: Final = 253_402_300_799.0
+"""The end of the year 9999."""
+
+_MOST_BYTES: Final = 10**15
+_MOST_SHOWN: Final = 10**18
+_DEEPEST: Final = 4
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _bounded(value: _Number | None, most: float) -> _Number | None:
+    """Return *value*, or None for NaN and for what does not lie between 0 and *most*."""
+    return value if value is not None and 0 <= value <= most else None
+
+
+def _span(value: float | None) -> float | None:
+    return _bounded(value, _MOST_SECONDS)
+
+
+def _moment(value: float | None) -> float | None:
+    return _bounded(value, _LAST_MOMENT)
+
+
+def _size(value: int | None) -> int | None:
+    return _bounded(value, _MOST_BYTES)
+
 
 @frozen(kw_only=True)
 class Row:
     """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
-    1970 (UTC); *size* is in bytes; *settings* are names and values for people.
+    1970 (UTC); *size* is in bytes; *settings* are names and values for people. Numbers that cannot be
+    right are left out.
     """
 
     number: int
@@ -54,13 +83,13 @@ class Row:
     provider: str | None = None
     file: str | None = None
     poster: str | None = None
-    size: int | None = None
-    seconds: float | None = None
-    duration: float | None = None
+    size: int | None = field(default=None, converter=_size)
+    seconds: float | None = field(default=None, converter=_span)
+    duration: float | None = field(default=None, converter=_span)
     error: str | None = None
     created_at: float | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
+    started_at: float | None = field(default=None, converter=_moment)
+    finished_at: float | None = field(default=None, converter=_moment)
     settings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -89,7 +118,7 @@ class Row:
 
 @frozen(kw_only=True)
 class Summary:
-    """What all rows come to; *busy* is how many seconds at least one of them was under way."""
+    """The totals of all rows; *busy* is how many seconds at least one of them was under way."""
 
     counts: Mapping[RowState, int]
     total: int
@@ -127,7 +156,7 @@ def _between(started: float | None, timings: Timings) -> float | None:
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Add up the time that *spans* cover, once where they overlap: a batch continued tomorrow slept."""
+    """Return the seconds that *spans* cover together: overlaps count once, pauses between runs do not."""
     covered, reached = 0.0, 0.0
     for start, end in sorted(spans):
         covered += max(end - max(start, reached), 0.0)
@@ -157,23 +186,25 @@ def _settings(request: Mapping[str, JSON]) -> Iterable[tuple[str, str]]:
             yield name, ", ".join(_name(item) for item in media)
 
 
-def _words(value: JSON) -> str:
+def _words(value: JSON, depth: int = 0) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
+        case Mapping() | list() | tuple() if depth == _DEEPEST:
+            return "…"
         case Mapping():
-            return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+            return ", ".join(f"{name} {_words(item, depth + 1)}" for name, item in value.items())
         case list() | tuple():
-            return ", ".join(_words(item) for item in value)
+            return ", ".join(_words(item, depth + 1) for item in value)
+        case int() if abs(value) > _MOST_SHOWN:
+            return "a very large number"
         case _:
             return str(value)
 
 
 def _name(medium: JSON) -> str:
-    """Name a medium without its host and query: signed links are nobody else's business."""
+    """Return a medium's file name without host and query, because a signed link is a secret."""
     text = _text(medium)
-    try:
-        path = urlsplit(text).path if "://" in text else text
-    except ValueError:
-        return "a link"
-    return path.rstrip("/").rpartition("/")[2] or "a link"
+    if "://" in text:
+        text = re.split(r"[?#]", text.partition("://")[2], maxsplit=1)[0].partition("/")[2]
+    return text.rstrip("/").rpartition("/")[2] or "a link"

@@ -1,4 +1,4 @@
-"""The gallery over HTTP, on this machine only: the page, its news, and the media that its rows name."""
+"""The gallery over HTTP, on this machine only: the page, its changes, and the media that its rows name."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class GalleryServer:
-    """A server of *folder*'s gallery on 127.0.0.1 that shows a running batch as it goes.
+    """A server for *folder*'s gallery on 127.0.0.1, which shows a running batch live.
 
-    Only the media that rows of the manifest name are served, and only to pages of this server: neither
+    It serves the page and the media that rows of the manifest name, to this machine only. It serves neither
     the manifest nor a ledger, nor anything outside the folder. *port* 0 takes a free one.
 
         async with GalleryServer("videos") as server:
@@ -50,7 +50,7 @@ class GalleryServer:
 
     @property
     def url(self) -> str:
-        """Where the gallery is; raises `ConfigError` before `start`."""
+        """The address of the gallery; raises `ConfigError` before `start`."""
         if self._runner is None or not self._runner.addresses:
             raise ConfigError("The gallery has no address yet; start it first, or use `async with`.")
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}/"
@@ -72,7 +72,7 @@ class GalleryServer:
             raise
 
     async def stop(self) -> None:
-        """Close, cutting what is under way."""
+        """Close, and end requests under way."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -114,16 +114,20 @@ class GalleryServer:
         return web.FileResponse(path, headers={"Content-Type": content_type})
 
     def _within(self, name: str) -> Path | None:
-        """Follow links; a file elsewhere is not ours to show, whatever the manifest says."""
-        path = (self._folder / name).resolve()
-        return path if path.is_relative_to(self._folder) and path.is_file() else None
+        """Return the file, with links followed; None if it lies outside the folder or cannot be read."""
+        try:
+            path = (self._folder / name).resolve()
+            return path if path.is_relative_to(self._folder) and path.is_file() else None
+        except (OSError, RuntimeError, ValueError):
+            # A name that is too long, or links in a circle.
+            return None
 
 
 class _Rows:
     """The rows as last read, each with the revision at which it last changed."""
 
     def __init__(self, folder: Path) -> None:
-        # Starting from the clock, so that a page of an earlier server sees everything as news.
+        # The clock's start makes every row a change for a page that an earlier server sent.
         self.revision = int(time.time() * 1000)
         self._folder = folder
         self._rows: dict[int, tuple[Row, int]] = {}
@@ -136,7 +140,7 @@ class _Rows:
         return [row for row, _ in self._rows.values()]
 
     def after(self, revision: int) -> Iterable[Row]:
-        """Return what changed after *revision*; everything where that is not one of ours."""
+        """Return the rows that changed after *revision*; all rows if the revision is not one of ours."""
         known = revision if revision <= self.revision else 0
         return [row for row, changed in self._rows.values() if changed > known]
 
@@ -177,7 +181,7 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 @web.middleware
 async def _our_host_only(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Refuse other names: a page elsewhere could point its own name at us and read along."""
+    """Refuse other host names: a web page could point its own name at us and read the gallery."""
     host = request.host.rpartition(":")[0] or request.host
     if host not in {"127.0.0.1", "localhost"}:
         raise web.HTTPForbidden(text="This gallery answers at 127.0.0.1 only; open the address it printed.")

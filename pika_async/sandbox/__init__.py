@@ -1,4 +1,4 @@
-"""The sandbox: every provider's real wire over real sockets, with faults on demand and no key."""
+"""The sandbox: a local server with every provider's API, with faults on demand and no real key."""
 
 from pika_async.sandbox._callbacks import CallbackFault, ChoosesFault
 from pika_async.sandbox._server import Sandbox

@@ -1,4 +1,4 @@
-"""Callbacks really sent, and what can go wrong with them on the way."""
+"""Sends callbacks over real sockets, with the faults that were asked for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from io import BytesIO
 from typing import Final, Self, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve, frozen
 
 from pika_async.results import JSON
+from pika_async.sandbox._guard import is_address, is_loopback
 
 _log = logging.getLogger("pika_async.sandbox")
 
@@ -23,6 +26,7 @@ _OVERSIZE: Final = 2 * 1024 * 1024
 """Bytes added to an oversized callback: twice what aiohttp's server takes by default."""
 
 _PIECES: Final = 10
+_MOST_REFUSALS: Final = 100
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 
 
@@ -77,7 +81,7 @@ def chooser(faults: CallbackFault | Iterable[CallbackFault | None] | ChoosesFaul
 
 @frozen(kw_only=True)
 class Callback:
-    """One callback as it will be sent: when (world time), where, what, how often, and in which clothes."""
+    """One callback as it will be sent: when (world time), where, what, how often, and how encoded."""
 
     url: str
     body: Mapping[str, JSON]
@@ -137,21 +141,32 @@ def encode(callback: Callback) -> tuple[str, bytes]:
 
 
 class CallbackSender:
-    """POSTs callbacks when they are due, each once and with no retries: the documents promise none."""
+    """POSTs callbacks when they are due, each once and with no retries: the documents promise none.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    It sends to this machine and to the *allowed* hosts only: whoever orders a video chooses the address,
+    and must not reach other machines through ours.
+    """
+
+    def __init__(self, clock: Callable[[], float], allowed: Collection[str] = ()) -> None:
         self._clock = clock
+        self._allowed = allowed
+        self._refused: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
         self._deliveries: set[asyncio.Task[None]] = set()
 
     def send(self, callback: Callback) -> asyncio.Task[None] | None:
-        """Promise a delivery; None where nobody can be listening."""
+        """Start the delivery that waits until *callback* is due; None where it may not or cannot be sent."""
+        if not callback.times or not callback.url.isascii():
+            return None
         try:
             parts = urlsplit(callback.url)
             host = parts.hostname or ""
         except ValueError:
             return None
-        if not callback.times or parts.scheme not in {"http", "https"} or host.endswith(".invalid"):
+        if parts.scheme not in {"http", "https"} or host.endswith(".invalid"):
+            return None
+        if is_address(host) and not (host in self._allowed or is_loopback(host)):
+            self._refuse(host)
             return None
         delivery = asyncio.create_task(self._deliver(callback))
         self._deliveries.add(delivery)
@@ -159,7 +174,7 @@ class CallbackSender:
         return delivery
 
     async def aclose(self) -> None:
-        """Drop what was not sent yet."""
+        """Drop callbacks that were not sent yet, and close the connections."""
         for delivery in self._deliveries:
             delivery.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
@@ -170,7 +185,12 @@ class CallbackSender:
     async def _deliver(self, callback: Callback) -> None:
         await sleep_until(callback.at, self._clock)
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+            resolver = _NearResolver(self._allowed, self._refuse)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=resolver),
+                timeout=_TIMEOUT,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         content_type, body = encode(callback)
         for _ in range(callback.times):
             # A slow body has no length in advance, so it goes in chunks.
@@ -185,10 +205,43 @@ class CallbackSender:
                 # The address bears a token, so it is not named.
                 _log.debug("A callback was not delivered: %s", type(error).__name__)
 
+    def _refuse(self, host: str) -> None:
+        if host not in self._refused and len(self._refused) < _MOST_REFUSALS:
+            self._refused.add(host)
+            _log.warning(
+                "No callback is sent to %.100r: the sandbox calls back to this machine only. Name the host "
+                "when you start it (allowed_hosts, or --allow-host).",
+                host,
+            )
+
+
+class _NearResolver(AbstractResolver):
+    """Resolves names, and leaves out addresses of other machines unless the name is *allowed*.
+
+    Asked at each new connection, so a name cannot change its meaning after a check.
+    """
+
+    def __init__(self, allowed: Collection[str], refuse: Callable[[str], None]) -> None:
+        self._allowed, self._refuse = allowed, refuse
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        near = found if host.lower() in self._allowed else [at for at in found if is_loopback(at["host"])]
+        if not near:
+            self._refuse(host)
+            raise OSError("The host is another machine.")
+        return near
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
 
 async def sleep_until(when: float, clock: Callable[[], float]) -> None:
-    """Wait until *clock* says *when*."""
-    while (left := when - clock()) > 0:  # noqa: ASYNC110  only time passes, nobody tells
+    """Wait until *clock* returns *when* or later."""
+    while (left := when - clock()) > 0:  # noqa: ASYNC110  there is no event but the time itself
         await asyncio.sleep(left)
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Final, Literal, Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 from attrs import frozen
 
+from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
 from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
+from pika_async.sandbox._guard import cross_site, host_names, refusal
 from pika_async.sandbox._media import shipped_media
 from pika_async.sandbox._world import SandboxWorld
 
@@ -40,19 +43,25 @@ class _Hosted:
     world: SandboxWorld
 
 
+@process_bound("hand over sandbox.url, which any process can use as base_url")
 class Sandbox:
-    """A server on which every installed provider is spoken, with keys that begin with `sandbox`.
+    """A local server that speaks every installed provider's API, for keys that begin with `sandbox`.
 
     Words in the prompt choose an outcome (`pika_async.emulator.Outcome`); *callback_faults* spoil
     callbacks: one for all, several taken in turn, or a function of the body. *render_time* is seconds,
-    or a function that gives the seconds of the next render. *emulators* replace the installed ones,
-    *video* the sample. *clock* gives wall-clock seconds and must run at the usual speed.
+    or a function that returns the seconds of the next render. *emulators* replace the installed ones,
+    *video* replaces the sample. *clock* returns wall-clock seconds and must run at the usual speed.
+
+    The sandbox answers programs on this machine, and sends callbacks to this machine. *allowed_hosts* are
+    other host names or addresses under which it may be reached, and to which it may send callbacks.
 
     `billed` counts accepted submits by prompt, at the moment of acceptance; `requests` counts what
-    arrived, by method and path; `broken` names the emulators that failed to load, and why.
+    arrived, by method and path; `broken` names the emulators that failed to load, and why. Raises
+    `ConfigError` for a render time that is no time, and for an allowed host that is none.
 
         async with Sandbox(render_time=0.05) as sandbox:
-            pika = Pika("acedata", api_key="sandbox", base_url=sandbox.url)
+            options = {"base_url": sandbox.url, "media_hosts": [sandbox.media_host]}
+            async with Pika("acedata", api_key="sandbox", **options) as pika: ...
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Sandbox:
         emulators: Iterable[Emulator] | None = None,
         callback_faults: CallbackFault | Iterable[CallbackFault | None] | ChoosesFault | None = None,
         video: bytes | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         self.billed: Counter[str] = Counter()
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -72,7 +82,10 @@ class Sandbox:
         self._host, self._port, self._clock = host, port, clock
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
-        self._sender = CallbackSender(clock)
+        if not callable(render_time) and not _is_time(render_time):
+            raise ConfigError("render_time must be a number of seconds, 0 or more; correct it.")
+        self._allowed = host_names(allowed_hosts)
+        self._sender = CallbackSender(clock, self._allowed)
         self._media = shipped_media(video)
         choose_fault = chooser(callback_faults)
 
@@ -98,9 +111,17 @@ class Sandbox:
             raise ConfigError("The sandbox has no address yet; start it first, or use `async with`.")
         return self._url
 
+    @property
+    def media_host(self) -> str:
+        """The `host:port` of the videos' links, for `Pika(media_hosts=[...])` or `PIKA_ASYNC_MEDIA_HOST`.
+
+        Raises `ConfigError` before `start`.
+        """
+        return urlsplit(self.url).netloc
+
     async def start(self) -> None:
         """Listen; raises OSError when the port is taken."""
-        # Held answers outlive nobody's patience at the end: the runner's own default is a minute.
+        # `stop` cuts held answers; by its own default the runner would wait for them for a minute.
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.02)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=4096)
@@ -139,8 +160,13 @@ class Sandbox:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         self.requests[request.method, path] += 1
+        headers = _lower(request)
+        if why := refusal(headers, self._host, self._allowed):
+            return _to_aiohttp(_plain(403, why))
         if path.startswith("/media/"):
             return _to_aiohttp(self._serve_media(request, path))
+        if why := cross_site(headers, request.content_type):
+            return _to_aiohttp(_plain(403, why))
         for hosted in self._hosted:
             if path.startswith(hosted.paths):
                 answer = await self._ask(hosted, request, path, query)
@@ -165,7 +191,7 @@ class Sandbox:
     async def _ask(
         self, hosted: _Hosted, request: web.BaseRequest, path: str, query: str
     ) -> HttpResponse | None:
-        """Return the emulator's answer when its time has come; None cuts the line."""
+        """Return the emulator's answer when its time has come; None closes the connection without one."""
         method = _METHODS.get(request.method)
         if method is None:
             return _plain(405, f"No provider uses {request.method}.")
@@ -181,7 +207,7 @@ class Sandbox:
         except ConfigError:
             return _plain(400, "The request holds characters that HTTP does not allow.")
         except (OSError, web.RequestPayloadError):
-            # Half a request is none: the emulator never hears of it.
+            # The body broke off, so nothing was ordered: the emulator is not asked.
             return None
         try:
             return await self._wait_for_answer(hosted, translated)
@@ -201,6 +227,10 @@ class Sandbox:
         response = answer.answer()
         hosted.world.post()
         return response
+
+
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
 
 
 def _lower(request: web.BaseRequest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The world of one emulator: the sandbox's time, chance, memory, media addresses and post office."""
+"""What the sandbox hands to one emulator: time, random ids, memory, media links and callbacks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SandboxWorld:
         self._outbox.append(Callback(url=url, body=body, at=at))
 
     def post(self) -> list[asyncio.Task[None]]:
-        """Send what one request asked to be called back; give the deliveries its answer must wait for."""
+        """Send the callbacks that one request asked for; return those its answer must wait for."""
         if not self._outbox:
             return []
         callbacks, self._outbox = self._outbox, []

@@ -15,19 +15,26 @@ Answer: TypeAlias = HttpResponse | Exception
 
 @define(eq=False)
 class ScriptedTransport:
-    """Answers each request by calling *script*, which gives or raises; keeps *submits* and *polls*."""
+    """Answers each request by calling *script*, which returns or raises; keeps *submits* and *polls*.
+
+    *fresh* says of each submit whether it asked for a connection of its own.
+    """
 
     script: Callable[[HttpRequest], Answer | Awaitable[Answer]]
     timeouts: Timeouts = field(factory=Timeouts)
     submits: list[HttpRequest] = field(factory=list)
     polls: list[HttpRequest] = field(factory=list)
+    fresh: list[bool] = field(factory=list)
     closed: bool = False
 
-    async def submit(self, request: HttpRequest, fence: Fence | None = None) -> HttpResponse:
-        """Run the fence, note the POST, and answer."""
+    async def submit(
+        self, request: HttpRequest, fence: Fence | None = None, *, fresh_connection: bool = False
+    ) -> HttpResponse:
+        """Run the fence, note the POST and whether it wants a fresh connection, and answer."""
         if fence is not None:
             await fence()
         self.submits.append(request)
+        self.fresh.append(fresh_connection)
         return await self._answer(request)
 
     async def poll(self, request: HttpRequest) -> HttpResponse:

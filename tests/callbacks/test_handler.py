@@ -1,5 +1,6 @@
 """The handler: what a request means, without a socket."""
 
+import time
 import tracemalloc
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pika_async.callbacks import CallbackEvent, Handler, Reply
-from pika_async.callbacks.token import make_token
+from pika_async.callbacks.handler import joined
+from pika_async.callbacks.token import make_token, read_token, token_in
 from tests.callbacks.conftest import ATTEMPT, KEY, TOKEN
 
 HANDLER = Handler((KEY,), max_body=100)
@@ -105,6 +107,58 @@ def test_credentials_for_the_proxy_are_not_kept():
     event = HANDLER.handle("POST", TOKEN, headers, b"").event
     assert event.headers == {"x-signature": "s"}
     assert "Basic" not in repr(event)
+
+
+@pytest.mark.parametrize(("size", "status"), [(32 * 1024, 200), (32 * 1024 + 1, 431)])
+def test_headers_have_a_limit(size, status):
+    """They are kept in the ledger with the callback, so they are bounded like its body."""
+    headers = {"x-a": "b" * (size // 2 - 3), "x-c": "d" * (size - size // 2 - 3)}
+    assert HANDLER.handle("POST", TOKEN, headers, b"").status == status
+
+
+def test_header_fields_of_one_name_are_joined():
+    """As HTTP says, and whatever the case of the names."""
+    assert joined([("Via", "a"), ("via", "b"), ("Host", "c")]) == {"via": "a, b", "host": "c"}
+
+
+def _handled(text):
+    headers = {"content-type": text, "content-length": text, "content-encoding": "identity", text: "x"}
+    Handler((KEY,), max_body=2**21).handle("POST", TOKEN, headers, text.encode("utf-8", "replace"))
+    HANDLER.handle(text, text, headers, b"")
+    HANDLER.handle("POST", f"/pika/{text}", {}, b"")
+
+
+READERS = {
+    "handle": _handled,
+    "joined": lambda text: joined((text[at : at + 16], text[:16]) for at in range(0, len(text), 16)),
+    "read_token": lambda text: read_token((KEY, b"another"), text),
+    "token_in": token_in,
+}
+SEEDS = (
+    *("/", ".", "a.", "?", "#", "%", "&a=", "?pika_attempt=a&", "[", "@", ":", ";", "0", "-1-"),
+    *("\u0315\u0300", "\ufb01", "\u2100", "\ud800", "\x00", " ", "é", "\u0663"),
+)
+
+
+def _cost(read, text):
+    best = float("inf")
+    for attempt in range(3):
+        # Never the same text twice: the standard library remembers what it has split.
+        fresh = f"{text}{attempt}"
+        start = time.thread_time()
+        read(fresh)
+        best = min(best, time.thread_time() - start)
+    return best
+
+
+@pytest.mark.parametrize("start", ["", "https://", "https://a/?", "https://a/"])
+@pytest.mark.parametrize("reader", READERS)
+def test_reading_takes_time_in_proportion(reader, start):
+    """Of a text eight times as long, at most twice that: one long callback stops no event loop."""
+    read = READERS[reader]
+    for seed in SEEDS:
+        short, long = (start + seed * (size // len(seed)) for size in (4 * 1024, 32 * 1024))
+        assert _cost(read, long) <= 16 * max(_cost(read, short), 0.001), seed
 
 
 def test_the_handler_does_not_show_its_keys():

@@ -1,6 +1,7 @@
 """The receiver between its shells and the inbox: when it may say yes, and what it never reads."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -123,3 +124,28 @@ async def test_another_event_loop_is_refused_in_plain_words(make_receiver, inbox
     with pytest.raises(ConfigError, match="another event loop"):
         await asyncio.to_thread(elsewhere)
     assert inbox.events == []
+
+
+def told(caplog):
+    return [record.message for record in caplog.records if record.name == "pika_async"]
+
+
+async def test_the_first_callback_is_told_and_all_are_counted(make_receiver, inbox, caplog):
+    """So whoever wonders whether providers reach the receiver can see it; forgeries do not count."""
+    caplog.set_level(logging.INFO, "pika_async")
+    receiver = make_receiver()
+    await post(receiver, b"{}", path="/pika/a.b")
+    await receiver.answer("GET", f"/pika/{TOKEN}", {}, chunks())
+    assert (receiver.received, told(caplog)) == (0, [])
+    for _ in range(3):
+        await post(receiver, b"{}")
+    assert receiver.received == 3
+    assert told(caplog) == ["the first callback has arrived, so providers reach this receiver"]
+
+
+async def test_a_callback_that_cannot_be_kept_has_arrived(make_receiver, inbox):
+    """The count is about the network, not about the ledger."""
+    inbox.error = LedgerError("The disk is full; free some space.")
+    receiver = make_receiver()
+    await post(receiver, b"{}")
+    assert receiver.received == 1

@@ -126,6 +126,10 @@ class Process:
         """Do what Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
+    def terminate(self):
+        """Do what `kill` and a service manager do."""
+        self._process.send_signal(signal.SIGTERM)
+
     def end(self):
         """Return exit code, stdout and stderr."""
         out, err = self._process.communicate(timeout=5)

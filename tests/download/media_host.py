@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -34,13 +35,17 @@ class Asked:
 
 @frozen
 class Reply:
-    """An answer; with *cut* only that many bytes of its body are sent, and the connection ends."""
+    """An answer; with *cut* only that many bytes of its body are sent, and the connection ends.
+
+    With *drip* the rest follows byte by byte, so many seconds apart.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(factory=dict)
     body: bytes = b""
     cut: int | None = None
     stall: bool = False
+    drip: float | None = None
     reset: bool = False
 
     def but(self, **changes: object) -> Reply:
@@ -77,6 +82,7 @@ class Host:
     """A running host: where it is, who came, and what they asked for."""
 
     script: Script
+    scheme: str = "http"
     port: int = 0
     connections: int = 0
     asked: list[Asked] = field(factory=list)
@@ -86,7 +92,7 @@ class Host:
         return f"127.0.0.1:{self.port}"
 
     def link(self, path: str = "/cat.mp4?sig=s3cret") -> str:
-        return f"http://{self.origin}{path}"
+        return f"{self.scheme}://{self.origin}{path}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -108,6 +114,10 @@ class Host:
         sent = reply.body if reply.cut is None else reply.body[: reply.cut]
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1") + sent)
         await writer.drain()
+        if reply.drip is not None:
+            for at in range(len(sent), len(reply.body)):
+                writer.write(reply.body[at : at + 1])
+                await asyncio.sleep(reply.drip)
         if reply.stall:
             await asyncio.sleep(FOREVER)
         if reply.reset:
@@ -116,16 +126,18 @@ class Host:
 
 
 @asynccontextmanager
-async def hosting(script: Script, address: str = "127.0.0.1") -> AsyncIterator[Host]:
+async def hosting(
+    script: Script, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Host]:
     """Serve *script* until the block ends."""
-    host = Host(script)
+    host = Host(script, scheme="http" if tls is None else "https")
     running: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         running.add(asyncio.current_task())
         await host._serve(reader, writer)
 
-    server = await asyncio.start_server(serve, address, 0)
+    server = await asyncio.start_server(serve, address, 0, ssl=tls)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

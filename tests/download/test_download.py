@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from pika_async._download import download
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Part
 from pika_async.errors import DownloadError, JobFailed
+from tests import hostile
 from tests.download.media_host import Reply, file_reply, hosting, video
 
 pytestmark = pytest.mark.anyio
@@ -282,12 +284,53 @@ async def test_a_poster_is_an_image(tmp_path, head):
     )
 
 
-async def test_a_compressed_answer_is_refused(tmp_path):
-    """A body that was compressed against our word is not the file."""
+LABELS = ["aws-chunked", "", "UTF-8", "utf-8,aws-chunked", "binary", "none", "identity", "gzip", "GZIP", "br"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+async def test_a_label_over_a_plain_video_is_let_be(tmp_path, label):
+    """The bytes decide what a file is, whatever encoding an object store claims, also where it breaks off."""
+    cuts = iter([9_000, None])
+
+    def script(asked):
+        return file_reply(asked, FILE).with_headers(Content_Encoding=label).but(cut=next(cuts))
+
+    async with hosting(script) as host, reading(host) as session:
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
+    assert done.path.read_bytes() == FILE
+    assert [asked.start for asked in host.asked] == [None, 9_000]
+
+
+@pytest.mark.parametrize("label", ["gzip", "x-gzip", "aws-chunked, GZIP"])
+async def test_a_compressed_answer_is_refused(tmp_path, label):
+    """A body that was compressed against our word is not the file, and the codec is named."""
     error = await failure(
-        lambda asked: file_reply(asked, FILE).with_headers(Content_Encoding="gzip"), tmp_path / "cat.mp4"
+        lambda asked: file_reply(asked, gzip.compress(FILE)).with_headers(Content_Encoding=label),
+        tmp_path / "cat.mp4",
     )
-    assert "compressed" in str(error)
+    assert "came compressed" in str(error)
+    assert "gzip" in str(error)
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("status", [203, 206])
+async def test_a_whole_file_under_another_status_is_taken(tmp_path, status):
+    """A proxy that changed something answers 203, and some stores answer 206 to a request for all of it."""
+
+    def script(asked):
+        told = f"Bytes 0-{len(FILE) - 1}/{len(FILE)}"
+        return file_reply(asked, FILE).but(status=status).with_headers(Content_Range=told)
+
+    done = await fetched(script, tmp_path / "cat.mp4")
+    assert done.path.read_bytes() == FILE
+
+
+async def test_a_long_header_is_read(tmp_path):
+    """Policies and reports that a CDN adds to each answer do not cost the video."""
+    done = await fetched(
+        lambda asked: file_reply(asked, FILE).with_headers(X_Policy="x" * 20_000), tmp_path / "cat.mp4"
+    )
+    assert done.path.read_bytes() == FILE
 
 
 @pytest.mark.parametrize(
@@ -532,3 +575,134 @@ async def test_width_is_bounded(tmp_path):
         await asyncio.gather(*(one(number) for number in range(8)))
     assert max(most) == 2
     assert len(names(tmp_path)) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("x" * 246 + ".mp4", "choose a shorter name"),
+        ("x" * 242 + ".mp4", "choose a shorter name"),
+        ("\u732b" * 82 + ".mp4", "choose a shorter name"),
+        ("new/" + "x" * 300 + "/cat.mp4", "choose a shorter name"),
+        ("c\0t.mp4", "has a character that no file name may have"),
+        ("c\ud83dt.mp4", "has a character that no file name may have"),
+        ("", "is a folder"),
+        ("file/cat.mp4", "cannot be written"),
+    ],
+)
+async def test_a_name_that_cannot_be_is_told_before_anything_is_asked_for(tmp_path, name, why):
+    """Names are judged with what is written beside them, and nothing is left behind."""
+    (tmp_path / "file").touch()
+    async with hosting(lambda _: HTML) as host, reading(host) as session:
+        with pytest.raises(DownloadError, match=why) as failed:
+            await download(session, host.link(), f"{tmp_path}/{name}")
+        assert not host.asked
+    assert not failed.value.retryable
+    assert names(tmp_path) == ["file"]
+
+
+async def test_the_longest_name_works(tmp_path):
+    """What the check lets through can be written, with both files beside it."""
+    name = "x" * 241 + ".mp4"
+    cuts = iter([9_000, None])
+    done = await fetched(lambda a: file_reply(a, FILE).but(cut=next(cuts)), tmp_path / name)
+    assert done.path.read_bytes() == FILE
+
+
+async def test_what_is_no_path_is_a_type_error():
+    """The argument is named."""
+    async with MediaSession() as session:
+        with pytest.raises(TypeError, match="path must be text or a path, not int"):
+            await download(session, "http://example.com", 5)
+
+
+async def test_an_async_progress_is_awaited(tmp_path):
+    """A coroutine function sees every step, in its order."""
+    seen = []
+
+    async def on_progress(done, total):
+        await asyncio.sleep(0)
+        seen.append((done, total))
+
+    await fetched(lambda asked: file_reply(asked, FILE), tmp_path / "cat.mp4", on_progress=on_progress)
+    assert seen[-1] == (len(FILE), len(FILE))
+
+
+@pytest.mark.parametrize("length", [None, str(len(FILE))])
+async def test_a_file_over_the_cap_is_refused(tmp_path, length):
+    """Where the length is told nothing is fetched, else no more than the cap is kept."""
+
+    def script(asked):
+        return file_reply(asked, FILE).with_headers(Content_Length=length).but(cut=len(FILE))
+
+    async with hosting(script) as host, reading(host, max_bytes=15_000) as session:
+        with pytest.raises(DownloadError, match=r"more than 15000 bytes.*max_download_bytes") as failed:
+            await download(session, host.link(), tmp_path / "cat.mp4")
+    assert not failed.value.retryable
+    assert len(host.asked) == 1
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.part")) <= 15_000
+
+
+async def test_a_file_of_just_the_cap_is_fetched(tmp_path):
+    """The cap is the largest size that is allowed."""
+    async with (
+        hosting(lambda asked: file_reply(asked, FILE)) as host,
+        reading(host, max_bytes=len(FILE)) as session,
+    ):
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
+    assert done.size == len(FILE)
+
+
+async def test_a_host_that_drips_is_given_up(tmp_path):
+    """Bytes that come too slowly are no reason for patience without end; they are kept."""
+
+    def script(asked):
+        return file_reply(asked, FILE).but(cut=100, drip=0.004)
+
+    slow = {"least_speed": 10_000, "speed_window": 0.02}
+    async with hosting(script) as host, reading(host, **slow) as session:
+        with pytest.raises(DownloadError, match=r"fewer than 10000 bytes a second.*are kept") as failed:
+            await download(session, host.link(), tmp_path / "cat.mp4")
+    assert failed.value.retryable
+    assert len(host.asked) == 6
+    starts = [asked.start for asked in host.asked[1:]]
+    assert starts == sorted(starts)
+
+
+async def test_a_bad_certificate_is_told_at_once(tmp_path):
+    """It is called by its name after one attempt, and says where to look."""
+    tls = hostile.identity(tmp_path).server
+    async with hosting(lambda _: HTML, tls=tls) as host, reading(host) as session:
+        with pytest.raises(
+            DownloadError, match=r"certificate of 127\.0\.0\.1 is not valid.*self-signed"
+        ) as failed:
+            await download(session, host.link(), tmp_path / "cat.mp4")
+        assert host.connections <= 1
+    assert not failed.value.retryable
+    assert "SSL_CERT_FILE" in str(failed.value)
+
+
+async def test_a_host_without_tls_is_told_at_once(tmp_path):
+    """An https link to a port that speaks plain HTTP is not waited for."""
+
+    async def babble(reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, MediaSession(allowed_hosts=["127.0.0.1"]) as session:
+        with pytest.raises(DownloadError, match="does not speak TLS") as failed:
+            await download(session, f"https://127.0.0.1:{port}/cat.mp4", tmp_path / "cat.mp4")
+    assert not failed.value.retryable
+
+
+async def test_what_could_not_be_reached_is_said(tmp_path):
+    """A refused connection and a name that nobody knows are different things."""
+    async with hosting(lambda _: HTML) as host:
+        pass
+    async with reading(host) as session:
+        with pytest.raises(DownloadError, match=r"could not be reached \(Connection refused\)"):
+            await download(session, host.link(), tmp_path / "cat.mp4")
+        with pytest.raises(DownloadError, match="the name of the host was not found"):
+            await download(session, "http://nowhere.invalid/cat.mp4", tmp_path / "cat.mp4")

@@ -8,7 +8,9 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from pika_async._download.media import BrokenOffError, LinkRefusedError, MediaSession, place_of
+from pika_async._download.failures import BrokenOffError, LinkRefusedError
+from pika_async._download.links import place_of
+from pika_async._download.media import MediaSession
 from tests.download.media_host import Reply, hosting
 
 pytestmark = pytest.mark.anyio
@@ -179,7 +181,7 @@ async def test_a_name_that_changes_its_address_is_refused():
 
 
 async def test_no_proxy_cookie_or_key_is_used(monkeypatch):
-    """Proxies and netrc of the environment, and cookies of the host, are left alone."""
+    """Unless told to, a session reads no proxy of the environment; it never reads netrc or keeps a cookie."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     baking = OK.with_headers(Set_Cookie="a=b")

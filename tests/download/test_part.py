@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from pika_async._download import part as part_module
@@ -26,7 +31,7 @@ def test_what_was_written_is_taken_up(tmp_path, part):
     later = Part(tmp_path / "cat.mp4")
     later.open()
     later.close()
-    assert (later.size, later.origin, later.sha256) == (6, ORIGIN, part.sha256)
+    assert (later.tally.size, later.origin, later.tally.sha256) == (6, ORIGIN, part.tally.sha256)
     assert later.counted == "6 of 8 bytes"
 
 
@@ -75,3 +80,64 @@ def test_bytes_that_got_their_name_meanwhile_are_not_ours(tmp_path, monkeypatch)
 def test_a_date_proves_something_about_one_place_only(origin, place, validator):
     """An ETag names the bytes wherever they are; a date may be that of another file elsewhere."""
     assert origin.validator(place) == validator
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_in_place_of_the_part_is_not_followed(tmp_path, there):
+    """A link that lies under our name leads us nowhere, neither to a file nor to a new one."""
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.write_bytes(b"precious")
+    (tmp_path / "cat.mp4.part").symlink_to(elsewhere)
+    part = Part(tmp_path / "cat.mp4")
+    with pytest.raises(OSError, match="it is a symbolic link"):
+        part.open()
+    part.close()
+    assert elsewhere.read_bytes() == b"precious" if there else not elsewhere.exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_in_place_of_the_notes_is_replaced(tmp_path, there):
+    """Notes are neither read nor written through a link."""
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.write_bytes(b"precious")
+    (tmp_path / "cat.mp4.part.json").symlink_to(elsewhere)
+    part = Part(tmp_path / "cat.mp4")
+    part.open()
+    part.restart(ORIGIN)
+    part.close()
+    assert elsewhere.read_bytes() == b"precious" if there else not elsewhere.exists()
+
+
+@pytest.mark.parametrize("name", ["cat.mp4.part", "cat.mp4.part.json"])
+def test_a_pipe_under_our_name_is_not_waited_for(tmp_path, name):
+    """What is no plain file neither blocks nor is written to."""
+    os.mkfifo(tmp_path / name)
+    part = Part(tmp_path / "cat.mp4")
+    with suppress(OSError):
+        part.open()
+        part.restart(ORIGIN)
+    part.close()
+
+
+def test_closing_never_raises(tmp_path, part, monkeypatch):
+    """Whatever the disk says to the tidying up, the error that came before it is the one to be told."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    part.close()
+    part.close()
+
+
+@pytest.mark.parametrize("notes", [b"[" * 60_000, b"1" * 5_000, b'{"length": 1' + b"0" * 5_000 + b"}"])
+def test_notes_that_are_too_much_prove_nothing(tmp_path, notes):
+    """Nesting and numbers without end in a note cost the part and nothing else."""
+    (tmp_path / "cat.mp4.part").write_bytes(b"rubbish")
+    (tmp_path / "cat.mp4.part.json").write_bytes(notes)
+    part = Part(tmp_path / "cat.mp4")
+    part.open()
+    part.close()
+    assert part.tally.size == 0

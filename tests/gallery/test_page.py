@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pika_async.gallery import Live, Row, RowState, Timings, render_card, render_page
+from pika_async.gallery import Entry, Live, Row, RowState, Timings, page, render_card, render_page
 from tests.gallery.entries import HOSTILE, done, entry, failed
 
 
@@ -145,6 +146,78 @@ def test_spans_are_short_on_cards(seconds: int, shown: str):
     """A row's time fits beside its other words."""
     timings = Timings(submitted_at=10.0, finished_at=10.0 + seconds)
     assert shown in _Tags(render_card(Row.of(done(1, timings=timings)))).text
+
+
+_ODD = (
+    1e308,
+    -1e308,
+    1e15 + 2,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    -5,
+    10**400,
+    -(10**400),
+    True,
+    "5",
+    [],
+)
+_NUMBERS = (
+    ("number",),
+    ("size",),
+    ("result", "duration"),
+    ("timings", "created_at"),
+    ("timings", "submitted_at"),
+    ("timings", "finished_at"),
+)
+
+
+@pytest.mark.parametrize("value", _ODD, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize("field", _NUMBERS, ids=".".join)
+def test_no_number_of_a_manifest_stops_the_page(field: tuple[str, ...], value: object):
+    """Whatever a line holds in place of a number: it is shown, left out, or the line is no row."""
+    line = json.loads(done(1).line())
+    holder = line if len(field) == 1 else line[field[0]]
+    holder[field[-1]] = value
+    rows = [Row.of(entry) for entry in [Entry.parse(json.dumps(line).encode())] * 2 if entry]
+    shown = _Tags(render_page([*rows, Row.of(done(2, "A whale"))], "sea")).text
+    assert "A whale" in shown
+    assert not {"nan", "inf"} & set(shown.lower().split())
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            name: st.none() | st.floats() | st.integers(-(10**400), 10**400)
+            for name in ("size", "seconds", "duration", "created_at", "started_at", "finished_at")
+        }
+    )
+)
+@settings(max_examples=50)
+def test_no_number_stops_a_card_or_a_summary(numbers: dict[str, float | int | None]):
+    """The same for rows that somebody else made."""
+    row = Row(number=1, kind="generate", prompt="A cat", state=RowState.DONE, file="1.mp4", **numbers)
+    assert render_page([row, row], "sea")
+
+
+@pytest.mark.parametrize("show", [page._span, page._short_span, page._clock, page._bytes])
+@pytest.mark.parametrize("number", [1e308, float("nan"), float("inf"), -1, 10**400])
+def test_numbers_beyond_reason_are_shown_as_unknown(show, number):
+    """No sum of them stops the page either."""
+    assert show(number) == "unknown"
+
+
+def test_settings_are_shown_as_far_as_they_make_sense():
+    """Values within values without end, and numbers without end, are cut."""
+    deep: object = "bottom"
+    for _ in range(5000):
+        deep = {"a": deep}
+    request = {"kind": "generate", "prompt": "A cat", "camera": deep, "seed": 10**5000, "model": {"a": ["b"]}}
+    card = _Tags(render_card(Row.of(done(1, request=request))))
+    assert "a a a a …" in card.text
+    assert "a very large number" in card.text
+    assert "a b" in card.text
+    assert "bottom" not in card.text
 
 
 def test_unfinished_snapshot_says_how_to_watch():

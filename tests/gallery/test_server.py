@@ -181,3 +181,16 @@ async def test_states_without_a_file_serve_none(tmp_path: Path):
     fill(tmp_path, entry(1, RowState.DOWNLOADING, file="001.mp4"))
     async with served(tmp_path) as get, get("001.mp4") as answer:
         assert answer.status == 404
+
+
+async def test_media_that_cannot_be_read_are_not_found(tmp_path: Path):
+    """A name that no file system takes, or links in a circle, end no server and no page."""
+    long = "x" * 5000 + ".mp4"
+    with Manifest(tmp_path / "manifest.jsonl") as manifest:
+        manifest.append(done(1, file=long))
+        manifest.append(done(2, file="circle.mp4"))
+    (tmp_path / "circle.mp4").symlink_to(tmp_path / "circle.mp4")
+    async with served(tmp_path) as get:
+        for path in (long, "circle.mp4"):
+            async with get(path) as answer:
+                assert answer.status == 404

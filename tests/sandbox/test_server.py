@@ -307,7 +307,7 @@ async def test_half_a_request_is_none(client, caplog):
     async with sandbox_with() as sandbox:
         host, port = sandbox.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
-        head = ("POST /pika/videos HTTP/1.1", "Host: x", "Authorization: Bearer sandbox")
+        head = ("POST /pika/videos HTTP/1.1", "Host: 127.0.0.1", "Authorization: Bearer sandbox")
         body = ("Content-Type: application/json", "Content-Length: 99", "", "{")
         writer.write("\r\n".join((*head, *body)).encode())
         await writer.drain()
@@ -327,6 +327,13 @@ async def test_render_times_can_vary(client):
         _, accepted = await post(client, f"{sandbox.url}/pika/videos", {**ACE, "async": True})
         _, slow = await post(client, f"{sandbox.url}/pika/tasks", {"id": accepted["task_id"]})
     assert (status, "response" in slow) == (200, False)
+
+
+@pytest.mark.parametrize("render_time", ["3", None, -1, float("nan"), float("inf"), True])
+def test_a_render_time_that_is_none_is_refused(render_time):
+    """Where it is given, not at the first order."""
+    with pytest.raises(ConfigError, match="render_time"):
+        sandbox_with(render_time=render_time)
 
 
 async def test_the_clock_is_injected(client):

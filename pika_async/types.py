@@ -1,0 +1,57 @@
+"""Names for annotations: whatever a method of this library returns or takes and `pika_async` does not export.
+
+    from pika_async.types import Item
+
+Each name is loaded on first use, so that the import of this module costs nothing.
+"""
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from pika_async._bulk import Item, Map
+    from pika_async._download import Downloaded
+    from pika_async._engine.account import AccountStats
+    from pika_async._events import JobEvent, JobEvents
+    from pika_async.callbacks import Receiver, Reply
+    from pika_async.callbacks._asgi import AsgiApp
+    from pika_async.errors import Charged, JobHandle, Phase
+    from pika_async.requests import Media, VideoRequest
+    from pika_async.results import JSON
+
+__all__ = [
+    "JSON",
+    "AccountStats",
+    "AsgiApp",
+    "Charged",
+    "Downloaded",
+    "Item",
+    "JobEvent",
+    "JobEvents",
+    "JobHandle",
+    "Map",
+    "Media",
+    "Phase",
+    "Receiver",
+    "Reply",
+    "VideoRequest",
+]
+
+_HOMES = {
+    "_bulk": ("Item", "Map"),
+    "_download": ("Downloaded",),
+    "_engine.account": ("AccountStats",),
+    "_events": ("JobEvent", "JobEvents"),
+    "callbacks": ("Receiver", "Reply"),
+    "callbacks._asgi": ("AsgiApp",),
+    "errors": ("Charged", "JobHandle", "Phase"),
+    "requests": ("Media", "VideoRequest"),
+    "results": ("JSON",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"pika_async.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
