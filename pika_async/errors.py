@@ -185,7 +185,12 @@ class DownloadError(PikaError):
 
 
 class LedgerError(PikaError):
-    """The record of jobs cannot be read or written; nothing is bought without it."""
+    """The record of jobs cannot be read or written; nothing is bought without it.
+
+    *recorded* is False where the change is surely not in the ledger, None where nobody knows.
+    """
+
+    recorded: Literal[False] | None = None
 
 
 # Not by `kind(*args)`: an adapter's own error may take other arguments than its root.

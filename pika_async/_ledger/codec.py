@@ -55,7 +55,7 @@ def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoReque
         if "images" in given:
             given["images"] = [_unmedia(image, blob) for image in given["images"]]
         return _KINDS[kind](**given)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not a request of this version") from error
 
 
@@ -84,15 +84,20 @@ def encode_outcome(outcome: Snapshot | Refusal) -> str:
 
 
 def decode_outcome(text: str) -> Any:
-    """Return the answer again: a `Snapshot` or a `Refusal`."""
-    kind, values = json.loads(text)
+    """Return the answer again: a `Snapshot` or a `Refusal`, without what a newer version added to it.
+
+    Foreign text raises `ValueError`, or whatever its shape leads to.
+    """
+    name, told = json.loads(text)
+    kind = _OUTCOMES[name]
+    values = {key: told[key] for key in _FIELDS[kind] if key in told}
     if "task" in values:
         values["task"] = Task(*values["task"])
     if "results" in values:
-        values["results"] = tuple(_result(*row) for row in values["results"])
+        values["results"] = tuple(_result(*row[:5]) for row in values["results"])
     if "state" in values:
         values["state"] = State(values["state"])
-    return _OUTCOMES[kind](**values)
+    return kind(**values)
 
 
 def encode_plain(value: object) -> str:

@@ -1,4 +1,7 @@
-"""How a ledger says that it cannot: one plain sentence for whoever must act."""
+"""How a ledger says that it cannot: one plain sentence for whoever must act.
+
+Every error from here was raised before anything was recorded, unless it says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -23,28 +26,43 @@ _ADVICE = {
 }
 
 
+def not_recorded(message: str) -> LedgerError:
+    """Make the error for what is surely not in the ledger."""
+    error = LedgerError(message)
+    error.recorded = False
+    return error
+
+
 def from_sqlite(error: sqlite3.Error, path: Path) -> LedgerError:
     """Say in our words what SQLite says in its own; the cause is kept by whoever raises it."""
     name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
     advice = _ADVICE.get(name, f"SQLite says {str(error).rstrip('.')}. Check the file, or choose another")
-    return LedgerError(f"The ledger {path.name} cannot be used: {advice}.")
+    return unusable(path, advice)
 
 
 def unusable(path: Path, why: str) -> LedgerError:
     """Make the error for a file that cannot be a ledger; *why* says what to do."""
-    return LedgerError(f"The ledger {path.name} cannot be used: {why}.")
+    return not_recorded(f"The ledger {path.name} cannot be used: {why}.")
 
 
 def unknown_job(job_id: str) -> LedgerError:
     """Make the error for a job that is not here."""
-    return LedgerError(f"The ledger does not know job {job_id}; check the id and the ledger.")
+    return not_recorded(f"The ledger does not know job {job_id}; check the id and the ledger.")
+
+
+def unreadable_job(job_id: str) -> LedgerError:
+    """Make the error for a job of which not even the attempts can be read."""
+    return not_recorded(
+        f"Job {job_id} cannot be read, its rows are damaged; restore the ledger from a backup, or look at "
+        "the provider's console."
+    )
 
 
 def task_taken(account: str, job_id: str) -> LedgerError:
     """Make the error for a task that another job has."""
-    return LedgerError(f"The task on {account} belongs to job {job_id} already; use that job's token.")
+    return not_recorded(f"The task on {account} belongs to job {job_id} already; use that job's token.")
 
 
 def not_open(path: Path) -> LedgerError:
     """Make the error for a ledger used before it is opened or after it is closed."""
-    return LedgerError(f"The ledger {path.name} is not open; open a client for each piece of work.")
+    return not_recorded(f"The ledger {path.name} is not open; open a client for each piece of work.")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pika_async._ledger.faults import unusable
-from pika_async._ledger.records import OPEN
+from pika_async._ledger.standing import OPEN
 
 APPLICATION_ID = 0x50494B41
 OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
@@ -103,7 +103,34 @@ def _version_1(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
+def _version_2(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # Under its old name, a process of the first release that has the file open would go on buying.
+        "ALTER TABLE attempts RENAME TO job_attempts",
+        "DROP INDEX attempts_open",
+        f"CREATE INDEX attempts_open ON job_attempts (state, job, account) WHERE state IN ({OPEN_STATES})",
+        "ALTER TABLE jobs ADD COLUMN fallbacks TEXT",
+        "ALTER TABLE jobs ADD COLUMN callback_url TEXT",
+        "ALTER TABLE jobs ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
+        *(
+            f"ALTER TABLE accounts ADD COLUMN {column} REAL NOT NULL DEFAULT 0"
+            for column in ("next_submit_at", "spacing", "recent", "recent_at", "paused_until")
+        ),
+        "ALTER TABLE accounts ADD COLUMN paused_why TEXT",
+        "CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE learned (account TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE news (number INTEGER PRIMARY KEY, owner TEXT NOT NULL, jobs TEXT NOT NULL)",
+        # The epoch, which was counted apart, goes on as the number of the newest change.
+        "INSERT INTO news (number, owner, jobs) SELECT value, '', '[]' FROM meta WHERE name = 'epoch'",
+        "DELETE FROM meta WHERE name = 'epoch'",
+        "ALTER TABLE inbox ADD COLUMN orphan INTEGER NOT NULL DEFAULT 0",
+        "UPDATE inbox SET orphan = 1 WHERE attempt_id NOT IN (SELECT id FROM job_attempts)",
+        "CREATE INDEX inbox_orphans ON inbox (id) WHERE orphan = 1",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2)
 """Step *n* makes version *n* + 1 of version *n*, inside the transaction that opens the file."""
 
 
@@ -126,6 +153,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {number}")
 
 
-def read_int(connection: sqlite3.Connection, statement: str) -> int:
+def read_int(connection: sqlite3.Connection, statement: str, *values: object) -> int:
     """Run a statement that answers with one whole number."""
-    return int(connection.execute(statement).fetchone()[0])
+    return int(connection.execute(statement, values).fetchone()[0])

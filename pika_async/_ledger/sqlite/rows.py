@@ -1,38 +1,28 @@
-"""Jobs and attempts as rows of SQLite, and the statements that write them."""
+"""Records as rows of SQLite, and the statements that write them."""
 # ruff: noqa: S608 - statements are made of our own words; values are bound
 
 from __future__ import annotations
 
-import json
-import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from pika_async._ledger.codec import (
-    decode_outcome,
-    decode_request,
-    decode_task,
-    encode_outcome,
-    encode_plain,
-    encode_request,
-    encode_task,
-)
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
-from pika_async.requests import VideoRequest
-
-log = logging.getLogger("pika_async")
+from pika_async._ledger.codec import encode_outcome, encode_plain, encode_request, encode_task
+from pika_async._ledger.records import Attempt, JobRecord, Usage
 
 Row: TypeAlias = tuple[Any, ...]
 
 JOB_COLUMNS = (
-    "seq, id, version, state, created_at, cancel_requested, winner, key, digest, request, files, extras"
+    "seq, id, version, state, created_at, cancel_requested, winner, key, digest, request, files, extras, "
+    "fallbacks, callback_url, pruned"
 )
 ATTEMPT_COLUMNS = (
     "job, number, id, account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, "
     "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
 )
-HISTORY_COLUMNS = "job, number, version, at, before, after, note"
+ACCOUNT_COLUMNS = (
+    "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why"
+)
 
 # Some builds of SQLite take 999 values in a statement.
 _AT_ONCE = 32
@@ -41,15 +31,15 @@ _FIXED = {"job", "number", "id", "account"}
 _CHANGES = ", ".join(f"{c} = excluded.{c}" for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED)
 
 INSERT_JOBS = f"INSERT INTO jobs ({JOB_COLUMNS}) VALUES"
-INSERT_ATTEMPTS = f"INSERT INTO attempts ({ATTEMPT_COLUMNS}) VALUES"
-INSERT_HISTORY = f"INSERT INTO history ({HISTORY_COLUMNS}) VALUES"
+INSERT_ATTEMPTS = f"INSERT INTO job_attempts ({ATTEMPT_COLUMNS}) VALUES"
+INSERT_HISTORY = "INSERT INTO history (job, number, version, at, before, after, note) VALUES"
 COMPARE_AND_SET_ATTEMPTS = (
-    f"ON CONFLICT (job, number) DO UPDATE SET {_CHANGES} WHERE attempts.version = excluded.version - 1"
+    f"ON CONFLICT (job, number) DO UPDATE SET {_CHANGES} WHERE job_attempts.version = excluded.version - 1"
 )
 # UPDATE ... FROM (VALUES ...) would say it better, and needs SQLite 3.33.
 CHANGE_JOBS = (
     f"INSERT INTO jobs ({JOB_COLUMNS}) SELECT old.seq, id, column2, column3, created_at, column4, column5, "
-    "column6, digest, request, files, column7 FROM (VALUES"
+    "column6, digest, request, files, column7, fallbacks, callback_url, pruned FROM (VALUES"
 )
 COMPARE_AND_SET_JOBS = (
     ") AS new JOIN jobs AS old ON old.seq = column1 AND old.version = column2 - 1 WHERE true "
@@ -57,7 +47,10 @@ COMPARE_AND_SET_JOBS = (
     "cancel_requested = excluded.cancel_requested, winner = excluded.winner, key = excluded.key, "
     "extras = excluded.extras"
 )
-ADD_TO_ACCOUNT = "UPDATE accounts SET slots = slots + ?, submits = submits + ? WHERE account = ?"
+SET_ACCOUNT = (
+    f"INSERT INTO accounts ({ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account) "
+    "DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in ACCOUNT_COLUMNS.split(", ") if c != "account")
+)
 
 
 def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
@@ -76,6 +69,9 @@ def job_row(seq: int, job: JobRecord) -> tuple[Row, dict[str, bytes]]:
         request,
         None if job.files is None else encode_plain(job.files),
         _extras(job),
+        encode_plain(job.fallbacks) if job.fallbacks else None,
+        None if job.callback_url is None else encode_plain(job.callback_url),
+        0,
     )
     return row, blobs
 
@@ -120,48 +116,18 @@ def attempt_row(seq: int, a: Attempt) -> Row:
     )
 
 
-def read_job(row: Row, attempts: Sequence[Row], blob: Callable[[str], bytes]) -> JobRecord:
-    """Make a record of a job's row and those of its attempts, oldest first."""
-    _, id_, version, state, created_at, cancel_requested, winner, key, digest, request, files, extras = row
-    return JobRecord(
-        id=id_,
-        request=_request(id_, request, blob),
-        created_at=created_at,
-        attempts=tuple(_read_attempt(id_, attempt) for attempt in attempts),
-        files=None if files is None else json.loads(files),
-        key=key,
-        digest=digest,
-        state=JobState(state),
-        version=version,
-        cancel_requested=bool(cancel_requested),
-        winner=winner,
-        extras=tuple(decode_outcome(extra) for extra in json.loads(extras or "[]")),
-    )
-
-
-def _read_attempt(job_id: str, row: Row) -> Attempt:
-    (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
-    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome) = row[11:]
-    return Attempt(
-        id=id_,
-        job_id=job_id,
-        number=number,
-        account=account,
-        state=AttemptState(state),
-        version=version,
-        slot=bool(slot),
-        superseded=bool(superseded),
-        abandoned=bool(abandoned),
-        owner=owner,
-        not_before=not_before,
-        claimed_at=claimed_at,
-        lease_until=lease_until,
-        resolve_after=resolve_after,
-        slot_until=slot_until,
-        negatives=negatives,
-        task=None if task is None else decode_task(task),
-        bound_by=bound_by,
-        outcome=None if outcome is None else decode_outcome(outcome),
+def account_row(account: str, usage: Usage) -> Row:
+    """Return an account's row; *usage* counts the account's own submits."""
+    return (
+        account,
+        usage.slots,
+        usage.submits,
+        usage.next_submit_at,
+        usage.spacing,
+        usage.recent,
+        usage.recent_at,
+        usage.paused_until,
+        usage.paused_why,
     )
 
 
@@ -182,6 +148,11 @@ def write_rows(
     return written
 
 
+def marks(values: Sequence[object]) -> str:
+    """Return a place for each of *values*."""
+    return ", ".join("?" * len(values))
+
+
 def indexable(text: str) -> str | bytes:
     r"""Return *text* as SQLite can hold it: half a surrogate pair has no UTF-8.
 
@@ -197,12 +168,3 @@ def indexable(text: str) -> str | bytes:
 
 def _extras(job: JobRecord) -> str | None:
     return encode_plain([encode_outcome(extra) for extra in job.extras]) if job.extras else None
-
-
-def _request(job_id: str, text: str | None, blob: Callable[[str], bytes]) -> VideoRequest | None:
-    try:
-        return decode_request(text, blob)
-    except ValueError:
-        # What is known of its attempts must stay readable: money may hang on it.
-        log.warning("job %s: its request cannot be read; it can be followed, not sent", job_id)
-        return None

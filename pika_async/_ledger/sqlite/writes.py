@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from pika_async._ledger.records import Attempt, JobRecord
-from pika_async._ledger.rows import (
-    ADD_TO_ACCOUNT,
+from pika_async._ledger.sqlite.rows import (
     CHANGE_JOBS,
     COMPARE_AND_SET_ATTEMPTS,
     COMPARE_AND_SET_JOBS,
     INSERT_ATTEMPTS,
     INSERT_HISTORY,
     INSERT_JOBS,
+    SET_ACCOUNT,
     Row,
     attempt_row,
     job_change,
@@ -25,7 +26,7 @@ class ConflictError(Exception):
     """A row was not as it was read: what was decided on it is void."""
 
 
-class Changes:
+class Writes:
     """Rows by table; a job may be in here once, because each row is compared with what was read."""
 
     def __init__(self) -> None:
@@ -39,40 +40,43 @@ class Changes:
         self._attempts: list[Row] = []
         self._history: list[Row] = []
         self._blobs: list[Row] = []
-        self._counts: dict[str, list[int]] = {}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
 
-    def add_job(self, seq: int, job: JobRecord) -> None:
-        """Write a new job, without its attempts."""
+    def add_job(self, seq: int, job: JobRecord) -> int:
+        """Write a new job, without its attempts; returns how many bytes of media it has."""
         self._jobs.add(job.id)
         row, blobs = job_row(seq, job)
         self._new_jobs.append(row)
         self._blobs.extend((seq, sha256, data) for sha256, data in blobs.items())
+        return sum(map(len, blobs.values()))
 
-    def change_job(self, seq: int, before: JobRecord, after: JobRecord, at: float, note: str) -> None:
-        """Write what changed of the job itself, if anything did."""
-        self._jobs.add(after.id)
-        if after.version != before.version:
-            self._job_changes.append(job_change(seq, after))
-            self._history.append((seq, 0, after.version, at, before.state.value, after.state.value, note))
+    def change_job(self, seq: int, job: JobRecord) -> None:
+        """Write what changed of the job itself."""
+        self._job_changes.append(job_change(seq, job))
 
-    def put_attempt(self, seq: int, old: Attempt | None, new: Attempt, at: float, note: str) -> None:
+    def touch(self, job_id: str) -> None:
+        """Note that rows of the job are in here."""
+        self._jobs.add(job_id)
+
+    def put_attempt(self, seq: int, attempt: Attempt) -> None:
         """Write a new or changed attempt."""
-        self._attempts.append(attempt_row(seq, new))
+        self._attempts.append(attempt_row(seq, attempt))
+
+    def tell_job(self, seq: int, before: JobRecord, after: JobRecord, at: float, note: str) -> None:
+        """Write a line of history about the job itself."""
+        self._history.append((seq, 0, after.version, at, before.state.value, after.state.value, note))
+
+    def tell_attempt(self, seq: int, old: Attempt | None, new: Attempt, at: float, note: str) -> None:
+        """Write a line of history about an attempt."""
         before = None if old is None else old.state.value
         self._history.append((seq, new.number, new.version, at, before, new.state.value, note))
 
-    def count(self, account: str, slots: int, submits: int) -> None:
-        """Add to what an account uses."""
-        counts = self._counts.setdefault(account, [0, 0])
-        counts[0] += slots
-        counts[1] += submits
-
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: sqlite3.Connection, accounts: Iterable[Row]) -> None:
         """Write all by compare-and-set; raises `ConflictError` if a row is not as it was read."""
-        write_rows(connection, INSERT_JOBS, self._new_jobs)
+        if self._new_jobs:
+            write_rows(connection, INSERT_JOBS, self._new_jobs)
         written = write_rows(connection, INSERT_ATTEMPTS, self._attempts, COMPARE_AND_SET_ATTEMPTS)
         written += write_rows(connection, CHANGE_JOBS, self._job_changes, COMPARE_AND_SET_JOBS)
         if written != len(self._attempts) + len(self._job_changes):
@@ -81,8 +85,6 @@ class Changes:
         for job, sha256, data in self._blobs:
             connection.execute("INSERT OR IGNORE INTO blobs (sha256, data) VALUES (?, ?)", (sha256, data))
             connection.execute("INSERT OR IGNORE INTO blob_uses (job, sha256) VALUES (?, ?)", (job, sha256))
-        for account, (slots, submits) in self._counts.items():
-            values = (slots, submits, account)
-            if connection.execute(ADD_TO_ACCOUNT, values).rowcount != 1:
-                connection.execute("INSERT INTO accounts (slots, submits, account) VALUES (?, ?, ?)", values)
+        for account in accounts:
+            connection.execute(SET_ACCOUNT, account)
         self._clear()

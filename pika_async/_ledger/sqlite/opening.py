@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from pika_async._ledger.batch import Batch, Known
 from pika_async._ledger.events import Restored
 from pika_async._ledger.faults import unusable
-from pika_async._ledger.place import Epoch, prepare
 from pika_async._ledger.records import AttemptState
-from pika_async._ledger.schema import check, migrate
+from pika_async._ledger.sqlite import news
+from pika_async._ledger.sqlite.batch import Batch
+from pika_async._ledger.sqlite.epoch import Epoch
+from pika_async._ledger.sqlite.known import Known
+from pika_async._ledger.sqlite.place import prepare
+from pika_async._ledger.sqlite.schema import check, migrate
 
 log = logging.getLogger("pika_async")
 
@@ -23,9 +27,10 @@ _SETTINGS = (
     "PRAGMA checkpoint_fullfsync = 1",
     "PRAGMA cache_size = -8000",
 )
+_DOUBTED_AT_ONCE = 500
 
 
-def open_file(path: Path, patience: float, now: float) -> sqlite3.Connection:
+def open_file(path: Path, patience: float, wall: Callable[[], float], epoch: Epoch) -> sqlite3.Connection:
     """Open the ledger at *path*, made when missing; raises `LedgerError` or SQLite's own errors."""
     prepare(path)
     connection = sqlite3.connect(
@@ -39,8 +44,9 @@ def open_file(path: Path, patience: float, now: float) -> sqlite3.Connection:
         _write_ahead(connection, path, patience)
         for setting in _SETTINGS:
             connection.execute(setting)
-        _settle_in(connection, path, now)
+        _settle_in(connection, path, wall, epoch)
     except BaseException:
+        epoch.close()
         connection.close()
         raise
     return connection
@@ -61,32 +67,38 @@ def _write_ahead(connection: sqlite3.Connection, path: Path, patience: float) ->
         raise unusable(path, "its file system cannot share memory between processes. Use a local disk")
 
 
-def _settle_in(connection: sqlite3.Connection, path: Path, now: float) -> None:
-    epoch = Epoch(path)
+def _settle_in(connection: sqlite3.Connection, path: Path, wall: Callable[[], float], epoch: Epoch) -> None:
     connection.execute("BEGIN IMMEDIATE")
     migrate(connection, path)
     if epoch.is_another_file(connection):
-        doubtful = _doubt(connection, now)
+        epoch.outrun(connection)
+        doubtful = _doubt(connection, wall)
         log.warning(
             "ledger %s: this is a copy, or was moved or restored; %d queued attempts may have been sent "
             "since, and wait for your word",
             path.name,
             doubtful,
         )
-    epoch.advance(connection)
+    epoch.settle(connection)
     connection.execute("COMMIT")
-    epoch.confirm(connection)
+    epoch.watch()
 
 
-def _doubt(connection: sqlite3.Connection, now: float) -> int:
-    batch = Batch(connection, Known(), careful=True)
-    doubtful = 0
-    for job in batch.select(
-        "SELECT jobs.id FROM attempts JOIN jobs ON seq = job WHERE attempts.state = 'queued'"
-    ):
-        for attempt in job.attempts:
-            if attempt.state is AttemptState.QUEUED:
-                batch.apply(job.id, Restored(attempt=attempt.id), now)
-                doubtful += 1
-    batch.flush()
+def _doubt(connection: sqlite3.Connection, wall: Callable[[], float]) -> int:
+    doubtful, last = 0, 0
+    query = (
+        "SELECT DISTINCT job, jobs.id FROM job_attempts JOIN jobs ON seq = job "
+        "WHERE job_attempts.state = 'queued' AND job > ? ORDER BY job LIMIT ?"
+    )
+    while found := connection.execute(query, (last, _DOUBTED_AT_ONCE)).fetchall():
+        last = found[-1][0]
+        batch = Batch(connection, Known(), wall, careful=True)
+        for job in batch.readable([job_id for _, job_id in found]):
+            for attempt in job.attempts:
+                if attempt.state is AttemptState.QUEUED:
+                    batch.apply(job.id, Restored(attempt=attempt.id))
+                    doubtful += 1
+        batch.flush()
+        if batch.changed:
+            news.add(connection, news.newest(connection), "", batch.changed)
     return doubtful

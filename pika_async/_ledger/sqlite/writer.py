@@ -1,11 +1,10 @@
-"""The one thread that touches a SQLite file: whatever waits is done in one transaction."""
+"""The one thread that changes a SQLite file: whatever waits is done in one transaction."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,26 +13,34 @@ from typing import Any, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from pika_async._ledger.batch import Batch, Known
 from pika_async._ledger.faults import from_sqlite, not_open, unusable
-from pika_async._ledger.place import Epoch
+from pika_async._ledger.records import JobRecord
+from pika_async._ledger.sqlite import news
+from pika_async._ledger.sqlite.batch import Batch
+from pika_async._ledger.sqlite.epoch import Epoch
+from pika_async._ledger.sqlite.known import Known
 from pika_async.errors import LedgerError
 
 T = TypeVar("T")
 Commit: TypeAlias = Callable[[sqlite3.Connection], None]
 
 _MOST_AT_ONCE = 500
-_EPOCH_LASTS = 60.0
 
 
-@frozen(kw_only=True)
+def commit(connection: sqlite3.Connection) -> None:
+    """End a transaction; when it returns, the disk has it."""
+    connection.execute("COMMIT")
+
+
+@frozen
 class _Order:
-    """Somebody's wish; *job_id* is read ahead, together with all others'."""
+    """Somebody's wish; job *job_id* is read ahead with all others', as is whoever holds the key of *new*."""
 
     future: asyncio.Future[Any]
     work: Callable[[Batch], Any]
-    job_id: str | None
-    writes: bool
+    writes: bool = False
+    job_id: str | None = None
+    new: JobRecord | None = None
 
 
 _Answer: TypeAlias = tuple[_Order, Any, BaseException | None]
@@ -42,23 +49,27 @@ _Answer: TypeAlias = tuple[_Order, Any, BaseException | None]
 class Writer:
     """Runs orders in its thread, and answers only what is durable.
 
-    *prepare* opens the file, in the thread; *commit* is what ends a transaction, replaceable by tests that
-    need slow or failing disks.
+    *prepare* opens the file, in the thread; *owner* is the name under which news are told; *commit* is what
+    ends a transaction, replaceable by tests that need slow or failing disks.
     """
 
-    def __init__(self, path: Path, prepare: Callable[[], sqlite3.Connection], commit: Commit) -> None:
+    def __init__(
+        self, path: Path, prepare: Callable[[Epoch], sqlite3.Connection], owner: str, commit: Commit
+    ) -> None:
         self._path = path
         self._prepare = prepare
+        self._owner = owner
         self._commit = commit
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._known = Known()
         self._epoch = Epoch(path)
         self._loop: asyncio.AbstractEventLoop
+        self._wall: Callable[[], float]
         self._thread: threading.Thread | None = None
-        self._epoch_until = 0.0
 
-    async def start(self) -> None:
+    async def start(self, wall: Callable[[], float]) -> None:
         """Open the file; raises `LedgerError` if that cannot be done."""
+        self._wall = wall
         self._loop = asyncio.get_running_loop()
         opened, self._closed = self._loop.create_future(), self._loop.create_future()
         self._thread = threading.Thread(
@@ -80,30 +91,48 @@ class Writer:
             await self._closed
             thread.join()
 
-    async def run(self, work: Callable[[Batch], T], *, job_id: str | None = None, writes: bool = True) -> T:
-        """Do *work* in the next transaction, and give its result once that is durable."""
+    def read(self, work: Callable[[Batch], T], job_id: str | None = None) -> asyncio.Future[T]:
+        """Do *work*, which changes nothing, and return what it returns."""
+        return self._order(work, False, job_id)  # noqa: FBT003 - a keyword costs what it says
+
+    def write(
+        self, work: Callable[[Batch], T], job_id: str | None = None, new: JobRecord | None = None
+    ) -> asyncio.Future[T]:
+        """Do *work* in the next transaction, and return what it returns once that is durable."""
+        return self._order(work, True, job_id, new)  # noqa: FBT003 - as above
+
+    def _order(
+        self,
+        work: Callable[[Batch], T],
+        writes: bool,
+        job_id: str | None = None,
+        new: JobRecord | None = None,
+    ) -> asyncio.Future[T]:
         if self._thread is None:
             raise not_open(self._path)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._orders.put(_Order(future=future, work=work, job_id=job_id, writes=writes))
-        return await future
+        self._orders.put(_Order(future, work, writes, job_id, new))
+        return future
 
     def _run(self, opened: asyncio.Future[None]) -> None:
         try:
-            connection = self._prepare()
+            connection = self._prepare(self._epoch)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
             self._tell([(_bare(opened), None, self._named(error))])
             return
-        self._epoch_until = time.monotonic() + _EPOCH_LASTS
         self._tell([(_bare(opened), None, None)])
         try:
             while orders := self._waiting():
-                if reads := [order for order in orders if not order.writes]:
-                    self._tell(self._read(connection, reads))
-                if writes := [order for order in orders if order.writes]:
+                early, writes, late = _in_turn(orders)
+                if early:
+                    self._tell(self._read(connection, early))
+                if writes:
                     self._tell(self._write(connection, writes))
+                if late:
+                    self._tell(self._read(connection, late))
         finally:
             connection.close()
+            self._epoch.close()
             self._tell([(_bare(self._closed), None, None)])
 
     def _waiting(self) -> list[_Order]:
@@ -162,26 +191,33 @@ class Writer:
         if connection.total_changes == unchanged:
             connection.execute("ROLLBACK")
             return answers
-        count_on = time.monotonic() > self._epoch_until
-        if count_on:
-            self._epoch.advance(connection)
+        number = None
+        if batch.changed:
+            before = news.newest(connection)
+            self._epoch.check(before)
+            number = news.add(connection, before, self._owner, batch.changed)
+        else:
+            self._epoch.check(None)
         try:
             self._commit(connection)
         except Exception as error:
             # It may be durable all the same, so it must not be done again.
-            raise self._named(error) from error
+            unsure = self._named(error)
+            if isinstance(unsure, LedgerError):
+                unsure.recorded = None
+            raise unsure from error
+        if number is not None:
+            self._epoch.confirm(number)
         batch.forget()
-        if count_on:
-            with suppress(sqlite3.Error, LedgerError):
-                self._epoch.confirm(connection)
-                self._epoch_until = time.monotonic() + _EPOCH_LASTS
         return answers
 
     def _decide(
         self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
     ) -> tuple[list[_Answer], Batch]:
-        batch = Batch(connection, self._known, careful=careful)
+        batch = Batch(connection, self._known, self._wall, careful=careful)
         batch.load([order.job_id for order in orders if order.job_id is not None])
+        if keys := [order.new.key for order in orders if order.new is not None and order.new.key]:
+            batch.load_keys(keys)
         return [_done(order, batch) for order in orders], batch
 
     def _failed(
@@ -189,7 +225,7 @@ class Writer:
     ) -> list[_Answer]:
         self._roll_back(connection)
         named = self._named(error)
-        return [(order, None, named) for order in orders]
+        return [(order, None, _own(named)) for order in orders]
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self._known.forget()
@@ -218,11 +254,37 @@ class Writer:
             self._loop.call_soon_threadsafe(_answer, answers)
 
 
+def _in_turn(orders: list[_Order]) -> tuple[list[_Order], list[_Order], list[_Order]]:
+    """Return reads, writes, and reads that must see a write which was ordered before them."""
+    early: list[_Order] = []
+    writes: list[_Order] = []
+    late: list[_Order] = []
+    changed: set[str | None] = set()
+    for order in orders:
+        if order.writes:
+            writes.append(order)
+            changed.add(order.job_id if order.new is None else order.new.id)
+        elif order.job_id in changed or (order.job_id is None and writes):
+            late.append(order)
+        else:
+            early.append(order)
+    return early, writes, late
+
+
 def _done(order: _Order, batch: Batch) -> _Answer:
     try:
         return order, order.work(batch), None
     except LedgerError as error:
         return order, None, error
+
+
+def _own(error: BaseException) -> BaseException:
+    """Return an error of its own for each caller: notes and tracebacks of one are not another's."""
+    if not isinstance(error, LedgerError):
+        return error
+    own = type(error)(error.message)
+    own.recorded, own.__cause__ = error.recorded, error.__cause__
+    return own
 
 
 def _answer(answers: list[_Answer]) -> None:
@@ -236,4 +298,4 @@ def _answer(answers: list[_Answer]) -> None:
 
 
 def _bare(future: asyncio.Future[None]) -> _Order:
-    return _Order(future=future, work=lambda _: None, job_id=None, writes=False)
+    return _Order(future, lambda _: None)

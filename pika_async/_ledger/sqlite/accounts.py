@@ -1,0 +1,65 @@
+"""What processes share of an account, as rows: its figures, the leases, and what pollers learned."""
+# ruff: noqa: S608 - statements are made of our own words; values are bound
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import Any
+
+from pika_async._ledger.records import Usage
+from pika_async._ledger.sqlite.rows import ACCOUNT_COLUMNS
+from pika_async._ledger.sqlite.schema import read_int
+
+log = logging.getLogger("pika_async")
+
+
+def read_accounts(connection: sqlite3.Connection) -> dict[str, Usage]:
+    """Read the figures of all accounts; *submits* are each account's own."""
+    rows = connection.execute(f"SELECT {ACCOUNT_COLUMNS} FROM accounts")
+    return {row[0]: _usage(connection, *row) for row in rows.fetchall()}
+
+
+def _usage(connection: sqlite3.Connection, account: str, *figures: Any) -> Usage:
+    slots, submits, *times, why = figures
+    if not all(isinstance(value, int | float) for value in (slots, submits, *times)):
+        log.warning("account %s: its figures are damaged; its slots and submits are counted anew", account)
+        where = "FROM job_attempts WHERE account = ? AND"
+        slots = read_int(connection, f"SELECT count(*) {where} slot = 1", account)
+        submits = read_int(connection, f"SELECT count(*) {where} claimed_at IS NOT NULL", account)
+        times = [0.0] * len(times)
+    next_submit_at, spacing, recent, recent_at, paused_until = times
+    return Usage(
+        slots=slots,
+        submits=submits,
+        next_submit_at=next_submit_at,
+        spacing=spacing,
+        recent=recent,
+        recent_at=recent_at,
+        paused_until=paused_until,
+        paused_why=why if isinstance(why, str) else None,
+    )
+
+
+def lease(connection: sqlite3.Connection, name: str, owner: str, seconds: float, now: float) -> bool:
+    """Take or keep the lease *name* for *owner*; False while another owner holds it."""
+    cursor = connection.execute(
+        "INSERT INTO leases (name, owner, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+        "SET owner = excluded.owner, until = excluded.until WHERE owner = excluded.owner OR until <= ?",
+        (name, owner, now + seconds, now),
+    )
+    return cursor.rowcount == 1
+
+
+def learn(connection: sqlite3.Connection, account: str, state: str) -> None:
+    """Keep what pollers learned of *account*."""
+    connection.execute(
+        "INSERT INTO learned (account, state) VALUES (?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
+        (account, state),
+    )
+
+
+def learned(connection: sqlite3.Connection, account: str) -> str | None:
+    """Read what pollers learned of *account*."""
+    row = connection.execute("SELECT state FROM learned WHERE account = ?", (account,)).fetchone()
+    return None if row is None else str(row[0])
