@@ -6,38 +6,63 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from weakref import WeakMethod
 
 from attrs import frozen
 
 from pika_async._crossing import Value, process_bound
-from pika_async._job import Job, first_result, timed_out
-from pika_async.errors import ConfigError, PikaError
-from pika_async.requests import VideoRequest
+from pika_async._job import Job
+from pika_async._waits import end_of, timed_out
+from pika_async.errors import ConfigError, JobTimeout, PikaError
+from pika_async.requests import Generate, VideoRequest
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
-    from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Expectation, Flight
+    from pika_async._engine.orders import Orders
+    from pika_async._ledger.records import Receiver
+
+
+Order: TypeAlias = VideoRequest | str
+"""A request, or the prompt of a `Generate`."""
+Row: TypeAlias = Order | tuple[str, Order]
+"""An order, or an idempotency key and an order."""
 
 
 @frozen(kw_only=True)
 class Item(Value):
     """One request of a `map` with its *job* and its *result* or *error*.
 
-    An item without either is still running: it comes from `Map.aclose`, and its job lives on.
+    *index* is its place in the input, from 0; *key* is its idempotency key, if it had one. An item without
+    result and error is still running: it comes from `Map.aclose`, and its job lives on.
     """
 
+    index: int
     request: VideoRequest
+    key: str | None = None
     job: Job | None
     result: VideoResult | None = None
     error: PikaError | None = None
 
     @property
+    def video(self) -> VideoResult:
+        """The video; raises the item's error, or `JobTimeout` when the job still runs."""
+        if self.result is not None:
+            return self.result
+        raise self.error or JobTimeout("The job goes on; wait for item.job.", job=self.job)
+
+    @property
     def running(self) -> bool:
         """Return whether the job lives on; take `job.token` to find it again."""
         return self.result is None and self.error is None
+
+
+@frozen
+class _Asked:
+    index: int
+    request: Any  # what was asked for may be no request at all
+    key: str | None
 
 
 @process_bound("keep the token of each `item.job`, and call pika.job(token) in the other process")
@@ -50,22 +75,23 @@ class Map(AsyncIterator[Item]):
 
     def __init__(
         self,
-        engine: Engine,
-        requests: Iterable[VideoRequest] | AsyncIterable[VideoRequest],
+        orders: Orders,
+        requests: Iterable[Row] | AsyncIterable[Row],
         *,
         timeout: float | None,
-        callback_url: str | bool | None,
+        callback_url: Receiver,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._engine = engine
+        self._orders = orders
         self._timeout = timeout
         self._callback_url = callback_url
-        self._width = sum(account.limits.max_concurrency for account in engine.accounts.values())
-        self._active: dict[str, tuple[Flight, VideoRequest, Expectation]] = {}
-        self._ready: deque[Item] = deque()
+        self._width = sum(account.max_concurrency for account in orders.desk.accounts.values())
+        self._active: dict[int, tuple[_Asked, Flight, Expectation]] = {}
+        self._pulled_rows = 0
+        self._ready: deque[tuple[Item, Flight | None]] = deque()
         self._exhausted = False
-        self._pull: asyncio.Task[VideoRequest] | None = None
-        self._source: Iterator[VideoRequest] | AsyncIterator[VideoRequest] = (
+        self._pull: asyncio.Task[Row] | None = None
+        self._source: Iterator[Row] | AsyncIterator[Row] = (
             aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
         )
         self._wake: asyncio.Future[None] | None = None
@@ -74,25 +100,32 @@ class Map(AsyncIterator[Item]):
         while True:
             await self._fill()
             if self._ready:
-                return self._ready.popleft()
+                return self._taken(*self._ready.popleft())
             if self._exhausted and not self._active:
                 raise StopAsyncIteration
-            if self._engine.closing and not self._active:
+            if self._orders.desk.closing and not self._active:
                 raise ConfigError("The client is closed; map the requests that are left with another one.")
             await self._changed()
 
+    def _taken(self, item: Item, flight: Flight | None) -> Item:
+        """Return *item*, from now on the caller's."""
+        if flight is not None:
+            flight.held = True
+            self._orders.told(flight)
+        return item
+
     async def aclose(self) -> list[Item]:
-        """Stop pulling; gives the items not taken yet, those of running jobs among them."""
+        """Stop pulling and return the items not taken yet, those of running jobs among them."""
         self._exhausted = True
         if self._pull is not None:
             self._pull.cancel()
             await asyncio.gather(self._pull, return_exceptions=True)
             self._pull = None
-        items = list(self._ready)
+        items = [self._taken(*ready) for ready in self._ready]
         self._ready.clear()
-        for flight, request, expectation in self._active.values():
+        for asked, flight, expectation in self._active.values():
             expectation.withdraw()
-            items.append(Item(request=request, job=Job(self._engine, flight)))
+            items.append(self._taken(_item(asked, Job(self._orders, flight)), flight))
         self._active.clear()
         return items
 
@@ -114,56 +147,63 @@ class Map(AsyncIterator[Item]):
     async def _fill(self) -> None:
         while (
             not self._exhausted
-            and not self._engine.closing
+            and not self._orders.desk.closing
             and len(self._active) + len(self._ready) < self._width
         ):
             try:
                 if isinstance(self._source, Iterator):
-                    request = next(self._source)
+                    row = next(self._source)
                 elif (pull := self._pulled(self._source)).done():
                     self._pull = None
-                    request = pull.result()
+                    row = pull.result()
                 else:
                     return
             except (StopIteration, StopAsyncIteration):
                 self._exhausted = True
                 return
-            await self._admit(request)
+            await self._admit(row)
 
-    def _pulled(self, source: AsyncIterator[VideoRequest]) -> asyncio.Task[VideoRequest]:
+    def _pulled(self, source: AsyncIterator[Row]) -> asyncio.Task[Row]:
         """Return the task that asks an async source for its next request."""
         if self._pull is None:
             self._pull = self._loop.create_task(_next(source))
             self._pull.add_done_callback(_weakly(self._pulled_one))
         return self._pull
 
-    async def _admit(self, request: VideoRequest) -> None:
-        from pika_async._engine.flight import Phase
+    async def _admit(self, row: Row) -> None:
+        from pika_async._engine.flight import Stage
 
+        key, order = row if isinstance(row, tuple) else (None, row)
+        asked = _Asked(self._pulled_rows, order, key)
+        self._pulled_rows += 1
         try:
-            flight = await self._engine.admission.buy(request, callback_url=self._callback_url)
+            if isinstance(order, str):
+                asked = _Asked(asked.index, Generate(order), key)
+            flight = await self._orders.buy(
+                asked.request, callback_url=self._callback_url, idempotency_key=key
+            )
         except PikaError as error:
-            self._ready.append(Item(request=request, job=None, error=error))
+            self._ready.append((_item(asked, None, error=error), None))
             return
-        expectation = flight.expect(Phase.ENDED, timeout=self._timeout)
-        self._active[flight.id] = (flight, request, expectation)
-        expectation.future.add_done_callback(partial(_weakly(self._ended), flight, request))
+        expectation = flight.expect(Stage.ENDED, timeout=self._timeout)
+        self._active[asked.index] = (asked, flight, expectation)
+        expectation.future.add_done_callback(partial(_weakly(self._ended), asked, flight))
 
-    def _ended(self, flight: Flight, request: VideoRequest, future: asyncio.Future[None]) -> None:
-        if self._active.pop(flight.id, None) is None or future.cancelled():
+    def _ended(self, asked: _Asked, flight: Flight, future: asyncio.Future[None]) -> None:
+        if self._active.pop(asked.index, None) is None or future.cancelled():
             return
-        job = Job(self._engine, flight)
         error: BaseException | None = future.exception()
         if isinstance(error, TimeoutError) and not isinstance(error, PikaError):
-            error = timed_out(self._engine, flight, self._timeout)
+            error = timed_out(self._orders, flight, self._timeout)
         result: VideoResult | None = None
         if error is None:
             try:
-                result = first_result(self._engine, flight)
+                result = end_of(self._orders, flight)
             except PikaError as failure:
                 error = failure
         kept = error if isinstance(error, PikaError) else None
-        self._ready.append(Item(request=request, job=job, result=result, error=kept))
+        item = _item(asked, Job(self._orders, flight), result=result, error=kept)
+        self._ready.append((item, flight))
         self._notify()
 
     def _pulled_one(self, pull: asyncio.Task[VideoRequest]) -> None:
@@ -180,6 +220,12 @@ class Map(AsyncIterator[Item]):
         await self._wake
 
 
+def _item(
+    asked: _Asked, job: Job | None, *, result: VideoResult | None = None, error: PikaError | None = None
+) -> Item:
+    return Item(index=asked.index, request=asked.request, key=asked.key, job=job, result=result, error=error)
+
+
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
     """Return *method* without keeping its object alive."""
     reference = WeakMethod(method)
@@ -191,5 +237,5 @@ def _weakly(method: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-async def _next(source: AsyncIterator[VideoRequest]) -> VideoRequest:
+async def _next(source: AsyncIterator[Row]) -> Row:
     return await anext(source)

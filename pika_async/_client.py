@@ -8,10 +8,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
 from pika_async._crossing import process_bound
-from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, wait_for
+from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
 from pika_async._options import Downloads, Options, load
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, DownloadError
@@ -27,13 +27,15 @@ from pika_async.requests import (
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
-    from pika_async._bulk import Map
+    from pika_async._bulk import Map, Order, Row
     from pika_async._download import Downloaded
     from pika_async._download.media import MediaSession
     from pika_async._engine.account import AccountStats
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
+    from pika_async._events import JobEvent
+    from pika_async._recovery import Recovered
     from pika_async._ledger import Ledger
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
@@ -69,6 +71,7 @@ class Pika:
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         account: str = "default",
+        timeout: float | None = DEFAULT_TIMEOUT,
         callback_url: str | Literal[False] | None = None,
         callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Ledger | None = None,
@@ -109,6 +112,7 @@ class Pika:
             least_speed=min_download_speed,
             trust_env=trust_env,
         )
+        self._timeout = timeout
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
@@ -129,10 +133,16 @@ class Pika:
         if self._loop is not None:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
-        self._engine = await self._options.open(Job)
-        if self._options.callbacks is not None:
-            self.callbacks.open(self._engine.inbox, self._engine.secrets)
+        self._engine = await self._options.open(lambda engine, flight: Job(engine.orders, flight))
+        if self._engine.inbox is not None:
+            self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
         return self
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError("The client is asynchronous: write `async with Pika(...) as pika:` in a coroutine.")
+
+    def __exit__(self, *_: object) -> None:
+        """Complete the pair, so that `with` reaches the message of `__enter__`."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -154,7 +164,11 @@ class Pika:
         if self._engine is None:
             state = "closed" if self._loop is not None else "not open yet"
             raise ConfigError(f"The client is {state}; use it inside `async with Pika(...) as pika:`.")
-        if asyncio.get_running_loop() is not self._loop:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigError("Use the client inside a coroutine, in the event loop that opened it.") from None
+        if running is not self._loop:
             raise ConfigError(
                 "The client belongs to another event loop; open one client in each loop that needs one."
             )
@@ -164,7 +178,7 @@ class Pika:
         self,
         prompt: str,
         *,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: Timeout = Unset.CLIENTS,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
@@ -185,7 +199,7 @@ class Pika:
         images: Iterable[Media],
         *,
         mode: Literal["creative", "precise"] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: Timeout = Unset.CLIENTS,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
@@ -200,7 +214,7 @@ class Pika:
         style: str,
         prompt: str,
         *,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: Timeout = Unset.CLIENTS,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
@@ -212,58 +226,79 @@ class Pika:
 
     async def submit(
         self,
-        request: VideoRequest,
+        request: Order,
         *,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
+        **fields: Unpack[MediaFields],
     ) -> Job:
-        """Buy *request* and return as soon as the provider has it; the job is waited for later."""
-        engine = self._open()
-        flight = await self._admitted(engine, request, callback_url, idempotency_key)
-        try:
-            await wait_for(engine, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
-        except asyncio.CancelledError:
-            engine.abandon_wait(flight)
-            raise
+        """Buy a video and return as soon as the provider has the order; the job is waited for later.
+
+        *request* is a request, or a prompt with the *fields* of `generate`. The caller holds the job and so its
+        token. Costs one render.
+        """
+        orders = self._open().orders
+        flight = await self._ordered(_request(request, fields), callback_url, idempotency_key)
+        await _waits().wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         if flight.error is not None:
+            orders.told(flight)
             raise flight.error
-        return Job(engine, flight)
+        flight.held = True
+        return Job(orders, flight)
 
     def job(self, token: str) -> Job:
-        """Turn a token back into its job, whoever submitted it and whenever. Costs nothing."""
+        """Turn a token back into its job, whoever submitted it and whenever; what is known is shown. Costs nothing."""
         from pika_async._token import JobToken
 
-        engine = self._open()
-        return Job(engine, engine.admission.by_token(JobToken.decode(token)))
+        orders = self._open().orders
+        flight = orders.by_token(JobToken.decode(token))
+        flight.held = True
+        return Job(orders, flight)
+
+    async def jobs(self, state: str | None = None, *, limit: int = 100, before: str | None = None) -> list[Job]:
+        """Return the jobs that the ledger knows on this client's accounts, newest first. Costs nothing.
+
+        *state* is one of a job (`open`, `succeeded`, `failed`, `cancelled`) or of an attempt (`queued`,
+        `running`, `ambiguous`, `unresolved`); *before* is the id of the last job of the page before. The memory
+        ledger keeps the last thousand jobs that ended.
+        """
+        orders = self._open().orders
+        return [Job(orders, flight) for flight in await orders.jobs(state, limit, before)]
+
+    def origin(self, video: VideoResult) -> Job | None:
+        """Return the job that a *video* of this client came from; None for any other video. Costs nothing."""
+        orders = self._open().orders
+        flight = orders.origin(video)
+        return None if flight is None else Job(orders, flight)
 
     def map(
-        self,
-        requests: Iterable[VideoRequest] | AsyncIterable[VideoRequest],
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        self, requests: Iterable[Row] | AsyncIterable[Row], *, timeout: Timeout = Unset.CLIENTS
     ) -> Map:
         """Buy a video for each of *requests* and yield items in the order in which the jobs end.
 
-        Requests are pulled only as slots free up; each item holds its request, job, and result or error.
+        Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled only
+        as slots free up; each item holds its index, key, request, job, and result or error. One that fails
+        leaves the others alone.
         """
         from pika_async._bulk import Map
 
-        return Map(self._open(), requests, timeout=timeout, callback_url=self._options.callback_url)
+        limit = self._limit(timeout)
+        return Map(self._open().orders, requests, timeout=limit, callback_url=self._options.callback_url)
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""
         return self._open().stats()
 
-    async def recover(self, *, queued: bool = False) -> AsyncIterator[Job]:
-        """Take over what dead processes left in the ledger, job by job; wait for each as you like.
+    def recover(self, *, queued: bool = False) -> Recovered:
+        """Take over what dead processes left in the ledger: `jobs = await pika.recover()`.
 
         What may have been paid is polled and reconciled, at no cost. With *queued*, jobs that were never sent
-        are bought as well.
+        are bought as well. `async for job in pika.recover()` takes over a long list job by job.
         """
-        engine = self._open()
-        async for flight in engine.admission.recover(queued=queued):
-            yield Job(engine, flight)
+        from pika_async._recovery import Recovered
+
+        return Recovered(self._open().orders, queued=queued)
 
     async def download(
         self,
@@ -289,7 +324,7 @@ class Pika:
                 self._media_session(),
                 link,
                 file,
-                fresh_link=partial(engine.fresh_link, result),
+                fresh_link=partial(engine.orders.fresh_link, result),
                 overwrite=overwrite,
                 on_progress=on_progress,
             )
@@ -309,7 +344,7 @@ class Pika:
         engine = self._open()
         with _about(video):
             result, link = await _finished(video)
-            fresh_link = partial(engine.fresh_link, result)
+            fresh_link = partial(engine.orders.fresh_link, result)
             async with streamed(self._media_session(), link, fresh_link=fresh_link) as chunks:
                 yield chunks
 
@@ -318,32 +353,52 @@ class Pika:
             self._media = self._downloads.session()
         return self._media
 
-    async def _admitted(
+    def _limit(self, timeout: Timeout) -> float | None:
+        return self._timeout if isinstance(timeout, Unset) else timeout
+
+    async def _ordered(
         self,
-        engine: Engine,
         request: VideoRequest,
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
     ) -> Flight:
         receiver = self._options.callback_url if callback_url is None else callback_url
-        return await engine.admission.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
+        orders = self._open().orders
+        return await orders.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
 
     async def _bought(
         self,
         request: VideoRequest,
-        timeout: float | None,
+        timeout: Timeout,
         queue_timeout: float | None,
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
+        on_event: Callable[[JobEvent], object] | None = None,
     ) -> VideoResult:
-        engine = self._open()
-        flight = await self._admitted(engine, request, callback_url, idempotency_key)
-        try:
-            await wait_for(engine, flight, timeout=timeout, queue_timeout=queue_timeout)
-        except asyncio.CancelledError:
-            engine.abandon_wait(flight)
-            raise
-        return first_result(engine, flight)
+        orders, limit = self._open().orders, self._limit(timeout)
+        flight = await self._ordered(request, callback_url, idempotency_key)
+        if on_event is not None:
+            from pika_async._events import report
+
+            report(flight, on_event)
+        waits = _waits()
+        await waits.wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
+        return waits.first_result(orders, flight)
+
+
+def _waits() -> ModuleType:
+    from pika_async import _waits
+
+    return _waits
+
+
+def _request(order: Order, fields: MediaFields) -> VideoRequest:
+    """Make a request of a prompt and *fields*; a request stays as it is, and takes none."""
+    if isinstance(order, str):
+        return Generate(order, **fields)
+    if fields:
+        raise ConfigError(f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only.")
+    return order
 
 
 async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:

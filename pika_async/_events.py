@@ -13,8 +13,8 @@ from pika_async._crossing import Value, process_bound
 from pika_async.results import State
 
 if TYPE_CHECKING:
-    from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
+    from pika_async._engine.orders import Orders
 
 
 @frozen(kw_only=True)
@@ -33,8 +33,8 @@ class JobEvents(AsyncIterator[JobEvent]):
     Raises what ends a wait but not the job: `JobUnresolved`, an `AuthError` of a look-up, a closed client.
     """
 
-    def __init__(self, engine: Engine, flight: Flight) -> None:
-        self._engine = engine
+    def __init__(self, orders: Orders, flight: Flight) -> None:
+        self._orders = orders
         self._flight = flight
         self._waiting: deque[JobEvent] = deque()
         self._last: JobEvent | None = None
@@ -53,13 +53,13 @@ class JobEvents(AsyncIterator[JobEvent]):
         return self._waiting.popleft()
 
     async def _begin(self) -> asyncio.Future[None]:
-        from pika_async._engine.flight import Phase
+        from pika_async._engine.flight import Stage
 
         flight = self._flight
-        await self._engine.resume(flight)
+        await self._orders.resume(flight)
         if not flight.ended:
             flight.listeners = [*(flight.listeners or ()), self._noted]
-        end = flight.expect(Phase.ENDED).future
+        end = flight.expect(Stage.ENDED).future
         end.add_done_callback(self._over)
         self._noted(flight)
         return end

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pika_async._crossing import process_bound
 from pika_async._plain import plain
-from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import JSON, State, VideoResult
 
 if TYPE_CHECKING:
-    from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
+    from pika_async._engine.orders import Orders
     from pika_async._events import JobEvents
 
-DEFAULT_TIMEOUT = 900.0
+DEFAULT_TIMEOUT: Final = 900.0
+
+
+class Unset(Enum):
+    """Stands for a time limit that a call leaves to its client."""
+
+    CLIENTS = "the client's"
+
+
+Timeout: TypeAlias = float | None | Literal[Unset.CLIENTS]
+
+
+class Cancelled(StrEnum):
+    """What became of a wish to cancel a job.
+
+    `unsent`: the job was never sent, and costs nothing. `too_late`: it was sent, and goes on.
+    """
+
+    UNSENT = "unsent"
+    TOO_LATE = "too_late"
 
 
 @process_bound("hand over job.token, and call pika.job(token) in the other process")
 class Job:
-    """One video order under way, or ended. `await job` gives the video.
+    """One video order under way, or ended. `await job` returns the video.
 
     A job outlives its client: keep `token`, and `pika.job(token)` goes on in any process on any day.
     """
 
-    __slots__ = ("__weakref__", "_engine", "_flight")
+    __slots__ = ("__weakref__", "_flight", "_orders")
 
-    def __init__(self, engine: Engine, flight: Flight) -> None:
-        self._engine = engine
+    def __init__(self, orders: Orders, flight: Flight) -> None:
+        self._orders = orders
         self._flight = flight
 
     @property
@@ -39,12 +59,7 @@ class Job:
     @property
     def token(self) -> str:
         """Portable text without secrets that any process turns back into this job."""
-        from pika_async._token import JobToken
-
-        account = self._flight.account
-        return JobToken(
-            job_id=self.id, provider=account.name, label=account.label, task=self._flight.task
-        ).encode()
+        return token_of(self._flight)
 
     @property
     def provider(self) -> str:
@@ -53,7 +68,7 @@ class Job:
 
     @property
     def state(self) -> State:
-        """What was last known; `status()` looks again."""
+        """What was last known; `refresh()` asks the provider."""
         return self._flight.state
 
     @property
@@ -64,7 +79,10 @@ class Job:
     @property
     def results(self) -> tuple[VideoResult, ...]:
         """Every video of the job; empty before it has succeeded."""
-        return getattr(self._flight.snapshot, "results", ())
+        results: tuple[VideoResult, ...] = getattr(self._flight.snapshot, "results", ())
+        if results:
+            self._orders.told(self._flight)
+        return results
 
     @property
     def trace_id(self) -> str | None:
@@ -82,43 +100,53 @@ class Job:
         return getattr(self._flight.snapshot, "raw", None)
 
     async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> VideoResult:
-        """Wait for the video.
+        """Wait for the video; `await job` does the same without a time limit.
 
-        *timeout* is in seconds, from the later of now and the POST. Raises `JobTimeout` when it is over (the
-        job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider refused.
+        *timeout* is in seconds, from the later of now and the POST; None is no limit. Raises `JobTimeout` when
+        it is over (the job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider
+        refused. Costs nothing.
         """
-        from pika_async._engine.verdict import in_doubt, unresolved
+        from pika_async._waits import wait_for_video
 
+        return await wait_for_video(self._orders, self._flight, timeout)
+
+    async def refresh(self) -> State:
+        """Ask the provider now, within the account's budget of look-ups, and return the state."""
         flight = self._flight
-        await self._engine.resume(flight)
-        if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
-            raise self._engine.explain(flight, unresolved(doubtful))
-        await wait_for(self._engine, flight, timeout=timeout)
-        return first_result(self._engine, flight)
+        await self._orders.resume(flight)
+        await self._orders.refresh(flight)
+        return flight.state
 
     async def status(self) -> State:
-        """Ask the provider now, within the account's budget of look-ups, and give the state."""
-        flight = self._flight
-        await self._engine.resume(flight)
-        await self._engine.look(flight)
-        return flight.state
+        """Do what `refresh` does, under its old name, until 0.3."""
+        warnings.warn("job.status() is now job.refresh().", DeprecationWarning, stacklevel=2)
+        return await self.refresh()
 
     def events(self) -> JobEvents:
         """Return what happens to the job: its state now, every change, and the end."""
         from pika_async._events import JobEvents
 
-        return JobEvents(self._engine, self._flight)
+        return JobEvents(self._orders, self._flight)
+
+    async def cancel(self) -> Cancelled:
+        """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
+
+        A job that waits for a slot is unsent. The provider is not asked.
+        """
+        await self._orders.resume(self._flight)
+        in_time = await self._orders.cancel_unsent(self._flight)
+        return Cancelled.UNSENT if in_time else Cancelled.TOO_LATE
 
     async def resubmit(self) -> None:
         """Order an unresolved job once more, on your word: the first one may turn out to be paid as well."""
-        await self._engine.settle_by_word(self._flight, resubmit=True)
+        await self._orders.settle_by_word(self._flight, resubmit=True)
 
     async def abandon(self) -> None:
-        """Return an unresolved job up, on your word; a video that still turns up is kept."""
-        await self._engine.settle_by_word(self._flight, resubmit=False)
+        """Give an unresolved job up, on your word; a video that still turns up is kept."""
+        await self._orders.settle_by_word(self._flight, resubmit=False)
 
     def __await__(self) -> Generator[Any, None, VideoResult]:
-        return self.wait().__await__()
+        return self.wait(None).__await__()
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.state} on {self.provider}>"
@@ -129,67 +157,9 @@ def _plain_job(job: Job) -> str:
     return job.token
 
 
-async def wait_for(
-    engine: Engine,
-    flight: Flight,
-    *,
-    timeout: float | None,
-    queue_timeout: float | None = None,
-    accepted: bool = False,
-) -> None:
-    """Wait until *flight* has ended, or is *accepted*; raises `JobTimeout`, and what ends a wait alone."""
-    from pika_async._engine.flight import NoSlotError, Phase
+def token_of(flight: Flight) -> str:
+    """Return the token of a job."""
+    from pika_async._token import JobToken
 
-    phase = Phase.ACCEPTED if accepted else Phase.ENDED
-    try:
-        await flight.wait(phase, timeout=timeout, queue_timeout=queue_timeout)
-    except PikaError:
-        raise
-    except NoSlotError:
-        if flight.awaited or await engine.cancel_unsent(flight):
-            raise not_queued(engine, flight, queue_timeout) from None
-        # Its slot came in that very moment: the wait for the video begins.
-        await wait_for(engine, flight, timeout=timeout, accepted=accepted)
-    except TimeoutError:
-        raise timed_out(engine, flight, timeout) from None
-
-
-def not_queued(engine: Engine, flight: Flight, queue_timeout: float | None) -> PikaError:
-    """Make the error for a job that got no slot in time; it is cancelled unless others wait for it."""
-    what = "the job still waits for another caller" if flight.awaited else "nothing was bought"
-    return engine.explain(
-        flight,
-        JobTimeout(
-            f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or "
-            "queue_timeout, or call again later.",
-            charged="unknown" if flight.awaited else "no",
-            retryable=not flight.awaited,
-            phase="submit",
-        ),
-    )
-
-
-def timed_out(engine: Engine, flight: Flight, timeout: float | None) -> PikaError:
-    """Make the error for a wait that is over while the job goes on."""
-    from pika_async._engine.verdict import spent
-
-    return engine.explain(
-        flight,
-        JobTimeout(
-            f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
-            "`pika-async fetch` with its token.",
-            charged=spent(flight.record),
-            phase="poll",
-        ),
-    )
-
-
-def first_result(engine: Engine, flight: Flight) -> VideoResult:
-    """Return the first video of an ended job, or raise its error."""
-    if flight.error is not None:
-        raise flight.error
-    results: tuple[VideoResult, ...] = getattr(flight.snapshot, "results", ())
-    video = next((r for r in results if r.state is State.SUCCEEDED), None)
-    if video is None:
-        raise engine.explain(flight, BadReply("The adapter reported success without a video; report it."))
-    return video
+    account = flight.account
+    return JobToken(job_id=flight.id, provider=account.name, label=account.label, task=flight.task).encode()

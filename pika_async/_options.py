@@ -57,30 +57,37 @@ class Options:
         if not self.account or ":" in self.account:
             raise ConfigError("account must be a label without a colon.")
 
-    async def open(self, make_job: Callable[[Engine, Flight], Job]) -> Engine:
+    async def open(self, handle: Callable[[Engine, Flight], Job]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
-        from pika_async._engine.account import Account
         from pika_async._engine.clock import SystemClock
-        from pika_async._engine.engine import Engine
+        from pika_async._engine.engine import Engine, Settings
         from pika_async._transport import Transport
 
-        ledger = _opened(self.ledger)
-        await ledger.open()
+        ledger = _ledger(self.ledger)
+        clock = self.clock or SystemClock()
+        await ledger.open(clock.wall)
         secret = await ledger.secret()
-        return Engine(
-            [Account(loaded, self.account, self.max_concurrency) for loaded in self.loaded],
-            ledger=ledger,
-            transport=self.transport or Transport(trust_env=self.trust_env),
-            clock=self.clock or SystemClock(),
-            make_job=make_job,
+        settings = Settings(
+            loaded=self.loaded,
+            label=self.account,
+            max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
-            secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
-            callbacks=self.callbacks,
-            callback_url=self.callback_url,
             poll_rate=self.poll_rate,
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,
+            callback_url=self.callback_url,
+            secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
+            mounted=None if self.callbacks is None else self.callbacks.address,
         )
+        transport = self.transport or Transport(trust_env=self.trust_env)
+        engine: Engine
+
+        def handle_of(flight: Flight) -> Job:
+            return handle(engine, flight)
+
+        engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle_of)
+        await engine.open()
+        return engine
 
 
 def _hosts(given: Iterable[str]) -> tuple[str, ...]:
@@ -155,7 +162,7 @@ def _check_number(name: str, value: float | None, *kinds: type) -> None:
         raise ConfigError(f"{name} must be a number above 0, or None for no bound.")
 
 
-def _opened(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
+def _ledger(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
     from pika_async._ledger.memory import MemoryLedger
 
     match ledger:

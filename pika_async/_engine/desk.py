@@ -155,18 +155,19 @@ class Desk:
     def enter(self, flight: Flight) -> None:
         """Take a job into flight that the ledger has, or that a token names."""
         self.flights[flight.id] = flight
+        flight.entered = True
         if flight.posted_at is None and flight.record.newest.state is not AttemptState.QUEUED:
             flight.posted_at = self.clock.now()
         self._carry_out(flight, Change(before=None, after=flight.record, at=self.ledger.now()))
 
     def take_up(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger, made when there is none."""
-        known = self.flights.get(record.id)
-        if known is not None:
-            return known
-        request: Any = record.request
-        flight = Flight(record, self.account_of(record), self.clock, request)
-        self.enter(flight)
+        flight = self.flights.get(record.id)
+        if flight is None:
+            request: Any = record.request
+            flight = Flight(record, self.account_of(record), self.clock, request)
+        if not flight.entered:
+            self.enter(flight)
         return flight
 
     def account_of(self, record: JobRecord) -> Account:
@@ -206,10 +207,10 @@ class Desk:
         task.add_done_callback(self._errands.discard)
         return task
 
-    async def aclose(self) -> None:
-        """Wait for what is still being told, and for the outbox."""
+    async def aclose(self, patience: float) -> None:
+        """Wait for what is still being told, and for the outbox, for *patience* seconds at most."""
         await asyncio.gather(*self._errands, return_exceptions=True)
-        await self.outbox.aclose()
+        await self.outbox.aclose(patience)
 
     def _delivered(self, job_id: str, change: Change) -> None:
         if (flight := self.flights.get(job_id)) is not None:

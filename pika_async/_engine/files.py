@@ -52,6 +52,12 @@ async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None =
     return evolve(request, **changes) if changes else request
 
 
+def reads_files(request: VideoRequest) -> bool:
+    """Return whether *request* names files or holds bytes that become blobs when it is sent."""
+    media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))
+    return any(isinstance(one, Path | bytes) for one in media)
+
+
 async def hashes(request: VideoRequest) -> dict[str, str]:
     """Return the SHA-256 of every file that *request* names, by path."""
     media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))

@@ -75,7 +75,7 @@ class Expectation:
 class Flight:
     """The engine's side of a job; ten thousand of them are alive at once, so it is kept small.
 
-    *recorded* says whether the ledger has the job. *adopted* is a job of a token that no ledger has vouched
+    *recorded* says whether the ledger has the job, *entered* whether it is under way here. *adopted* is a job of a token that no ledger has vouched
     for yet. *wanted* says whether a caller of this process ordered it or asked for it; *held* whether a caller
     has its handle and with it the token; *told* whether a caller has been told how it ended.
     """
@@ -88,6 +88,7 @@ class Flight:
         "built",
         "cancelled",
         "clock",
+        "entered",
         "error",
         "held",
         "listeners",
@@ -118,6 +119,7 @@ class Flight:
         self.recorded = True
         self.adopted = False
         self.cancelled = False
+        self.entered = False
         self.wanted = False
         self.held = False
         self.told = False

@@ -18,7 +18,7 @@ log = logging.getLogger("pika_async")
 
 _FIRST = 0.5
 _SLOWEST = 5.0
-_PATIENCE = 30.0
+_CLOSING_PAUSE = 0.2
 
 
 class Outbox:
@@ -87,26 +87,17 @@ class Outbox:
                 del self._waiting[job_id]
             self._delivered(job_id, change)
 
-    async def aclose(self) -> None:
-        """Tell the ledger what waits; what it does not take within half a minute is said in the log."""
+    async def aclose(self, patience: float) -> None:
+        """Tell the ledger what waits; what it does not take within *patience* seconds is said in the log."""
         if self._timer is not None:
             self._timer.cancel()
-        tries = 0
-        while self._waiting and tries < _PATIENCE:
+        give_up = asyncio.get_running_loop().time() + patience
+        while self._waiting:
             try:
                 await self._deliver()
             except LedgerError as error:
-                tries += 1
-                if tries >= _PATIENCE:
+                if asyncio.get_running_loop().time() >= give_up:
                     for job_id, events in self._waiting.items():
                         log.error("job %s: the ledger never took %d events: %s", job_id, len(events), error)
                     return
-                await self._wait(1.0)
-
-    async def _wait(self, seconds: float) -> None:
-        done = asyncio.get_running_loop().create_future()
-        timer = self._clock.call_at(self._clock.now() + seconds, lambda: done.done() or done.set_result(None))
-        try:
-            await done
-        finally:
-            timer.cancel()
+                await asyncio.sleep(_CLOSING_PAUSE)

@@ -15,7 +15,7 @@ from pika_async._engine.answers import Posted
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Queue, SlotFreed, SlotTaken
-from pika_async._engine.files import with_blobs
+from pika_async._engine.files import reads_files, with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
@@ -28,6 +28,7 @@ from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._transport import Sender
 from pika_async.errors import AuthError, ConfigError, InsufficientBalance, LedgerError, PikaError
 from pika_async.provider import Call
+from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
 
@@ -62,22 +63,30 @@ class Posts:
             line.usage = await self._desk.ledger.usage(key)
             line.slots = line.usage.slots
 
-    def add(self, flight: Flight) -> None:
-        """Have the newest attempt of *flight* sent as soon as its account allows."""
+    def add(self, flight: Flight) -> bool:
+        """Have the newest attempt of *flight* sent as soon as its account allows; return whether it is now."""
         line = self.lines[flight.account.key]
         line.add(flight)
         self._pump(line)
+        return not len(line)
 
-    def build(self, flight: Flight, account: Account) -> HttpRequest:
+    def build_ahead(self, flight: Flight) -> None:
+        """Build the POST of a new order, so that what cannot be expressed is refused before it is recorded.
+
+        Requests that name files are built once more when the files are read.
+        """
+        if flight.request is None or reads_files(flight.request):
+            return
+        built = self.build(flight, flight.account, flight.request)
+        flight.built = flight.record.newest.id, self._clock.now(), built
+
+    def build(self, flight: Flight, account: Account, request: VideoRequest) -> HttpRequest:
         """Have the adapter build the POST of the newest attempt; raises `PikaError`, and sends nothing."""
         attempt = flight.record.newest
-        address = self._addresses.make(
-            attempt.id, flight.record.callback_url, account.name, account.capabilities
-        )
-        if flight.request is None:
-            raise ConfigError("The request of this job is not known here; it cannot be sent.")
+        wish = flight.record.callback_url
+        address = self._addresses.make(attempt.id, wish, account.name, account.capabilities)
         call = Call(callback_url=address, attempt_id=attempt.id, now=self._clock.wall())
-        return account.build_submit(flight.request, call)
+        return account.build_submit(request, call)
 
     def _queue(self, flight: Flight, effect: Queue) -> None:
         flight.account = self._desk.accounts[effect.attempt.account]
@@ -166,9 +175,9 @@ class Posts:
         if built is not None and built[0] == flight.record.newest.id:
             if self._clock.now() - built[1] < _BUILT_LASTS:
                 return built[2]
-        if flight.request is not None:
-            flight.request = await with_blobs(flight.request, flight.record.files)
-        return self.build(flight, line.account)
+        if flight.request is None:
+            raise ConfigError("The request of this job is not known here; it cannot be sent.")
+        return self.build(flight, line.account, await with_blobs(flight.request, flight.record.files))
 
     def _claim(self, line: Line, flight: Flight, request: HttpRequest) -> Claim:
         render = line.account.capabilities.longest_render

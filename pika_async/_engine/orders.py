@@ -1,0 +1,347 @@
+"""How jobs enter the engine: bought anew, found again by key, token or ledger; and what a person says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from attrs import evolve
+
+from pika_async import _registry
+from pika_async._engine.account import Account
+from pika_async._engine.clock import Clock
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Ended
+from pika_async._engine.files import digest, hashes
+from pika_async._engine.flight import Flight
+from pika_async._engine.ids import attempt_id, new_job_id
+from pika_async._engine.looks.looks import Looks
+from pika_async._engine.posts import Posts
+from pika_async._engine.turns import Turns
+from pika_async._engine.verdict import in_doubt, refused_look, unresolved
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Receiver
+from pika_async._ledger.standing import OPEN, is_queued, unsent
+from pika_async._token import JobToken
+from pika_async._transport import SendError
+from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
+from pika_async.requests import VideoRequest
+from pika_async.results import Snapshot, Succeeded, VideoResult
+
+log = logging.getLogger("pika_async")
+
+_PAGE = 500
+_LEDGER_PATIENCE = 60.0
+_LEDGER_PAUSE = 1.0
+
+
+class Orders:
+    """Makes the flight of a job, and sets it on the way that its record calls for."""
+
+    def __init__(self, desk: Desk, posts: Posts, looks: Mapping[str, Looks], clock: Clock) -> None:
+        self.desk = desk
+        self._posts = posts
+        self._looks = looks
+        self._clock = clock
+        self._turns = Turns()
+        self._entering: dict[str, asyncio.Task[None]] = {}
+        self._origins: WeakKeyDictionary[VideoResult, Flight] = WeakKeyDictionary()
+        desk.carries_out(Ended, self._delivered)
+
+    async def buy(
+        self, request: VideoRequest, *, callback_url: Receiver, idempotency_key: str | None = None
+    ) -> Flight:
+        """Record a new job and queue it, or join the one that already has the key."""
+        await self._turns.take()
+        accounts = self._able(request)
+        ledger = self.desk.ledger
+        job_id = new_job_id(self._clock.wall())
+        first = Attempt(id=attempt_id(job_id, 1), job_id=job_id, number=1, account=accounts[0].key)
+        record = JobRecord(
+            id=job_id,
+            request=request,
+            created_at=ledger.now(),
+            attempts=(first,),
+            fallbacks=tuple(account.key for account in accounts[1:]),
+            callback_url=callback_url,
+        )
+        if idempotency_key is not None or ledger.remembers:
+            record = await _identified(record, request, idempotency_key)
+        flight = Flight(record, accounts[0], self._clock, request)
+        flight.wanted, flight.recorded, flight.entered = True, False, True
+        self._posts.build_ahead(flight)
+        if idempotency_key is not None:
+            change = await self._created(flight)
+            if change.after.id != job_id:
+                return self._joined(change.after, record.digest)
+        if self.desk.closing:
+            error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
+            raise self.desk.explain(flight, error)
+        self.desk.flights[job_id] = flight
+        if not self._posts.add(flight) and ledger.remembers:
+            # It waits for a slot, perhaps for long: whoever comes after this process must know of it.
+            self.desk.spawn(self.desk.record(flight))
+        return flight
+
+    def _able(self, request: VideoRequest) -> Sequence[Account]:
+        """Return the accounts that can express *request*, in order of preference."""
+        if not isinstance(request, VideoRequest):
+            raise UnsupportedRequest(
+                f"A {type(request).__name__} is not a request; make a Generate, Ingredients or Style of it."
+            )
+        able: list[Account] = []
+        refusals: dict[str, str] = {}
+        for account in self.desk.accounts.values():
+            try:
+                account.loaded.check(request)
+            except UnsupportedRequest as error:
+                refusals[account.name] = error.message
+            else:
+                able.append(account)
+        if not able:
+            raise _registry.unsupported(refusals, request)
+        return able
+
+    async def _created(self, flight: Flight) -> Change:
+        """Record an order with a key; a ledger that fails is tried again for a minute."""
+        give_up = self._clock.now() + _LEDGER_PATIENCE
+        while True:
+            try:
+                change = await self.desk.ledger.create(flight.record)
+            except LedgerError:
+                if self.desk.closing or self._clock.now() >= give_up:
+                    raise
+                await _sleep(self._clock, _LEDGER_PAUSE)
+            else:
+                flight.recorded = True
+                return change
+
+    def _joined(self, record: JobRecord, wanted: str | None) -> Flight:
+        if record.digest != wanted:
+            raise UnsupportedRequest(
+                "This idempotency_key was used for another request; use a new key for a new video."
+            )
+        flight = self._flight_of(record)
+        flight.wanted = True
+        self._send_queued(flight)
+        if flight.unresolved:
+            raise self.desk.explain(flight, unresolved(in_doubt(flight.record) or flight.record.newest))
+        return flight
+
+    def _flight_of(self, record: JobRecord) -> Flight:
+        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
+        return known or self.desk.take_up(record)
+
+    def _send_queued(self, flight: Flight) -> None:
+        if is_queued(flight.record) and not flight.ended and not flight.place:
+            self._posts.add(flight)
+
+    def by_token(self, token: JobToken) -> Flight:
+        """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
+        known = self.desk.flights.get(token.job_id) or self.desk.ended.get(token.job_id)
+        if known is not None:
+            return known
+        if (record := self.desk.ledger.known(token.job_id)) is not None:
+            return self.of_record(record)
+        account = self.desk.accounts.get(f"{token.provider}:{token.label}")
+        if account is None:
+            raise ConfigError(
+                f"The job belongs to {token.provider} (account {token.label}); open the client with that "
+                "provider.",
+                provider=token.provider,
+            )
+        attempt = Attempt(
+            id=attempt_id(token.job_id, 1),
+            job_id=token.job_id,
+            number=1,
+            account=account.key,
+            state=AttemptState.QUEUED if token.task is None else AttemptState.RUNNING,
+            task=token.task,
+            bound_by=None if token.task is None else "answer",
+        )
+        record = JobRecord(
+            id=token.job_id, request=None, created_at=self.desk.ledger.now(), attempts=(attempt,)
+        )
+        flight = Flight(record, account, self._clock)
+        flight.recorded, flight.adopted = False, True
+        self.desk.flights[flight.id] = flight
+        return flight
+
+    def of_record(self, record: JobRecord) -> Flight:
+        """Return the flight of a job of the ledger; nothing is asked before somebody waits for it."""
+        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
+        if known is not None:
+            return known
+        flight = Flight(record, self.desk.account_of(record), self._clock, _request(record))
+        if record.state is JobState.OPEN:
+            self.desk.flights[flight.id] = flight
+        else:
+            self.desk.enter(flight)
+        return flight
+
+    async def settle_in(self, flight: Flight) -> None:
+        """Take a job into flight that came by its token or from the ledger; once, at the first wait."""
+        if flight.entered:
+            return
+        entering = self._entering.get(flight.id)
+        if entering is None:
+            entering = self._entering[flight.id] = self.desk.spawn(self._enter(flight))
+            entering.add_done_callback(partial(self._entered, flight.id))
+        await asyncio.shield(entering)
+
+    def _entered(self, job_id: str, entering: asyncio.Task[None]) -> None:
+        del self._entering[job_id]
+        if not entering.cancelled():
+            entering.exception()  # those who waited may all have been cancelled
+
+    async def _enter(self, flight: Flight) -> None:
+        known = await self.desk.ledger.get(flight.id)
+        if known is None and flight.task is None:
+            self.desk.flights.pop(flight.id, None)
+            raise ConfigError(
+                "The token was made before the provider accepted the job, and this ledger does not know it; "
+                "open the ledger that does.",
+                provider=flight.account.name,
+            )
+        if known is not None:
+            flight.account = self.desk.account_of(known)
+            flight.record, flight.request = known, _request(known)
+            flight.recorded, flight.adopted = True, False
+        flight.wanted = True
+        self.desk.enter(flight)
+
+    async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
+        """Take up every job that the ledger holds unfinished and that nobody in this process has."""
+        after: str | None = None
+        while True:
+            page = await self.desk.ledger.open_jobs(after=after, limit=_PAGE)
+            for record in page:
+                flight = self.desk.flights.get(record.id)
+                if flight is not None and flight.wanted:
+                    continue
+                if not queued and all(a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN):
+                    continue
+                try:
+                    flight = self.desk.take_up(record)
+                except ConfigError as error:
+                    log.warning("job %s is not recovered: %s", record.id, error)
+                    continue
+                flight.wanted = True
+                if queued:
+                    self._send_queued(flight)
+                yield flight
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
+
+    async def jobs(self, state: str | None, limit: int, before: str | None) -> list[Flight]:
+        """Return the jobs that the ledger knows on the accounts of this client, newest first."""
+        found = []
+        for record in await self.desk.ledger.jobs(state, limit, before):
+            try:
+                found.append(self.of_record(record))
+            except ConfigError as error:
+                log.debug("job %s is not listed: %s", record.id, error)
+        return found
+
+    async def resume(self, flight: Flight) -> None:
+        """Make sure that somebody works on *flight* before it is waited for."""
+        if flight.ended:
+            return
+        if self.desk.closing:
+            raise ConfigError("The client is closed; open another and use the job's token there.")
+        self._looks[flight.account.key].resume()
+        await self.settle_in(flight)
+
+    async def refresh(self, flight: Flight) -> None:
+        """Have *flight* looked up next, within the budget, and wait for the answer."""
+        for attempt in flight.record.attempts:
+            await self._looks[attempt.account].look_next(attempt.id)
+            refused = self.desk.accounts[attempt.account].refused_look
+            if refused is not None and not flight.ended:
+                raise self.desk.explain(flight, refused_look(refused, flight.account.name))
+
+    async def cancel_unsent(self, flight: Flight) -> bool:
+        """Cancel a job that was never sent; return whether it was in time."""
+        if flight.ended or not unsent(flight.record):
+            return False
+        flight.cancelled = True
+        await self.desk.tell(flight, Cancel())
+        return flight.ended
+
+    def abandon_wait(self, flight: Flight) -> None:
+        """Note that a caller was cancelled: an unsent job nobody else waits for is not bought."""
+        if flight.posted_at is None and unsent(flight.record) and not flight.awaited:
+            flight.cancelled = True
+            self.desk.spawn(self.cancel_unsent(flight))
+
+    async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
+        """Apply a person's word to an unresolved job."""
+        await self.settle_in(flight)
+        doubtful = in_doubt(flight.record)
+        if doubtful is None:
+            raise ConfigError(
+                f"Job {flight.id} is {flight.record.newest.state}, not unresolved; nothing is to settle."
+            )
+        if resubmit and flight.request is None:
+            raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")
+        next_id = attempt_id(flight.id, flight.record.newest.number + 1)
+        again = NextAttempt(id=next_id, account=doubtful.account)
+        word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
+        if not (await self.desk.tell(flight, word)).moved:
+            raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
+
+    def _delivered(self, flight: Flight, ended: Ended) -> None:
+        if isinstance(ended.outcome, Succeeded):
+            for result in ended.outcome.results:
+                self._origins[result] = flight
+
+    def told(self, flight: Flight) -> None:
+        """Note that a caller has seen how the job ended."""
+        if flight.ended:
+            flight.told = True
+            self.desk.ended.pop(flight.id, None)
+
+    def origin(self, video: VideoResult) -> Flight | None:
+        """Return the job that a video of this client came from."""
+        return self._origins.get(video)
+
+    async def fresh_link(self, video: VideoResult) -> str | None:
+        """Ask the provider for the present link of a video that was bought through this client."""
+        flight = self._origins.get(video)
+        if flight is None or not isinstance(flight.snapshot, Succeeded):
+            return None
+        account, task = flight.account, flight.snapshot.task
+        try:
+            found: Mapping[str, Snapshot] = await account.ask(
+                lambda: account.provider.build_poll((task,)),
+                lambda response: account.provider.read_poll(response, (task,)),
+            )
+        except (SendError, PikaError):
+            return None
+        snapshot = found.get(task.id)
+        results = snapshot.results if isinstance(snapshot, Succeeded) else ()
+        return next((result.video_url for result in results if result.id == video.id), None)
+
+
+def _request(record: JobRecord) -> VideoRequest | None:
+    return record.request if isinstance(record.request, VideoRequest) else None
+
+
+async def _identified(record: JobRecord, request: VideoRequest, key: str | None) -> JobRecord:
+    files = await hashes(request)
+    record = evolve(record, files=files or None)
+    return record if key is None else evolve(record, key=key, digest=digest(request, files))
+
+
+async def _sleep(clock: Clock, seconds: float) -> None:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    timer = clock.call_at(clock.now() + seconds, lambda: None if done.done() else done.set_result(None))
+    try:
+        await done
+    finally:
+        timer.cancel()

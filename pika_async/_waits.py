@@ -1,0 +1,121 @@
+"""Waiting for a job: until the provider has it, or until its video, with what is told when a wait ends early."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pika_async._engine.flight import NoSlotError, Stage
+from pika_async._engine.verdict import unresolved
+from pika_async._job import token_of
+from pika_async._ledger.standing import in_doubt, spent
+from pika_async.errors import BadReply, JobTimeout, PikaError
+from pika_async.results import State, VideoResult
+
+if TYPE_CHECKING:
+    from pika_async._engine.flight import Flight
+    from pika_async._engine.orders import Orders
+
+
+async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
+    """Wait for the video of a job that is here, or came by its token."""
+    await orders.resume(flight)
+    if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
+        raise orders.desk.explain(flight, unresolved(doubtful))
+    with token_on_cancel(flight):
+        await wait_for(orders, flight, timeout=timeout)
+    return first_result(orders, flight)
+
+
+async def wait_for_order(
+    orders: Orders, flight: Flight, *, timeout: float | None, queue_timeout: float | None, accepted: bool = False
+) -> None:
+    """Wait for a job that was just ordered; a caller who is cancelled in time buys nothing."""
+    try:
+        with token_on_cancel(flight):
+            await wait_for(orders, flight, timeout=timeout, queue_timeout=queue_timeout, accepted=accepted)
+    except asyncio.CancelledError:
+        orders.abandon_wait(flight)
+        raise
+
+
+@contextmanager
+def token_on_cancel(flight: Flight) -> Iterator[None]:
+    """Note on a `CancelledError` which job may be paid, and how any process goes on with it."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if spent(flight.record) != "no":
+            error.add_note(f"The job may be paid and goes on: pika.job({token_of(flight)!r})")
+        raise
+
+
+async def wait_for(
+    orders: Orders,
+    flight: Flight,
+    *,
+    timeout: float | None,
+    queue_timeout: float | None = None,
+    accepted: bool = False,
+) -> None:
+    """Wait until *flight* has ended, or is *accepted*; raises `JobTimeout`, and what ends a wait alone."""
+    stage = Stage.ACCEPTED if accepted else Stage.ENDED
+    try:
+        await flight.wait(stage, timeout=timeout, queue_timeout=queue_timeout)
+    except PikaError:
+        raise
+    except NoSlotError:
+        if flight.awaited or await orders.cancel_unsent(flight):
+            raise not_queued(orders, flight, queue_timeout) from None
+        # Its slot came in that very moment: the wait for the video begins.
+        await wait_for(orders, flight, timeout=timeout, accepted=accepted)
+    except TimeoutError:
+        raise timed_out(orders, flight, timeout) from None
+
+
+def not_queued(orders: Orders, flight: Flight, queue_timeout: float | None) -> PikaError:
+    """Make the error for a job that got no slot in time; it is cancelled unless others wait for it."""
+    what = "the job still waits for another caller" if flight.awaited else "nothing was bought"
+    return orders.desk.explain(
+        flight,
+        JobTimeout(
+            f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or "
+            "queue_timeout, or call again later.",
+            charged="unknown" if flight.awaited else "no",
+            retryable=not flight.awaited,
+            phase="submit",
+        ),
+    )
+
+
+def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> PikaError:
+    """Make the error for a wait that is over while the job goes on."""
+    return orders.desk.explain(
+        flight,
+        JobTimeout(
+            f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
+            "`pika-async fetch` with its token.",
+            charged=spent(flight.record),
+            phase="poll",
+        ),
+    )
+
+
+def first_result(orders: Orders, flight: Flight) -> VideoResult:
+    """Return the first video of an ended job to its caller, or raise its error."""
+    orders.told(flight)
+    return end_of(orders, flight)
+
+
+def end_of(orders: Orders, flight: Flight) -> VideoResult:
+    """Return the first video of an ended job, or raise its error."""
+    if flight.error is not None:
+        raise flight.error
+    results: tuple[VideoResult, ...] = getattr(flight.snapshot, "results", ())
+    video = next((r for r in results if r.state is State.SUCCEEDED), None)
+    if video is None:
+        error = BadReply("The adapter reported success without a video; report it.")
+        raise orders.desk.explain(flight, error)
+    return video
