@@ -24,7 +24,7 @@ from pika_async._ledger.records import (
 _CALLBACKS_REMEMBERED = 10_000
 
 
-@process_bound("what it knows ends with its process: use a ledger in a file, and open it in the other one")
+@process_bound("it ends with its process: use Pika(ledger=path) in both, and the file is shared")
 class MemoryLedger:
     """Keeps open jobs, and finished ones only while an idempotency key points at them."""
 
