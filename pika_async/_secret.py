@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
-from pika_async._crossing import process_bound
 from pika_async._plain import plain
 
 HIDDEN = "***"
@@ -17,9 +16,6 @@ _DEEPEST = 20
 _SHORTEST = 4
 
 
-@process_bound(
-    "hand the text itself to the other process, by its environment for instance, and make Secret(text) there"
-)
 class Secret:
     """Text that shows itself only to `reveal()`.
 
@@ -58,6 +54,12 @@ class Secret:
             if form in text:
                 text = text.replace(form, HIDDEN)
         return text
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A Secret cannot be pickled, nor can what holds one; make it in the other process with "
+            "Secret(text), where the text comes from its environment."
+        )
 
     # Inside its process a copy is harmless, and an unchangeable value is its own copy.
     def __copy__(self) -> Secret:
