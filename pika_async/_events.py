@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -15,6 +16,8 @@ from pika_async.results import State
 if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._engine.orders import Orders
+
+log = logging.getLogger("pika_async")
 
 
 @frozen(kw_only=True)
@@ -65,12 +68,7 @@ class JobEvents(AsyncIterator[JobEvent]):
         return end
 
     def _noted(self, flight: Flight) -> None:
-        snapshot = flight.snapshot
-        event = JobEvent(
-            state=flight.state,
-            progress=getattr(snapshot, "progress", None),
-            queue_position=getattr(snapshot, "queue_position", None),
-        )
+        event = _event(flight)
         if event != self._last:
             self._last = event
             self._waiting.append(event)
@@ -85,3 +83,29 @@ class JobEvents(AsyncIterator[JobEvent]):
     def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+
+def report(flight: Flight, on_event: Callable[[JobEvent], object]) -> None:
+    """Call *on_event* with the job's present state and with every change; what it raises is logged."""
+    last: list[JobEvent] = []
+
+    def noted(flight: Flight) -> None:
+        event = _event(flight)
+        if last != [event]:
+            last[:] = [event]
+            try:
+                on_event(event)
+            except Exception:
+                log.exception("job %s: on_event failed", flight.id)
+
+    flight.listeners = [*(flight.listeners or ()), noted]
+    noted(flight)
+
+
+def _event(flight: Flight) -> JobEvent:
+    snapshot = flight.snapshot
+    return JobEvent(
+        state=flight.state,
+        progress=getattr(snapshot, "progress", None),
+        queue_position=getattr(snapshot, "queue_position", None),
+    )

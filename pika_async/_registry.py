@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from attrs import field, frozen
 
+from pika_async._concealing import Concealing
 from pika_async._contract import check_provider
 from pika_async._http import origin
 from pika_async._secret import Secret
@@ -23,9 +24,13 @@ GROUP = "pika_async.providers"
 
 @frozen(kw_only=True)
 class Loaded:
-    """A checked adapter with its name, its optional *powers* and the origin that its key belongs to."""
+    """A checked adapter with its name, its optional *powers* and the origin that its key belongs to.
+
+    *provider* is what to ask; it conceals the secrets of the *adapter* in every answer.
+    """
 
     name: str
+    adapter: Provider
     provider: Provider
     capabilities: Capabilities
     powers: frozenset[str]
@@ -82,7 +87,8 @@ def load(name: str, provider: Provider) -> Loaded:
     base_url = getattr(provider, "base_url", None)
     return Loaded(
         name=provider.capabilities.name or name,
-        provider=provider,
+        adapter=provider,
+        provider=cast("Provider", Concealing(provider)),
         capabilities=provider.capabilities,
         powers=powers,
         origin=origin(base_url) if isinstance(base_url, str) else None,

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
-from pika_async._crossing import process_bound
 from pika_async._plain import plain
 
 HIDDEN = "***"
-# The addresses of `callbacks.token.address`; the pattern is linear because nothing follows its one repeat.
-_CALLBACK_TOKEN = re.compile(r"(callback\.invalid/|pika_attempt(?:=|%3[Dd]))[\w.~-]+")
+# `<job>-<number>-<nonce>.<MAC>`, wherever an address has it; the look-behind keeps the search linear.
+_CALLBACK_TOKEN = re.compile(r"(?<![0-9a-z])[0-9a-z]{1,40}-[0-9]{1,6}-[0-9a-z]{1,40}\.[\w-]{22}(?![\w-])")
 _DEEPEST = 20
 _SHORTEST = 4
 
 
-@process_bound(
-    "hand the text itself to the other process, by its environment for instance, and make Secret(text) there"
-)
 class Secret:
     """Text that shows itself only to `reveal()`.
 
@@ -59,6 +55,12 @@ class Secret:
                 text = text.replace(form, HIDDEN)
         return text
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A Secret cannot be pickled, nor can what holds one; make it in the other process with "
+            "Secret(text), where the text comes from its environment."
+        )
+
     # Inside its process a copy is harmless, and an unchangeable value is its own copy.
     def __copy__(self) -> Secret:
         return self
@@ -88,16 +90,14 @@ def _plain_secret(_: Secret) -> str:
 
 
 def conceal_text(text: str, secrets: Iterable[Secret]) -> str:
-    """Return *text* with `***` in the place of *secrets*, and of the tokens in callback addresses.
+    """Return *text* with `***` in the place of *secrets*, and of the callback tokens of attempts.
 
     >>> conceal_text("no account for sk-123", [Secret("sk-123")])
     'no account for ***'
     """
     for secret in secrets:
         text = secret.hidden_in(text)
-    if "callback.invalid/" in text or "pika_attempt" in text:
-        text = _CALLBACK_TOKEN.sub(rf"\1{HIDDEN}", text)
-    return text
+    return _CALLBACK_TOKEN.sub(HIDDEN, text) if "-" in text and "." in text else text
 
 
 def conceal(value: Any, secrets: Iterable[Secret], names: frozenset[str] = frozenset()) -> Any:

@@ -55,7 +55,7 @@ class Outcome(StrEnum):
         return next((outcome for outcome in cls if outcome in words), None)
 
 
-@process_bound("the emulator answers in the process of its server")
+@process_bound("make Held(...) where the emulator runs, in the process of the sandbox")
 @frozen(kw_only=True)
 class Held:
     """An answer that waits until *until* (world time); without *answer* the line is cut then.

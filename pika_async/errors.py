@@ -88,7 +88,7 @@ class PikaError(Exception):
         return self.job.token if self.job is not None else self._token
 
     def conceal(self, secrets: Iterable[Secret]) -> Self:
-        """Replace *secrets*, and the tokens in callback addresses, by `***`; returns the error itself."""
+        """Replace *secrets*, and the callback tokens of attempts, by `***`; returns the error itself."""
         keys = tuple(secrets)
         self.message = conceal_text(self.message, keys)
         self.args = tuple(conceal_text(arg, keys) if isinstance(arg, str) else arg for arg in self.args)

@@ -80,9 +80,9 @@ class Raw:
     """A provider's own JSON about a task, cleaned when somebody first asks for it.
 
     An adapter passes it as `raw=Raw(item, without={"request"}, secrets=[self.api_key])`: members called
-    *without* are dropped, and *secrets* are replaced by `***` in every text, as tokens in callback addresses
-    always are. `snapshot.raw`, `repr`, `==`, pickle, `deepcopy`, `asdict` and the ledger see the cleaned copy
-    only. Most answers are never asked for it, and cost nothing.
+    *without* are dropped, and *secrets* are replaced by `***` in every text, as callback tokens always are.
+    `snapshot.raw`, `repr`, `==`, pickle, `deepcopy`, `asdict` and the ledger see the cleaned copy only. Most
+    answers are never asked for it, and cost nothing.
 
     >>> Raw({"id": "t1", "ip": "192.0.2.1"}, without={"ip"})
     {'id': 't1'}
@@ -94,6 +94,10 @@ class Raw:
         self._told = told
         self._without = frozenset(without)
         self._secrets: tuple[Secret, ...] | None = tuple(secrets)
+
+    def conceal(self, secrets: Iterable[Secret]) -> None:
+        """Hide *secrets* as well, for an author who did not think of them."""
+        self._secrets = (*(self._secrets or ()), *secrets)
 
     def cleaned(self) -> JSON:
         """Return the cleaned copy, made once."""
@@ -136,7 +140,7 @@ class _Told(Value):
         """Return the snapshot with `***` in the place of *secrets* in all that a provider words freely.
 
         That is `trace_id`, `message` and `code` at once, and `raw` when somebody asks for it. The core calls
-        it with the keys of the account, for adapters that do not hide them.
+        it with the secrets of the adapter, whose author need not think of them.
         """
         keys = tuple(secrets)
         changed: dict[str, Any] = {}
@@ -144,14 +148,22 @@ class _Told(Value):
             text = getattr(self, name, None)
             if isinstance(text, str) and (hidden := conceal_text(text, keys)) != text:
                 changed[name] = hidden
-        if (raw := self._raw) is not None and not isinstance(raw, Raw):  # type: ignore[attr-defined]
-            changed["raw"] = Raw(raw, secrets=keys)
+        match self._raw:  # type: ignore[attr-defined]
+            case Raw() as raw:
+                raw.conceal(keys)
+            case dict() | list() | tuple() | str() as raw:
+                changed["raw"] = Raw(raw, secrets=keys)
         return evolve(self, **changed) if changed else self  # type: ignore[misc]
 
     def __repr__(self) -> str:
         kind: Any = type(self)
         shown = ", ".join(f"{a.alias}={getattr(self, a.alias)!r}" for a in fields(kind))
         return f"{kind.__name__}({shown})"
+
+
+def _echo_field() -> Any:
+    # Not kept, shown or compared: it serves once, to tell whose task this is.
+    return field(default=None, eq=False, repr=False)
 
 
 def _raw_field() -> Any:
@@ -163,7 +175,8 @@ class Pending(_Told):
     """The provider has the task and has not finished it.
 
     *progress* runs from 0 to 1. *poll_after* is the provider's wish in seconds before the next
-    look; 0 means "there is more to fetch now" and is honoured once in a row.
+    look; 0 means "there is more to fetch now" and is honoured once in a row. In every snapshot, *callback_url*
+    is the address that the provider echoes for the task: it proves whose task this is.
     """
 
     task: Task
@@ -173,6 +186,7 @@ class Pending(_Told):
     poll_after: float | None = None
     trace_id: str | None = None
     cost: float | None = None
+    callback_url: Secret | None = _echo_field()
     _raw: JSON | Raw = _raw_field()
 
 
@@ -184,6 +198,7 @@ class Succeeded(_Told):
     results: tuple[VideoResult, ...]
     trace_id: str | None = None
     cost: float | None = None
+    callback_url: Secret | None = _echo_field()
     _raw: JSON | Raw = _raw_field()
 
 
@@ -201,6 +216,7 @@ class Failed(_Told):
     charged: Charged = "unknown"
     trace_id: str | None = None
     cost: float | None = None
+    callback_url: Secret | None = _echo_field()
     _raw: JSON | Raw = _raw_field()
 
 

@@ -62,9 +62,9 @@ def test_a_video_without_a_link_says_so(link):
 KEY = Secret("sk-live/1234567")
 ECHO = {
     "id": "t1",
-    "request": {"callback_url": "https://callback.invalid/a-1-b.c"},
+    "request": {"callback_url": "https://callback.invalid/a-1-b.BU2FTs4FbcK6APAmC_-5YA"},
     "log": [{"header": "Bearer sk-live/1234567"}, "https://x.test/?key=sk-live%2F1234567"],
-    "hook": "https://app.test/h?pika_attempt=a-1-b.mac&x=1",
+    "hook": "https://app.test/h?pika_attempt=a-1-b.BU2FTs4FbcK6APAmC_-5YA&x=1",
     "depth": 3,
 }
 CLEAN = {

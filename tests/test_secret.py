@@ -4,12 +4,13 @@ import copy
 import json
 import logging
 import pprint
+import time
 import traceback
 
 import pytest
 from attrs import frozen
 
-from pika_async._secret import Secret
+from pika_async._secret import Secret, conceal, conceal_text
 
 TEXT = "sk-very-secret"
 KEY = Secret(TEXT)
@@ -83,3 +84,45 @@ def test_an_empty_secret_is_false():
     """A missing key is noticed before it is sent."""
     assert KEY
     assert not Secret("")
+
+
+def test_concealing_finds_what_is_encoded():
+    """Echoed addresses hold the key percent-encoded."""
+    key = Secret("sk/1234")
+    assert (
+        conceal_text("https://x.test/?key=sk%2F1234 and sk/1234", [key]) == "https://x.test/?key=*** and ***"
+    )
+
+
+def test_concealing_finds_callback_tokens_in_any_address():
+    """The default address, a parameter on the user's own, and the path of a receiver."""
+    token = "0a1b-12-9f.BU2FTs4FbcK6APAmC_-5YA"
+    for address in (
+        "https://callback.invalid/{}",
+        "https://a.test/h?pika_attempt={}&b=1",
+        "https://a.test/p/{}",
+    ):
+        assert conceal_text(address.format(token), []) == address.format("***")
+    assert conceal_text("a-1-b.mp4 and 2026-11-26.log", []) == "a-1-b.mp4 and 2026-11-26.log"
+
+
+def test_a_very_short_secret_is_not_looked_for():
+    """It would make every word unreadable, and protects nothing."""
+    assert conceal_text("a cat", [Secret("a"), Secret("")]) == "a cat"
+
+
+@pytest.mark.parametrize("seed", ["0", "a-1-", "a-1-a.", "-.", "aaaaaaa", "sk%2F", "a-1-b." + 22 * "x"])
+def test_concealing_takes_time_in_proportion(seed):
+    """Text eight times as long takes about eight times the time, whatever it repeats."""
+
+    def cost(size):
+        text = (seed * (size // len(seed))) + "-."
+        nested = {"a": [text, {text[:99]: text}]}
+        best = float("inf")
+        for _ in range(3):
+            start = time.thread_time()
+            conceal(nested, [Secret("aaaaaaab"), Secret("sk/123")])
+            best = min(best, time.thread_time() - start)
+        return best
+
+    assert cost(2**18) <= 16 * max(cost(2**15), 0.001)

@@ -31,7 +31,8 @@ _UNKNOWN_STATUSES = frozenset({408, 409})
 class Posted:
     """A POST on its way, and what may follow if it is refused.
 
-    *fallback* is the account that the order may go on to. *again* says whether what was not sent may be tried
+    A *held* answer waits for the video on its connection; *fresh_connection* says that nothing but the connection
+    ties the answer to this POST. *fallback* is the account that the order may go on to. *again* says whether what was not sent may be tried
     on the same account once more, *keeps* whether the order outlives trouble of the account or its key.
     """
 
@@ -39,6 +40,7 @@ class Posted:
     owner: str
     loaded: Loaded
     held: bool
+    fresh_connection: bool
     new_id: Callable[[], str]
     fallback: str | None = None
     again: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from inspect import signature
 
 from pika_async._engine import answers
 from pika_async._engine.account import Account
@@ -49,6 +50,8 @@ class Posts:
         self._clock = clock
         self._addresses = addresses
         self._max_submits = max_submits
+        # Transports written for the first release do not know the option.
+        self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
         self.lines = {key: Line(account) for key, account in desk.accounts.items()}
         self._timers: dict[str, Timer] = {}
         self._posts: set[asyncio.Task[None]] = set()
@@ -272,6 +275,8 @@ class Posts:
             owner=self._desk.owner,
             loaded=line.account.loaded,
             held=held,
+            fresh_connection=self._may_ask_for_fresh
+            and (held or not line.account.capabilities.echoes_token),
             new_id=lambda: attempt_id(flight.id, claimed.number + 1),
             fallback=self._fallback(flight),
             again=flight.stale < _STALE_FENCES,

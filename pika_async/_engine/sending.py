@@ -61,8 +61,10 @@ async def send(
     try:
         if flight.request is None:
             raise PikaError("The request of this job is not known here; nothing was sent.")
-        echoes = posted.loaded.capabilities.echoes_token
-        response = await transport.submit(request, fence, fresh_connection=request.held or not echoes)
+        if posted.fresh_connection:
+            response = await transport.submit(request, fence, fresh_connection=True)
+        else:
+            response = await transport.submit(request, fence)
     except StaleFenceError:
         return held_back(posted)
     except SendError as error:

@@ -30,7 +30,7 @@ _ENDED_REMEMBERED = 1_000
 """Settled jobs without a key that stay readable, without their requests."""
 
 
-@process_bound("what it knows ends with its process: use a ledger in a file, and open it in the other one")
+@process_bound("it ends with its process: use Pika(ledger=path) in both, and the file is shared")
 class MemoryLedger:
     """Keeps open jobs, those that an idempotency key points at, and the last thousand that ended."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from math import log
 from typing import Final
 
-from pika_async._engine.render_times import RenderTimes
+from pika_async._engine.looks.render_times import RenderTimes
 from pika_async.gallery import RowState
 
 _HALF: Final = log(2.0)

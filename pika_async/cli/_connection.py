@@ -64,7 +64,7 @@ class Connection:
     def _tried(self, url: str, options: Mapping[str, Any]) -> Pika:
         from pika_async import _registry
 
-        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).provider for name in self.names)
+        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).adapter for name in self.names)
         # Pretended jobs are kept in memory; in a ledger that was named, real accounts know nothing of them.
         kept = {"account": "sandbox", "ledger": self.ledger, "max_submits": self.max_submits}
         # Nobody is served but us: look-ups need no budget, and no proxy reaches our loopback.

@@ -43,7 +43,7 @@ class _Hosted:
     world: SandboxWorld
 
 
-@process_bound("hand over sandbox.url, which any process can use as base_url")
+@process_bound("hand over sandbox.url, and call Pika(base_url=url) in the other process")
 class Sandbox:
     """A local server that speaks every installed provider's API, for keys that begin with `sandbox`.
 

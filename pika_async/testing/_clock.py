@@ -9,7 +9,10 @@ from itertools import count
 
 from attrs import define
 
+from pika_async._crossing import process_bound
 
+
+@process_bound("it belongs to a FakeClock()")
 @define(eq=False)
 class FakeTimer:
     """A callback of a `FakeClock` that has not run yet."""
@@ -21,6 +24,7 @@ class FakeTimer:
         self.callback = None
 
 
+@process_bound("make a FakeClock() in each process")
 class FakeClock:
     """A clock that stands still until it is told to advance; wall-clock time starts at *wall*."""
 

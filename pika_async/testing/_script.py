@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 from attrs import define, field
 
+from pika_async._crossing import process_bound
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async._transport import Fence, Timeouts
 
 Answer: TypeAlias = HttpResponse | Exception
 
 
+@process_bound("make a ScriptedTransport(...) in each process")
 @define(eq=False)
 class ScriptedTransport:
     """Answers each request by calling *script*, which returns or raises; keeps *submits* and *polls*.

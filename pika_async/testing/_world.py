@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
+from pika_async._crossing import process_bound
 from pika_async._secret import Secret
 from pika_async.emulator import Emulator
 from pika_async.provider import Form, HttpRequest, HttpResponse, Json
 from pika_async.results import JSON
 
 
+@process_bound("make a FakeWorld() in each process")
 @define(eq=False)
 class FakeWorld:
     """What `pika_async.emulator.World` promises, with nothing behind it."""

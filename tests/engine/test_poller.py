@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from pika_async import Generate, State
-from pika_async._engine.poller import LOOKUPS_AT_ONCE
+from pika_async._engine.looks.looks import LOOKUPS_AT_ONCE
 from pika_async._token import JobToken
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, JobFailed, JobTimeout, JobUnresolved

@@ -1,0 +1,68 @@
+"""The adapter as the engine reads it: no answer shows a secret that the adapter holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import evolve
+
+from pika_async._secret import Secret
+from pika_async.errors import PikaError
+from pika_async.provider import Page, Provider
+from pika_async.results import Failed, Pending, Succeeded
+
+
+class Concealing:
+    """Passes every call on to *adapter*, and conceals its secrets in what its `read_*` functions tell.
+
+    That is what they return and the errors they raise. A provider may echo a key anywhere, and an adapter's
+    author need not think of it.
+    """
+
+    def __init__(self, adapter: Provider) -> None:
+        self._adapter = adapter
+        self._secrets = secrets_of(adapter)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._adapter, name)
+        if not name.startswith("read_"):
+            return found
+        read = partial(self._read, found)
+        setattr(self, name, read)  # found without `__getattr__` from now on
+        return read
+
+    def _read(self, read: Callable[..., object], *answer: object) -> object:
+        try:
+            told = read(*answer)
+        except PikaError as error:
+            error.conceal(self._secrets)
+            raise
+        return _concealed(told, self._secrets)
+
+
+def secrets_of(adapter: object) -> tuple[Secret, ...]:
+    """Return the secrets among the attributes of *adapter*, and its `api_key` even if it is bare text."""
+    names = {*getattr(adapter, "__dict__", ())}
+    for kind in type(adapter).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        names |= {slots} if isinstance(slots, str) else {*slots}
+    values = [getattr(adapter, name, None) for name in sorted(names)]
+    key = getattr(adapter, "api_key", None)
+    found = [value for value in values if isinstance(value, Secret)]
+    return tuple(dict.fromkeys([*found, Secret(key)] if isinstance(key, str) else found))
+
+
+def _concealed(told: object, secrets: tuple[Secret, ...]) -> object:
+    match told:
+        case Pending() | Succeeded() | Failed():
+            return told.conceal(secrets)
+        case Mapping():
+            return {task: _concealed(inner, secrets) for task, inner in told.items()}
+        case Page(found=found):
+            return evolve(
+                told, found=tuple(evolve(one, snapshot=one.snapshot.conceal(secrets)) for one in found)
+            )
+        case _:
+            return told  # a balance, nothing, or what the caller refuses as no answer of an adapter
