@@ -114,7 +114,7 @@ class MemoryLedger:
                 before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle, usage=usage
             )
         self._keep(before, after)
-        kept = self._accounts.get(account, usage)
+        kept = self._usage(account)
         if (usage := paced(kept, event, now)) is not kept:
             self._accounts[account] = usage
         return Change(before=before, after=after, event=event, at=now, usage=usage)
@@ -179,7 +179,8 @@ class MemoryLedger:
         self, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> Sequence[JobRecord]:
         """Read the jobs still kept, newest first."""
-        every = sorted((*self._jobs.values(), *self._ended.values()), key=_arrival, reverse=True)
+        kept = (job for job in self._jobs.values() if not _is_pruned(job))
+        every = sorted((*kept, *self._ended.values()), key=_arrival, reverse=True)
         ids = [job.id for job in every]
         older = every[ids.index(before) + 1 :] if before in ids else every
         return [job for job in older if state is None or _is_in(job, state)][:limit]
@@ -194,9 +195,12 @@ class MemoryLedger:
         for job_id in ended:
             del self._ended[job_id]
         keyed = [job for job in self._jobs.values() if settled(job) and job.created_at < older_than]
-        keyed = [job for job in keyed if job.request is not None]
+        keyed = [job for job in keyed if not _is_pruned(job)]
         for job in keyed:
-            self._jobs[job.id] = evolve(job, request=None)
+            if frees_its_key(job):
+                self._forget(job)
+            else:
+                self._jobs[job.id] = evolve(job, request=None, files=None)
         return len(ended) + len(keyed)
 
     async def secret(self) -> bytes:
@@ -219,6 +223,8 @@ class MemoryLedger:
             headers=headers,
             body=body,
         )
+        if len(self._pending) > _CALLBACKS_REMEMBERED:
+            del self._pending[next(iter(self._pending))]
         return True
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
@@ -262,6 +268,11 @@ class MemoryLedger:
         for attempt in job.attempts:
             if attempt.task is not None:
                 self._by_task.pop((attempt.account, attempt.task.id), None)
+
+
+def _is_pruned(job: JobRecord) -> bool:
+    """Return whether only what keeps a key from being bought again is left."""
+    return job.key is not None and job.request is None and settled(job)
 
 
 def _arrival(job: JobRecord) -> tuple[float, str]:

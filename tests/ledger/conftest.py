@@ -5,10 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import define
 
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.errors import LedgerError
 from tests.ledger.records import job
+
+
+@define
+class Clock:
+    """The wall clock of a test."""
+
+    now: float = 2000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the time by which ledgers stamp."""
+    return Clock()
 
 
 @pytest.fixture
@@ -18,14 +35,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def ledgers():
+async def ledgers(clock):
     """Open ledgers that are closed at the end of the test, whatever becomes of it."""
     opened: list[SqliteLedger] = []
 
     async def open_one(path: Path, **options) -> SqliteLedger:
-        ledger = SqliteLedger(path, **{"patience": 0.2, "wall": lambda: 2000.0, **options})
+        ledger = SqliteLedger(path, **{"patience": 0.2, **options})
         opened.append(ledger)
-        await ledger.open()
+        await ledger.open(clock)
         return ledger
 
     yield open_one

@@ -1,6 +1,7 @@
 """What goes into a ledger comes out of it equal."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from attrs import evolve
@@ -15,8 +16,9 @@ from pika_async._ledger.codec import (
     encode_request,
     encode_task,
 )
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
-from pika_async._ledger.rows import attempt_row, job_row, read_job
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal, Source
+from pika_async._ledger.sqlite.reading import Reading
+from pika_async._ledger.sqlite.rows import attempt_row, job_row
 from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
 from pika_async.results import Failed, Pending, State, Succeeded, Task, VideoResult
 from tests.ledger.records import job, pending, succeeded
@@ -117,7 +119,7 @@ attempts = st.builds(
     slot_until=amounts,
     negatives=st.integers(0, 2),
     task=maybe | tasks,
-    bound_by=st.sampled_from([None, "answer", "history", "callback"]),
+    bound_by=st.sampled_from([None, *get_args(Source)]),
     outcome=maybe | snapshots | refusals,
 )
 records = st.builds(
@@ -134,6 +136,8 @@ records = st.builds(
     cancel_requested=st.booleans(),
     winner=maybe | words,
     extras=st.lists(snapshots, max_size=2).map(tuple),
+    fallbacks=st.lists(words, max_size=2).map(tuple),
+    callback_url=st.sampled_from([None, False, "https://me.example.com/hook"]),
 )
 
 
@@ -169,7 +173,7 @@ def test_a_record_comes_back_equal(record):
     """Through the very rows that are written."""
     row, blobs = job_row(7, record)
     rows = [attempt_row(7, attempt) for attempt in record.attempts]
-    assert read_job(row, rows, blobs.__getitem__) == record
+    assert Reading()._job(row, rows, blobs.__getitem__) == record
 
 
 def test_a_raw_item_that_is_not_json_does_not_cost_the_evidence():
@@ -193,9 +197,19 @@ def test_a_request_of_another_version_leaves_the_job_readable(text, caplog):
     """What is known of its attempts matters more: money may hang on it."""
     row, _ = job_row(7, job())
     row = tuple(text if value == row[9] else value for value in row)
-    record = read_job(row, [attempt_row(7, job().newest)], dict.__getitem__)
+    record = Reading()._job(row, [attempt_row(7, job().newest)], dict.__getitem__)
     assert record == evolve(job(), request=None)
     assert "cannot be read" in caplog.text
+
+
+def test_a_field_that_a_newer_version_added_to_an_answer_is_left_out():
+    """The rest of it is what was paid for; a request with such a field is another order, and is not sent."""
+    text = encode_outcome(succeeded()).replace('{"task"', '{"colour":"red","task"')
+    assert "colour" in text
+    assert decode_outcome(text) == succeeded()
+    wider = encode_outcome(succeeded()).replace('"succeeded"]', '"succeeded","wide"]')
+    assert "wide" in wider
+    assert decode_outcome(wider) == succeeded()
 
 
 def test_an_opaque_request_is_not_kept():

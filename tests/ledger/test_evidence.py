@@ -32,7 +32,7 @@ UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
 
 
 @pytest.mark.parametrize("state", [S.QUEUED, S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED, S.REFUSED, S.CANCELLED])
-@pytest.mark.parametrize("source", ["answer", "history"])
+@pytest.mark.parametrize("source", ["answer", "echo"])
 def test_evidence_binds_whatever_state_the_row_is_in(state, source) -> None:
     """Row 5: evidence that reaches us is never dropped, not even for a row thought unsent or refused."""
     record = after(job(attempt(state=state)), told(1, pending(), source))
@@ -66,19 +66,20 @@ def test_an_unresolved_task_that_is_alive_runs_again() -> None:
         job(attempt(state=S.RUNNING, slot=True, task=Task("t"), bound_by="answer")), Lost(attempt="j-1")
     )
     assert (states(lost), lost.newest.task) == ("unresolved", Task("t"))
-    assert states(after(lost, told(1, pending(), "history"))) == "running"
+    assert states(after(lost, told(1, pending(), "echo"))) == "running"
 
 
 def test_locators_are_merged_and_the_better_source_is_remembered() -> None:
-    """A task's earlier locator stays valid, and an answer cannot be taken away by a history any more."""
+    """A task's earlier locator stays valid, and an echo is proof that no answer or callback takes away."""
     record = after(
         job(attempt(state=S.AMBIGUOUS)),
         told(1, pending(a="1"), "callback"),
         told(1, pending(b="2"), "answer"),
-        told(1, pending(), "history"),
     )
-    assert record.newest.task == Task("t", {"a": "1", "b": "2"})
     assert record.newest.bound_by == "answer"
+    record = after(record, told(1, pending(), "echo"), told(1, pending(c="3"), "answer"))
+    assert record.newest.task == Task("t", {"a": "1", "b": "2", "c": "3"})
+    assert record.newest.bound_by == "echo"
 
 
 def test_the_same_news_twice_changes_nothing() -> None:
@@ -102,24 +103,24 @@ def test_a_success_after_the_same_tasks_failure_is_an_extra() -> None:
 
 def test_another_paid_task_of_a_final_row_is_an_extra() -> None:
     """Row 16: while it runs and when it ends; a task is one extra, and its end stays."""
-    record = after(job(), claim(), told(1, succeeded()), told(1, pending("t2"), "history"))
+    record = after(job(), claim(), told(1, succeeded()), told(1, pending("t2"), "echo"))
     assert record.extras == (pending("t2"),)
-    record = after(record, told(1, succeeded("t2"), "history"))
+    record = after(record, told(1, succeeded("t2"), "echo"))
     assert record.extras == (succeeded("t2"),)
-    assert after(record, told(1, failed("t2"), "history")) is record
-    assert after(record, told(1, pending("t2"), "history")) is record
-    assert after(record, told(1, failed("t3"), "history")).extras == (succeeded("t2"), failed("t3"))
+    assert after(record, told(1, failed("t2"), "echo")) is record
+    assert after(record, told(1, pending("t2"), "echo")) is record
+    assert after(record, told(1, failed("t3"), "echo")).extras == (succeeded("t2"), failed("t3"))
 
 
 def test_a_second_task_of_a_running_row_is_an_extra() -> None:
     """Two tasks bear our token: both may be paid, so neither is dropped."""
-    record = after(job(), claim(), told(1, pending("t2"), "history"), told(1, pending("t1"), "answer"))
+    record = after(job(), claim(), told(1, pending("t2"), "echo"), told(1, pending("t1"), "answer"))
     assert (record.newest.task, record.extras) == (Task("t2"), (pending("t1"),))
 
 
 def test_evidence_without_its_row_makes_the_row() -> None:
     """A restored ledger may have lost the attempt that a verified token names."""
-    evidence = Evidence(attempt="j-9", snapshot=succeeded(), source="history", account=ACCOUNT)
+    evidence = Evidence(attempt="j-9", snapshot=succeeded(), source="echo", account=ACCOUNT)
     record = after(job(), evidence)
     assert (states(record), record.state, record.winner) == ("cancelled succeeded", JobState.SUCCEEDED, "j-9")
     assert record.newest.number == 2
@@ -180,10 +181,11 @@ def test_a_conflict_inside_one_job_moves_the_task() -> None:
     ("holder", "source", "shown"),
     [
         (evolve(bound_by_callback().newest, state=S.SUCCEEDED), "answer", True),
-        (evolve(bound_by_callback().newest, bound_by="answer"), "history", True),
+        (evolve(bound_by_callback().newest, bound_by="answer"), "answer", True),
+        (evolve(bound_by_callback().newest, bound_by="echo"), "echo", True),
         (bound_by_callback().newest, "callback", False),
     ],
-    ids=["final", "answered", "a callback of a callback's"],
+    ids=["final", "answered", "proven", "a callback of a callback's"],
 )
 def test_a_task_that_stays_anothers_is_bound_once(holder, source, shown) -> None:
     """What two rows claim is shown on the second one, unless only a bare callback says so."""
@@ -206,8 +208,18 @@ def test_only_evidence_meets_a_holder() -> None:
     assert settle(record, told(1, succeeded()), LATE, Usage(), record)[0].state is JobState.SUCCEEDED
 
 
-@pytest.mark.parametrize("source", ["answer", "history"])
-def test_only_a_bare_callbacks_binding_is_undone(source) -> None:
-    """Unbind is for rows bound by bare token."""
+@pytest.mark.parametrize("source", ["callback", "answer"])
+def test_an_echo_takes_a_task_from_whoever_had_it_without_proof(source) -> None:
+    """A stray answer on a reused connection named another job's task: it goes back to its owner."""
+    holder = job(evolve(bound_by_callback().newest, bound_by=source), name="other")
+    record, freed = settle(job(attempt(state=S.AMBIGUOUS)), told(1, pending(), "echo"), LATE, Usage(), holder)
+    assert (record.newest.task, record.newest.bound_by) == (Task("t"), "echo")
+    assert freed is not None
+    assert (states(freed), freed.newest.task) == ("ambiguous", None)
+
+
+@pytest.mark.parametrize(("source", "undone"), [("callback", True), ("answer", True), ("echo", False)])
+def test_only_what_was_bound_without_proof_is_undone(source, undone) -> None:
+    """Unbind is for rows whose task no echo has confirmed."""
     record = job(attempt(state=S.RUNNING, task=Task("t"), bound_by=source))
-    assert after(record, Unbind(attempt="j-1")) is record
+    assert (after(record, Unbind(attempt="j-1")) is not record) is undone

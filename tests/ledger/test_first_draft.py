@@ -56,14 +56,14 @@ def test_unresolved_does_not_hold_its_slot_for_ever() -> None:
 
 def test_evidence_between_resubmit_and_claim_stops_the_claim() -> None:
     """First draft: the resubmitted row was sent although the first had just been found."""
-    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), told(1, pending(), "history"))
+    record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), told(1, pending(), "echo"))
     assert after(record, claim(2)) is record
 
 
 def test_the_second_of_two_successes_is_shown() -> None:
     """First draft: it was invisible."""
     record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2), claim(2))
-    record = after(record, told(2, succeeded("t2")), told(1, succeeded("t1"), "history"))
+    record = after(record, told(2, succeeded("t2")), told(1, succeeded("t1"), "echo"))
     assert (record.winner, states(record), record.extras) == (
         "j-2",
         "succeeded succeeded",

@@ -22,6 +22,7 @@ from pika_async._ledger.events import (
     Evidence,
     LeaseOver,
     Lost,
+    Mismatch,
     NothingFound,
     Refused,
     Restored,
@@ -30,9 +31,10 @@ from pika_async._ledger.events import (
     Unknown,
 )
 from pika_async._ledger.memory import MemoryLedger
-from pika_async._ledger.records import FINAL, Attempt, AttemptState, JobRecord, Usage
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._ledger.sqlite import commit as plain_commit
+from pika_async._ledger.standing import FINAL
 from pika_async.errors import LedgerError
 from tests.ledger.records import ACCOUNT, REFUSAL, failed, job, next_attempt, pending, succeeded
 
@@ -42,7 +44,7 @@ JOBS = ("a", "b")
 names = st.sampled_from(JOBS)
 places = st.integers(0, 3)
 owners = st.sampled_from(["one", "two"])
-sources = st.sampled_from(["answer", "history", "callback"])
+sources = st.sampled_from(["answer", "echo", "callback"])
 snapshots = st.builds(
     lambda kind, task: kind(task), st.sampled_from([pending, succeeded, failed]), st.sampled_from("tuv")
 )
@@ -53,15 +55,19 @@ class Laws(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.now = 1000.0
         self.runner = asyncio.Runner()
         self.ledger = self.opened()
-        self.now = 1000.0
+        self.run(self.ledger.open(self.wall))
         self.claims: list[str] = []
         self.proven: set[str] = set()
         self.final: dict[str, Attempt] = {}
 
     def opened(self) -> Ledger:
         return MemoryLedger()
+
+    def wall(self) -> float:
+        return self.now
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -83,7 +89,9 @@ class Laws(RuleBasedStateMachine):
     def apply(self, name: str, event: Event) -> None:
         before = self.record(name)
         try:
-            self.run(self.ledger.apply(name, event, self.now))
+            change = self.run(self.ledger.apply(name, event))
+            assert (change.before, change.after) == (before, self.record(name))
+            assert change.moved is (change.after is not change.before)
         except LedgerError:
             self.recover()
         self.judge(before, event, self.record(name))
@@ -104,6 +112,13 @@ class Laws(RuleBasedStateMachine):
             else:
                 assert new.state is not AttemptState.QUEUED or old.state is AttemptState.QUEUED
 
+    @rule(name=names, place=places, task=st.sampled_from("tuv"))
+    def mismatch(self, name: str, place: int, task: str) -> None:
+        before = self.record(name)
+        self.apply(name, Mismatch(attempt=self.attempt(name, place), task=task))
+        if self.record(name) != before:
+            self.proven.discard(task)
+
     @rule(seconds=st.sampled_from([1.0, 80.0, 500.0, 2500.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
@@ -111,7 +126,8 @@ class Laws(RuleBasedStateMachine):
     @rule(name=names, place=places, owner=owners, cap=st.sampled_from([None, 1, 2]))
     def claim(self, name: str, place: int, owner: str, cap: int | None) -> None:
         event = Claim(attempt=self.attempt(name, place), owner=owner, max_slots=cap, max_submits=6)
-        room = cap is None or self.run(self.ledger.usage(ACCOUNT)).slots < cap
+        usage = self.run(self.ledger.usage(ACCOUNT))
+        room = (cap is None or usage.slots < cap) and usage.next_submit_at <= self.now
         claims = len(self.claims)
         self.apply(name, event)
         assert room or len(self.claims) == claims
@@ -181,7 +197,8 @@ class Laws(RuleBasedStateMachine):
     def counters_agree(self) -> None:
         """Slots are rows with a slot; submits are claims."""
         held = sum(a.slot for name in JOBS for a in self.everything(name))
-        assert self.run(self.ledger.usage(ACCOUNT)) == Usage(slots=held, submits=len(self.claims))
+        usage = self.run(self.ledger.usage(ACCOUNT))
+        assert (usage.slots, usage.submits) == (held, len(self.claims))
 
     def record_or_none(self, name: str) -> JobRecord:
         return self.run(self.ledger.get(name)) or job(name=name)
@@ -203,11 +220,10 @@ class LawsOfTheFile(Laws):
         self.was_lost = False
         super().__init__()
         self.model = MemoryLedger()
+        self.run(self.model.open(self.wall))
 
     def opened(self) -> Ledger:
-        ledger = SqliteLedger(Path(self.folder.name) / "jobs.db", commit=self.commit)
-        self.run(ledger.open())
-        return ledger
+        return SqliteLedger(Path(self.folder.name) / "jobs.db", commit=self.commit)
 
     def commit(self, connection: sqlite3.Connection) -> None:
         fault, self.fault = self.fault, None
@@ -234,7 +250,7 @@ class LawsOfTheFile(Laws):
         self.was_lost = fault == "lost" and self.fault is None
         self.fault = None
         if not self.was_lost:
-            self.run(self.model.apply(name, event, self.now))
+            self.run(self.model.apply(name, event))
         else:
             assert self.record(name) == before
 
@@ -247,6 +263,7 @@ class LawsOfTheFile(Laws):
         assert isinstance(self.ledger, SqliteLedger)
         self.ledger._writer._orders.put(None)
         self.ledger = self.opened()
+        self.run(self.ledger.open(self.wall))
 
     @precondition(lambda self: self.fault is None)
     @rule(fault=st.sampled_from(["lost", "unheard"]))
@@ -258,6 +275,7 @@ class LawsOfTheFile(Laws):
         """Read in the file what the machine decided, after every crash."""
         for name in JOBS:
             assert self.run(self.ledger.get(name)) == self.run(self.model.get(name))
+        assert self.run(self.ledger.usage(ACCOUNT)) == self.run(self.model.usage(ACCOUNT))
 
     def teardown(self) -> None:
         super().teardown()

@@ -10,13 +10,14 @@ from pika_async._ledger.events import (
     Evidence,
     LeaseOver,
     Lost,
+    Mismatch,
     Restored,
     SlotOver,
     Times,
     Unknown,
 )
 from pika_async._ledger.machine import account_of, step
-from pika_async._ledger.records import AttemptState, JobState, Refusal, Usage, charged
+from pika_async._ledger.records import AttemptState, JobState, Usage
 from pika_async.results import Succeeded, Task
 from tests.ledger.records import (
     ACCOUNT,
@@ -298,8 +299,8 @@ def test_an_unresolved_attempt_keeps_its_job_open(end) -> None:
 def test_abandoned_is_not_final() -> None:
     """Job rule 3: late success wins, late failure fails."""
     record = after(job(attempt(state=S.UNRESOLVED)), Abandon())
-    assert after(record, told(1, succeeded(), "history")).state is JobState.SUCCEEDED
-    assert after(record, told(1, failed(), "history")).state is JobState.FAILED
+    assert after(record, told(1, succeeded(), "echo")).state is JobState.SUCCEEDED
+    assert after(record, told(1, failed(), "echo")).state is JobState.FAILED
 
 
 def test_an_abandoned_job_stays_open_behind_a_sibling_that_was_never_sent() -> None:
@@ -313,9 +314,7 @@ def test_an_abandoned_job_stays_open_behind_a_sibling_that_was_never_sent() -> N
 @pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
 def test_a_success_after_the_end_is_an_extra(end) -> None:
     """Job rule 4."""
-    record = after(
-        job(attempt(state=S.UNRESOLVED, abandoned=True), state=end), told(1, succeeded(), "history")
-    )
+    record = after(job(attempt(state=S.UNRESOLVED, abandoned=True), state=end), told(1, succeeded(), "echo"))
     assert (record.state, record.winner, record.extras) == (end, None, (succeeded(),))
 
 
@@ -328,21 +327,6 @@ def test_cancel_while_submitting_blocks_the_retry() -> None:
     assert after(record, told(1, succeeded())).state is JobState.SUCCEEDED
 
 
-def test_a_key_is_free_again_only_after_refusals_alone() -> None:
-    """An empty balance must not burn an idempotency key; anything else does."""
-    assert after(job(), claim(), refused()).frees_its_key
-    assert not after(job(), claim(), told(1, failed())).frees_its_key
-    assert not after(job(), Cancel()).frees_its_key
-    assert not after(job(attempt(state=S.UNRESOLVED)), Abandon()).frees_its_key
-
-
-def test_settled_is_closed_with_nothing_open() -> None:
-    """A closed job with an abandoned attempt can still be told of a success."""
-    assert after(job(), Cancel()).settled
-    assert not job(attempt(state=S.UNRESOLVED, abandoned=True), state=JobState.FAILED).settled
-    assert not job().settled
-
-
 def test_a_restored_ledger_doubts_what_is_queued_and_nothing_else() -> None:
     """Queued becomes ambiguous until a word; every other row speaks for itself."""
     assert states(after(job(), Restored(attempt="j-1"))) == "ambiguous"
@@ -351,22 +335,50 @@ def test_a_restored_ledger_doubts_what_is_queued_and_nothing_else() -> None:
         assert after(record, Restored(attempt="j-1")) is record
 
 
+@pytest.mark.parametrize("source", ["callback", "answer"])
+@pytest.mark.parametrize("state", [S.RUNNING, S.UNRESOLVED])
+def test_a_look_up_that_echoes_another_token_frees_the_task(source, state) -> None:
+    """The POST's own answer was a stranger's: whatever was bought keeps its slot and is searched for."""
+    record = job(attempt(state=state, slot=True, task=Task("t"), bound_by=source))
+    freed = after(record, Mismatch(attempt="j-1", task="t"))
+    assert (states(freed), freed.newest.task, freed.newest.bound_by, freed.newest.slot) == (
+        "ambiguous",
+        None,
+        None,
+        True,
+    )
+    assert freed.newest.version == record.newest.version + 1
+    assert after(freed, Mismatch(attempt="j-1", task="t")) is freed
+
+
 @pytest.mark.parametrize(
-    ("row", "answer"),
+    "record",
     [
-        (attempt(), "no"),
-        (attempt(state=S.REFUSED, outcome=Refusal(error="AuthError", message="")), "no"),
-        (attempt(state=S.CANCELLED), "no"),
-        (attempt(state=S.SUBMITTING), "unknown"),
-        (attempt(state=S.UNRESOLVED), "unknown"),
-        (attempt(state=S.UNRESOLVED, task=Task("t")), "yes"),
-        (attempt(state=S.RUNNING, task=Task("t")), "yes"),
-        (attempt(state=S.FAILED, task=Task("t"), outcome=failed()), "unknown"),
+        job(attempt(state=S.RUNNING, task=Task("t"), bound_by="echo")),
+        job(attempt(state=S.RUNNING, task=Task("other"), bound_by="answer")),
+        job(attempt(state=S.SUCCEEDED, task=Task("t"), bound_by="answer")),
+        job(attempt(state=S.AMBIGUOUS)),
+    ],
+    ids=["proven", "another task", "over", "no task"],
+)
+def test_a_mismatch_says_nothing_about_other_rows(record) -> None:
+    """What an echo has proven stays, and so does an end."""
+    assert after(record, Mismatch(attempt="j-1", task="t")) is record
+
+
+@pytest.mark.parametrize(
+    ("usage", "asked", "granted"),
+    [
+        (Usage(next_submit_at=LATE + 1), {}, False),
+        (Usage(next_submit_at=LATE), {}, True),
+        (Usage(paused_until=LATE + 1), {}, False),
+        (Usage(paused_until=LATE + 1), {"despite_pause": True}, True),
+        (Usage(paused_until=LATE + 1, next_submit_at=LATE + 1), {"despite_pause": True}, False),
     ],
 )
-def test_charged_never_calls_money_safe_when_it_is_not(row, answer) -> None:
-    """Only what was never sent, or provably refused, is free."""
-    assert charged(row) == answer
+def test_a_claim_waits_for_the_accounts_pace_and_pause(usage, asked, granted) -> None:
+    """Row 2: what one process was told by a 429 or an empty balance holds for all."""
+    assert (states(step(job(), claim(**asked), LATE, usage)) == "submitting") is granted
 
 
 def test_an_event_concerns_the_account_of_its_attempt() -> None:
@@ -375,8 +387,7 @@ def test_an_event_concerns_the_account_of_its_attempt() -> None:
     assert account_of(record, claim(1)) == "a:x"
     assert account_of(record, claim(7)) == account_of(record, Cancel()) == ACCOUNT
     assert (
-        account_of(record, Evidence(attempt="?", snapshot=pending(), source="history", account="b:y"))
-        == "b:y"
+        account_of(record, Evidence(attempt="?", snapshot=pending(), source="echo", account="b:y")) == "b:y"
     )
 
 

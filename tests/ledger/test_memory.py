@@ -12,36 +12,49 @@ pytestmark = pytest.mark.anyio
 NOW = 2000.0
 
 
-async def test_settled_jobs_are_forgotten():
-    """A client that runs for weeks stays small; a key is remembered with its job."""
+async def test_settled_jobs_lose_their_requests():
+    """A client that runs for weeks stays small; what became of a job stays known for a while."""
     ledger = MemoryLedger()
     for name, key in (("a", None), ("b", "k")):
         await ledger.create(job(name=name, key=key))
-        await ledger.apply(name, claim(1, name), NOW)
-        await ledger.apply(name, told(1, pending(name), job_id=name), NOW)
-        await ledger.apply(name, told(1, succeeded(name), job_id=name), NOW)
-    assert await ledger.get("a") is None
-    assert (await ledger.get("b")).winner == "b-1"
+        await ledger.apply(name, claim(1, name))
+        await ledger.apply(name, told(1, pending(name), job_id=name))
+        await ledger.apply(name, told(1, succeeded(name), job_id=name))
+    assert (await ledger.get("a")).winner == "a-1"
+    assert (await ledger.get("a")).request is None
+    assert (await ledger.get("b")).request is not None
 
 
-async def test_a_key_that_moved_on_lets_its_refused_job_go():
+async def test_a_key_that_moved_on_lets_its_refused_job_go(clock):
     """Retrying an empty balance for weeks leaves one job."""
     ledger = MemoryLedger()
+    await ledger.open(clock)
     for name in "abc":
+        clock.now += 100
         await ledger.create(job(name=name, key="k"))
-        await ledger.apply(name, claim(1, name), NOW)
-        await ledger.apply(name, refused(1, job_id=name), NOW)
+        await ledger.apply(name, claim(1, name))
+        await ledger.apply(name, refused(1, job_id=name))
     assert [j.id for j in await ledger.jobs()] == ["c"]
-    assert (await ledger.create(job(name="d", key="k"))).id == "d"
+    assert (await ledger.create(job(name="d", key="k"))).after.id == "d"
 
 
-async def test_a_pruned_key_is_free():
-    """Forgetting is a person's word."""
+async def test_only_so_many_ends_are_remembered(monkeypatch):
+    """The oldest go first; jobs with a key stay."""
+    monkeypatch.setattr(memory, "_ENDED_REMEMBERED", 2)
     ledger = MemoryLedger()
-    await ledger.create(job(name="a", key="k"))
-    await ledger.apply("a", Cancel(), NOW)
-    assert await ledger.prune(NOW) == 1
-    assert (await ledger.create(job(name="b", key="k"))).id == "b"
+    await ledger.create(job(name="keyed", key="k"), Cancel())
+    for name in "abc":
+        await ledger.create(job(name=name), Cancel())
+    assert [ledger.known(name) is not None for name in ("keyed", "a", "b", "c")] == [True, False, True, True]
+
+
+async def test_callbacks_that_nobody_takes_are_bounded(monkeypatch):
+    """The oldest go first."""
+    monkeypatch.setattr(memory, "_CALLBACKS_REMEMBERED", 2)
+    ledger = MemoryLedger()
+    for name in ("a", "b", "c"):
+        await ledger.inbox_put(name, b"", {})
+    assert [received.attempt_id for received in await ledger.inbox_pending()] == ["b", "c"]
 
 
 async def test_old_callbacks_are_no_longer_known(monkeypatch):
@@ -49,6 +62,6 @@ async def test_old_callbacks_are_no_longer_known(monkeypatch):
     monkeypatch.setattr(memory, "_CALLBACKS_REMEMBERED", 2)
     ledger = MemoryLedger()
     for name in ("a", "b", "c"):
-        assert await ledger.inbox_put(name, b"", {}, NOW)
-    assert not await ledger.inbox_put("c", b"", {}, NOW)
-    assert await ledger.inbox_put("a", b"", {}, NOW)
+        assert await ledger.inbox_put(name, b"", {})
+    assert not await ledger.inbox_put("c", b"", {})
+    assert await ledger.inbox_put("a", b"", {})

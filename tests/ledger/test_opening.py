@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from pika_async._ledger import opening, place, schema
+from pika_async._ledger.sqlite import opening, place, schema
 from tests.ledger.records import (
     job,
 )
@@ -40,7 +40,7 @@ async def test_commits_are_as_durable_as_the_disk_allows(path, ledgers):
     def read(batch):
         return [batch.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
 
-    assert await ledger._writer.run(read, writes=False) == ["wal", 2, 1, 1]
+    assert await ledger._writer.read(read) == ["wal", 2, 1, 1]
 
 
 async def test_a_missing_folder(tmp_path, refusal):
@@ -157,10 +157,10 @@ async def test_an_older_file_becomes_a_newer_one(monkeypatch, path, ledgers):
     await ledger.aclose()
     runs = []
 
-    def version_2(connection: sqlite3.Connection) -> None:
+    def version_3(connection: sqlite3.Connection) -> None:
         runs.append(connection.execute("ALTER TABLE jobs ADD COLUMN colour TEXT"))
 
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, version_2))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, version_3))
     newer = await ledgers(path)
     assert await newer.get("j") == job()
     await ledgers(path)
@@ -194,7 +194,7 @@ async def test_keys_of_the_provider_are_nowhere_in_the_files(path, ledgers):
 async def test_an_epoch_that_cannot_be_written_stops_the_opening(queued, refusal):
     """Without it a later restore would go unnoticed."""
     queued.with_name("jobs.db.epoch").unlink()
-    queued.with_name("jobs.db.epoch.new").mkdir()
+    queued.with_name("jobs.db.epoch").mkdir()
     assert "jobs.db.epoch cannot be written" in await refusal(queued)
 
 
