@@ -107,13 +107,36 @@ async def test_a_damaged_file(path, ledgers, refusal):
     assert "damaged" in await refusal(path)
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("nfs", "nfs4", "cifs", "smb3", "afs", "ceph", "glusterfs", "davfs"),
+        *("9p", "drvfs", "virtiofs", "vboxsf", "fakeowner"),
+        *("fuse", "fuse.sshfs", "fuse.davfs2", "fuse.new"),
+    ],
+)
 async def test_a_network_file_system(monkeypatch, tmp_path, path, kind, refusal):
     """Their locks and fsync are not to be trusted with money; the nearest mount counts."""
     table = tmp_path / "mounts"
     table.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} {kind} rw 0 0\nbroken\n")
     monkeypatch.setattr(place, "_MOUNTS", table)
     assert f"network file system ({kind})" in await refusal(path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuseblk", "fuse.gocryptfs"]
+)
+def test_a_local_file_system_is_trusted(kind):
+    """These promise what a ledger needs."""
+    assert place.promise(kind) == "local"
+
+
+async def test_a_file_system_that_nobody_knows_is_told(monkeypatch, tmp_path, path, ledgers, caplog):
+    """It may be fine; whoever chose it can know."""
+    (tmp_path / "mounts").write_text(f"/dev/a {tmp_path} newfs rw 0 0\n")
+    monkeypatch.setattr(place, "_MOUNTS", tmp_path / "mounts")
+    await ledgers(path)
+    assert "a file system that we do not know (newfs)" in caplog.text
 
 
 async def test_a_local_mount_inside_a_network_one(monkeypatch, tmp_path, ledgers):

@@ -35,6 +35,12 @@ class Known:
         self._last_seq: int | None = None
         self.media = 0
         self._reading.weight = 0
+        self._reading.met_damage = False
+
+    @property
+    def met_damage(self) -> bool:
+        """Whether a damaged page was met since `forget`."""
+        return self._reading.met_damage
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Forget everything if another connection has committed since, or if it is too much."""

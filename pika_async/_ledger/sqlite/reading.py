@@ -28,6 +28,8 @@ class Reading:
     def __init__(self) -> None:
         self.weight = 0
         """Bytes of media that were read."""
+        self.met_damage = False
+        """Whether a page of the file could not be read."""
         self._logged: set[str] = set()
 
     def jobs(
@@ -45,6 +47,7 @@ class Reading:
         except sqlite3.Error as error:
             if _is_weather(error):
                 raise
+            self.met_damage |= not isinstance(error, sqlite3.OperationalError)
             if len(job_ids) > 1:
                 return [found for job_id in job_ids for found in self._some(connection, [job_id])]
             return [self._unread(connection, job_ids[0], error)]
@@ -81,6 +84,8 @@ class Reading:
         extras, fallbacks, callback_url, _ = row[11:]
         if not attempts:
             raise ValueError("it has no attempt")
+        # Bytes among these are damage: SQLite takes them, and joining them raises here.
+        _ = "".join((id_, winner or "", key or "", digest or ""))
         return JobRecord(
             id=id_,
             request=self._request(id_, request, blob),
@@ -144,7 +149,8 @@ def _rows(connection: sqlite3.Connection, job_ids: Sequence[str]) -> tuple[list[
 def _attempt(job_id: str, row: Row) -> Attempt:
     (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
     (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome) = row[11:]
-    # A text among these is damage: SQLite takes it, and adding it raises here.
+    # A text among numbers is damage, and so are bytes among texts: SQLite takes them, and this raises.
+    _ = "".join((id_, account, owner or ""))
     _ = number + version + slot + not_before + lease_until + resolve_after + slot_until + negatives
     return Attempt(
         id=id_,

@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias, TypeVar
-
-from attrs import frozen
+from typing import TypeAlias, TypeVar
 
 from pika_async._ledger.faults import from_sqlite, not_open, unusable
 from pika_async._ledger.records import JobRecord
@@ -19,6 +17,7 @@ from pika_async._ledger.sqlite import news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
 from pika_async._ledger.sqlite.known import Known
+from pika_async._ledger.sqlite.orders import Answer, Order, answer, bare, carried_out, in_turn, own
 from pika_async.errors import LedgerError
 
 T = TypeVar("T")
@@ -30,20 +29,6 @@ _MOST_AT_ONCE = 500
 def commit(connection: sqlite3.Connection) -> None:
     """End a transaction; when it returns, the disk has it."""
     connection.execute("COMMIT")
-
-
-@frozen
-class _Order:
-    """Somebody's wish; job *job_id* is read ahead with all others', as is whoever holds the key of *new*."""
-
-    future: asyncio.Future[Any]
-    work: Callable[[Batch], Any]
-    writes: bool = False
-    job_id: str | None = None
-    new: JobRecord | None = None
-
-
-_Answer: TypeAlias = tuple[_Order, Any, BaseException | None]
 
 
 class Writer:
@@ -60,7 +45,7 @@ class Writer:
         self._prepare = prepare
         self._owner = owner
         self._commit = commit
-        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._orders: SimpleQueue[Order | None] = SimpleQueue()
         self._known = Known()
         self._epoch = Epoch(path)
         self._loop: asyncio.AbstractEventLoop
@@ -111,19 +96,19 @@ class Writer:
         if self._thread is None:
             raise not_open(self._path)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._orders.put(_Order(future, work, writes, job_id, new))
+        self._orders.put(Order(future, work, writes, job_id, new))
         return future
 
     def _run(self, opened: asyncio.Future[None]) -> None:
         try:
             connection = self._prepare(self._epoch)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
-            self._tell([(_bare(opened), None, self._named(error))])
+            self._tell([(bare(opened), None, self._named(error))])
             return
-        self._tell([(_bare(opened), None, None)])
+        self._tell([(bare(opened), None, None)])
         try:
             while orders := self._waiting():
-                early, writes, late = _in_turn(orders)
+                early, writes, late = in_turn(orders)
                 if early:
                     self._tell(self._read(connection, early))
                 if writes:
@@ -133,11 +118,11 @@ class Writer:
         finally:
             connection.close()
             self._epoch.close()
-            self._tell([(_bare(self._closed), None, None)])
+            self._tell([(bare(self._closed), None, None)])
 
-    def _waiting(self) -> list[_Order]:
+    def _waiting(self) -> list[Order]:
         """Wait for an order, and take all others that wait; nothing at the end."""
-        orders: list[_Order] = []
+        orders: list[Order] = []
         order = self._orders.get()
         while order is not None:
             orders.append(order)
@@ -151,7 +136,7 @@ class Writer:
             self._orders.put(None)
         return orders
 
-    def _read(self, connection: sqlite3.Connection, orders: Sequence[_Order]) -> list[_Answer]:
+    def _read(self, connection: sqlite3.Connection, orders: Sequence[Order]) -> list[Answer]:
         try:
             self._known.refresh(connection)
             if all(order.job_id in self._known.jobs for order in orders):
@@ -159,20 +144,21 @@ class Writer:
             connection.execute("BEGIN")
             self._known.refresh(connection)
             answers, batch = self._decide(connection, orders, careful=False)
-            connection.execute("COMMIT")
+            # Not COMMIT: that fails once a damaged page was met, and there is nothing to commit.
+            connection.execute("ROLLBACK")
             batch.forget()
         except Exception as error:  # noqa: BLE001 - one order's trouble must not end the thread
             return self._failed(connection, orders, error)
         return answers
 
-    def _write(self, connection: sqlite3.Connection, orders: Sequence[_Order]) -> list[_Answer]:
+    def _write(self, connection: sqlite3.Connection, orders: Sequence[Order]) -> list[Answer]:
         try:
             return self._transaction(connection, orders, careful=False)
         except (sqlite3.OperationalError, LedgerError) as error:
             return self._failed(connection, orders, error)
         except Exception:  # noqa: BLE001 - said again, and answered, by the order that it is about
             self._roll_back(connection)
-        answers: list[_Answer] = []
+        answers: list[Answer] = []
         for order in orders:
             try:
                 answers += self._transaction(connection, [order], careful=True)
@@ -181,12 +167,15 @@ class Writer:
         return answers
 
     def _transaction(
-        self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
-    ) -> list[_Answer]:
+        self, connection: sqlite3.Connection, orders: Sequence[Order], *, careful: bool
+    ) -> list[Answer]:
         connection.execute("BEGIN IMMEDIATE")
         unchanged = connection.total_changes
         self._known.refresh(connection)
         answers, batch = self._decide(connection, orders, careful=careful)
+        if self._known.met_damage and not careful:
+            # SQLite commits nothing more in a transaction that met a damaged page.
+            raise sqlite3.DatabaseError
         batch.flush()
         if connection.total_changes == unchanged:
             connection.execute("ROLLBACK")
@@ -212,20 +201,20 @@ class Writer:
         return answers
 
     def _decide(
-        self, connection: sqlite3.Connection, orders: Sequence[_Order], *, careful: bool
-    ) -> tuple[list[_Answer], Batch]:
+        self, connection: sqlite3.Connection, orders: Sequence[Order], *, careful: bool
+    ) -> tuple[list[Answer], Batch]:
         batch = Batch(connection, self._known, self._wall, careful=careful)
         batch.load([order.job_id for order in orders if order.job_id is not None])
         if keys := [order.new.key for order in orders if order.new is not None and order.new.key]:
             batch.load_keys(keys)
-        return [_done(order, batch) for order in orders], batch
+        return [carried_out(order, batch) for order in orders], batch
 
     def _failed(
-        self, connection: sqlite3.Connection, orders: Sequence[_Order], error: BaseException
-    ) -> list[_Answer]:
+        self, connection: sqlite3.Connection, orders: Sequence[Order], error: BaseException
+    ) -> list[Answer]:
         self._roll_back(connection)
         named = self._named(error)
-        return [(order, None, _own(named)) for order in orders]
+        return [(order, None, own(named)) for order in orders]
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self._known.forget()
@@ -248,54 +237,7 @@ class Writer:
         named.__cause__ = error
         return named
 
-    def _tell(self, answers: list[_Answer]) -> None:
+    def _tell(self, answers: list[Answer]) -> None:
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_answer, answers)
-
-
-def _in_turn(orders: list[_Order]) -> tuple[list[_Order], list[_Order], list[_Order]]:
-    """Return reads, writes, and reads that must see a write which was ordered before them."""
-    early: list[_Order] = []
-    writes: list[_Order] = []
-    late: list[_Order] = []
-    changed: set[str | None] = set()
-    for order in orders:
-        if order.writes:
-            writes.append(order)
-            changed.add(order.job_id if order.new is None else order.new.id)
-        elif order.job_id in changed or (order.job_id is None and writes):
-            late.append(order)
-        else:
-            early.append(order)
-    return early, writes, late
-
-
-def _done(order: _Order, batch: Batch) -> _Answer:
-    try:
-        return order, order.work(batch), None
-    except LedgerError as error:
-        return order, None, error
-
-
-def _own(error: BaseException) -> BaseException:
-    """Return an error of its own for each caller: notes and tracebacks of one are not another's."""
-    if not isinstance(error, LedgerError):
-        return error
-    own = type(error)(error.message)
-    own.recorded, own.__cause__ = error.recorded, error.__cause__
-    return own
-
-
-def _answer(answers: list[_Answer]) -> None:
-    for order, result, error in answers:
-        if order.future.done():
-            continue
-        if error is None:
-            order.future.set_result(result)
-        else:
-            order.future.set_exception(error)
-
-
-def _bare(future: asyncio.Future[None]) -> _Order:
-    return _Order(future, lambda _: None)
+            self._loop.call_soon_threadsafe(answer, answers)
