@@ -58,7 +58,7 @@ async def test_any_iterable_is_mapped(source):
         assert len({item.job.id for item in items}) == 40
         assert all(item.job.results == (item.result,) for item in items)
         assert set(s.host.billed.values()) == {1}
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 @pytest.mark.parametrize("source", [list, asynchronous])
@@ -98,7 +98,7 @@ async def test_an_endless_iterable_needs_no_more_than_the_slots():
                 taken += 1
                 item = s.begin(anext(mapping))
                 await settle(4)
-            most = max(most, len(s.engine.flights))
+            most = max(most, len(s.engine.desk.flights))
             assert len(pulled) - taken <= 6
         item.cancel()
         await settle()
@@ -251,7 +251,7 @@ async def test_a_loop_left_early_leaves_nothing_behind(source, caplog):
         gc.collect()
         await s.clock.advance(100)
         assert s.host.billed.total() <= 8
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
         gc.collect()
     assert "never retrieved" not in caplog.text
 
@@ -291,10 +291,10 @@ async def test_a_cancelled_consumer_leaves_nothing_behind(source):
         await s.clock.advance(0)
         assert consumer.cancelled()
         gc.collect()
-        assert len(s.engine.flights) == 4
+        assert len(s.engine.desk.flights) == 4
         await s.clock.advance(100)
         assert s.host.billed.total() == 4
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_a_dropped_map_is_freed_at_once():

@@ -239,7 +239,7 @@ async def test_a_request_wrong_for_everyone_is_refused_before_the_client_is_aske
             await s.pika.generate("")
         with pytest.raises(UnsupportedRequest):
             await s.pika.submit("a cat")
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_trouble_inside_the_block_closes_the_client():

@@ -394,7 +394,7 @@ async def test_a_cancelled_caller_returns_at_once_and_the_post_goes_on() -> None
 
 def flight_token(pika: Pika) -> str:
     """Return the token of the one job in flight, as a log or a ledger would."""
-    (flight,) = pika._engine.flights.values()
+    (flight,) = pika._engine.desk.flights.values()
     return JobToken(job_id=flight.id, provider="acedata").encode()
 
 
@@ -506,7 +506,7 @@ async def test_a_timeout_runs_from_the_post() -> None:
         await clock.advance(1700.0)
         assert not second.done()
         finished.add("task of first")
-        await first.status()
+        await first.refresh()
         await settled(server, "second")
         await clock.advance(9.9)
         assert not second.done()
@@ -516,7 +516,7 @@ async def test_a_timeout_runs_from_the_post() -> None:
         assert error.charged != "no"
         finished.add("task of second")
         await error.job._flight.wait(Phase.ACCEPTED)
-        assert await error.job.status() is State.SUCCEEDED
+        assert await error.job.refresh() is State.SUCCEEDED
         assert server.posts == {"first": 1, "second": 1}
 
 
@@ -750,12 +750,12 @@ async def test_a_new_job_wakes_a_paused_account():
 
 
 async def test_status_with_a_refused_key_says_so():
-    """`job.status()` does not pass old news off as an answer."""
+    """`job.refresh()` does not pass old news off as an answer."""
     clock = FakeClock()
     desk = Desk.at_once(refusal=http(401, {"error": {"code": "invalid_token", "message": "No."}}))
     async with serving(desk) as server, client(server.url, clock=clock) as pika:
         job = await pika.submit(Generate("one"))
-        asked = asyncio.create_task(job.status())
+        asked = asyncio.create_task(job.refresh())
         await until_done(asked, clock)
         assert isinstance(await raised(asked), AuthError)
 

@@ -54,7 +54,7 @@ async def test_a_failed_job_raises_each_time():
             with pytest.raises(JobFailed):
                 await s.after(seconds, job.wait())
         assert job.state is State.FAILED
-        assert await job.status() is State.FAILED
+        assert await job.refresh() is State.FAILED
 
 
 async def test_the_default_timeout_is_a_quarter_of_an_hour():
@@ -78,7 +78,7 @@ async def test_the_token_grows_with_what_is_known():
         s.host.hold()
         task = s.begin(s.pika.submit(Generate("a cat")))
         await s.clock.advance(1)
-        (flight,) = s.engine.flights.values()
+        (flight,) = s.engine.desk.flights.values()
         assert flight.task is None
         s.host.gate.set()
         await s.clock.advance(1)
@@ -117,7 +117,7 @@ async def test_a_handle_given_away_keeps_nothing_alive():
         del job
         gc.collect()
         assert handle() is None
-        assert id_ in s.engine.flights
+        assert id_ in s.engine.desk.flights
 
 
 async def test_a_job_in_doubt_can_be_waited_for():
@@ -132,7 +132,7 @@ async def test_a_job_in_doubt_can_be_waited_for():
         wait.cancel()
         await s.clock.advance(1)
         assert wait.cancelled()
-        assert job.id in s.engine.flights
+        assert job.id in s.engine.desk.flights
 
 
 async def test_a_wait_with_no_time_left_still_gets_what_is_there():

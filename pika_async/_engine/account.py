@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -28,6 +29,7 @@ from pika_async.provider import (
 )
 
 T = TypeVar("T")
+log = logging.getLogger("pika_async")
 
 
 @frozen(kw_only=True)
@@ -161,7 +163,13 @@ class Account:
             raise
         except Exception as error:
             raise self._defect("ask", error) from error
-        response = await self._transport.poll(request)
+        try:
+            response = await self._transport.poll(request)
+        except SendError:
+            raise
+        except Exception as error:
+            log.exception("%s: the transport failed", self.key)
+            raise SendError(f"The transport failed ({type(error).__name__})", sent=True) from error
         try:
             return read(response)
         except PikaError as error:

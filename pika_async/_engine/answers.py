@@ -15,6 +15,7 @@ from pika_async._registry import Loaded
 from pika_async.errors import (
     AuthError,
     InsufficientBalance,
+    JobTimeout,
     Phase,
     PikaError,
     ProviderUnavailable,
@@ -62,6 +63,8 @@ def read_answer(
         return unknown(posted, error.message, error)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter does, the answer stays unknown
         return unknown(posted, f"The adapter failed on the answer ({type(error).__name__})")
+    if not isinstance(snapshot, Pending | Succeeded | Failed):
+        return unknown(posted, f"The adapter returned a {type(snapshot).__name__} for the answer")
     return _accepted(posted, snapshot)
 
 
@@ -100,6 +103,13 @@ def held_back(posted: Posted, error: PikaError | None = None) -> Refused:
             phase="submit",
         )
     return _refused(posted, error, posted.attempt.account if posted.again else None)
+
+
+def too_late(posted: Posted) -> Refused:
+    """Return the event of a claim that was granted while the client closed: nothing is sent for it."""
+    error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
+    account = posted.attempt.account if posted.keeps else None
+    return _refused(posted, error, account, later=posted.keeps)
 
 
 def _refused(posted: Posted, error: PikaError, account: str | None, *, later: bool = False) -> Refused:

@@ -22,7 +22,8 @@ from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Claim, Event, Evidence, Resubmit
 from pika_async._ledger.machine import settle
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Usage
+from pika_async._ledger.records import AttemptState, JobRecord, Usage
+from pika_async._ledger.standing import LOST
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.results import Pending, Succeeded
 
@@ -156,7 +157,7 @@ class Desk:
         """Take a job into flight that the ledger has, or that a token names."""
         self.flights[flight.id] = flight
         flight.entered = True
-        if flight.posted_at is None and flight.record.newest.state is not AttemptState.QUEUED:
+        if flight.posted_at is None:
             flight.posted_at = self.clock.now()
         self._carry_out(flight, Change(before=None, after=flight.record, at=self.ledger.now()))
 
@@ -242,12 +243,15 @@ def _accepted(flight: Flight, _: Accepted) -> None:
 
 
 def _log(flight: Flight, moved: Moved) -> None:
-    if not log.isEnabledFor(logging.INFO):
+    attempt = moved.attempt
+    level = logging.WARNING if attempt is not None and attempt.state in LOST else logging.INFO
+    if not log.isEnabledFor(level):
         return
-    if (attempt := moved.attempt) is None:
-        log.info("job %s: %s", flight.id, moved.state)
+    if attempt is None:
+        log.log(level, "job %s: %s", flight.id, moved.state)
     else:
-        log.info("job %s: attempt %d on %s is %s", flight.id, attempt.number, attempt.account, moved.state)
+        what = (flight.id, attempt.number, attempt.account, moved.state)
+        log.log(level, "job %s: attempt %d on %s is %s", *what)
 
 
 def _progress(record: JobRecord) -> int:

@@ -58,6 +58,17 @@ def reads_files(request: VideoRequest) -> bool:
     return any(isinstance(one, Path | bytes) for one in media)
 
 
+def without_files(request: VideoRequest) -> VideoRequest:
+    """Return *request* with an empty blob for each file or bytes, so that building it reads nothing."""
+    blank = Blob(b"", "image/png", "image.png")
+    changes: dict[str, Any] = {
+        name: blank for name in ("image", "video") if isinstance(getattr(request, name, None), Path | bytes)
+    }
+    if any(isinstance(image, Path | bytes) for image in _images(request)):
+        changes["images"] = tuple(i if isinstance(i, str | Blob) else blank for i in _images(request))
+    return evolve(request, **changes) if changes else request
+
+
 async def hashes(request: VideoRequest) -> dict[str, str]:
     """Return the SHA-256 of every file that *request* names, by path."""
     media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))

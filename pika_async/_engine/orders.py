@@ -15,7 +15,7 @@ from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Ended
-from pika_async._engine.files import digest, hashes
+from pika_async._engine.files import digest, hashes, reads_files, without_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
@@ -49,7 +49,8 @@ class Orders:
         self._clock = clock
         self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
-        self._origins: WeakKeyDictionary[VideoResult, Flight] = WeakKeyDictionary()
+        # By token, because a flight holds its results, and would keep itself alive.
+        self._origins: WeakKeyDictionary[VideoResult, JobToken] = WeakKeyDictionary()
         desk.carries_out(Ended, self._delivered)
 
     async def buy(
@@ -69,15 +70,15 @@ class Orders:
             fallbacks=tuple(account.key for account in accounts[1:]),
             callback_url=callback_url,
         )
-        if idempotency_key is not None or ledger.remembers:
-            record = await _identified(record, request, idempotency_key)
         flight = Flight(record, accounts[0], self._clock, request)
         flight.wanted, flight.recorded, flight.entered = True, False, True
-        self._posts.build_ahead(flight)
+        self._build_ahead(flight, accounts)
+        if idempotency_key is not None or ledger.remembers:
+            flight.record = await _identified(flight.record, request, idempotency_key)
         if idempotency_key is not None:
             change = await self._created(flight)
             if change.after.id != job_id:
-                return self._joined(change.after, record.digest)
+                return self._joined(change.after, flight.record.digest)
         if self.desk.closing:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
             raise self.desk.explain(flight, error)
@@ -87,8 +88,8 @@ class Orders:
             self.desk.spawn(self.desk.record(flight))
         return flight
 
-    def _able(self, request: VideoRequest) -> Sequence[Account]:
-        """Return the accounts that can express *request*, in order of preference."""
+    def _able(self, request: VideoRequest) -> list[Account]:
+        """Return the accounts whose capabilities hold *request*, in order of preference."""
         if not isinstance(request, VideoRequest):
             raise UnsupportedRequest(
                 f"A {type(request).__name__} is not a request; make a Generate, Ingredients or Style of it."
@@ -97,7 +98,7 @@ class Orders:
         refusals: dict[str, str] = {}
         for account in self.desk.accounts.values():
             try:
-                account.loaded.check(request)
+                account.capabilities.check(request)
             except UnsupportedRequest as error:
                 refusals[account.name] = error.message
             else:
@@ -105,6 +106,33 @@ class Orders:
         if not able:
             raise _registry.unsupported(refusals, request)
         return able
+
+    def _build_ahead(self, flight: Flight, accounts: Sequence[Account]) -> None:
+        """Build the POST now, so that what no adapter can express is refused before anything is recorded.
+
+        A client with one provider builds each request once. With several, those that cannot build it are left
+        out of the order.
+        """
+        request, record = flight.request, flight.record
+        assert request is not None
+        refusals: dict[str, str] = {}
+        able: list[Account] = []
+        for account in accounts:
+            try:
+                built = self._posts.build(flight, account, without_files(request))
+            except UnsupportedRequest as error:
+                refusals[account.name] = error.message
+                continue
+            if not able and not reads_files(request):
+                flight.built = record.newest.id, self._clock.now(), built
+            able.append(account)
+        if not able:
+            raise _registry.unsupported(refusals, request)
+        if refusals:
+            flight.account = able[0]
+            first = evolve(record.newest, account=able[0].key)
+            keys = tuple(account.key for account in able[1:])
+            flight.record = evolve(record, attempts=(first,), fallbacks=keys)
 
     async def _created(self, flight: Flight) -> Change:
         """Record an order with a key; a ledger that fails is tried again for a minute."""
@@ -138,6 +166,7 @@ class Orders:
 
     def _send_queued(self, flight: Flight) -> None:
         if is_queued(flight.record) and not flight.ended and not flight.place:
+            flight.requeued()
             self._posts.add(flight)
 
     def by_token(self, token: JobToken) -> Flight:
@@ -297,8 +326,10 @@ class Orders:
 
     def _delivered(self, flight: Flight, ended: Ended) -> None:
         if isinstance(ended.outcome, Succeeded):
+            account, task = flight.account, ended.outcome.task
+            token = JobToken(job_id=flight.id, provider=account.name, label=account.label, task=task)
             for result in ended.outcome.results:
-                self._origins[result] = flight
+                self._origins[result] = token
 
     def told(self, flight: Flight) -> None:
         """Note that a caller has seen how the job ended."""
@@ -308,14 +339,15 @@ class Orders:
 
     def origin(self, video: VideoResult) -> Flight | None:
         """Return the job that a video of this client came from."""
-        return self._origins.get(video)
+        token = self._origins.get(video)
+        return None if token is None else self.by_token(token)
 
     async def fresh_link(self, video: VideoResult) -> str | None:
         """Ask the provider for the present link of a video that was bought through this client."""
-        flight = self._origins.get(video)
-        if flight is None or not isinstance(flight.snapshot, Succeeded):
+        token = self._origins.get(video)
+        if token is None or (task := token.task) is None:
             return None
-        account, task = flight.account, flight.snapshot.task
+        account = self.desk.accounts[f"{token.provider}:{token.label}"]
         try:
             found: Mapping[str, Snapshot] = await account.ask(
                 lambda: account.provider.build_poll((task,)),

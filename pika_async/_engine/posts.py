@@ -16,12 +16,12 @@ from pika_async._engine.answers import Posted
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Queue, SlotFreed, SlotTaken
-from pika_async._engine.files import reads_files, with_blobs
+from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
 from pika_async._engine.sending import Clocks, read_clocks, send
-from pika_async._engine.verdict import capped, later, paused
+from pika_async._engine.verdict import capped, later, paused, refusal_of
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
@@ -72,16 +72,6 @@ class Posts:
         line.add(flight)
         self._pump(line)
         return not len(line)
-
-    def build_ahead(self, flight: Flight) -> None:
-        """Build the POST of a new order, so that what cannot be expressed is refused before it is recorded.
-
-        Requests that name files are built once more when the files are read.
-        """
-        if flight.request is None or reads_files(flight.request):
-            return
-        built = self.build(flight, flight.account, flight.request)
-        flight.built = flight.record.newest.id, self._clock.now(), built
 
     def build(self, flight: Flight, account: Account, request: VideoRequest) -> HttpRequest:
         """Have the adapter build the POST of the newest attempt; raises `PikaError`, and sends nothing."""
@@ -162,7 +152,7 @@ class Posts:
             else:
                 await self._not_claimed(line, flight, change)
         except LedgerError as error:
-            self._ledger_failed(line, flight, error)
+            await self._ledger_failed(line, flight, error)
         except PikaError as error:
             await self._give_up(flight, error)
         except Exception as error:
@@ -236,21 +226,31 @@ class Posts:
     async def _give_up(self, flight: Flight, error: PikaError) -> None:
         """End an order that was never sent with *error*."""
         flight.end(self._desk.explain(flight, error))
+        attempt = flight.record.newest
+        # A claim that raised may be committed all the same.
+        refused = Refused(attempt=attempt.id, owner=self._desk.owner, refusal=refusal_of(error), error=error)
+        await self._desk.tell(flight, refused)
         await self._desk.tell(flight, Cancel())
 
-    def _ledger_failed(self, line: Line, flight: Flight, error: LedgerError) -> None:
-        log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
-        if line.ledger_failed(self._clock.now()):
+    async def _ledger_failed(self, line: Line, flight: Flight, error: LedgerError) -> None:
+        """Try again while the ledger may come back: an order in it outlives that trouble. No byte has left."""
+        if not self._desk.ledger.remembers:
+            await self._give_up(flight, error)
+        elif line.ledger_failed(self._clock.now()):
             self._leave(flight, error)
         else:
+            log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
 
     async def _post(
         self, line: Line, flight: Flight, claimed: Attempt, request: HttpRequest, clocks: Clocks
     ) -> None:
         """Send a claimed attempt, and tell the one event that came of it."""
-        flight.posted()
         posted = self._posted(line, flight, claimed, held=request.held)
+        if self._desk.closing:
+            await self._desk.tell(flight, answers.too_late(posted))
+            return
+        flight.posted()
         event = await send(self._transport, self._desk.ledger, self._clock, posted, flight, request, clocks)
         change = await self._desk.tell(flight, event)
         line.learn(change.usage, self._desk.ledger.now(), self._clock.now())

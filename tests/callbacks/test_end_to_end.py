@@ -181,7 +181,7 @@ async def test_garbage_is_refused_and_leaves_nothing(tmp_path):
 
 def replayed(pika):
     """Return tokens that are nobody's: forged, truncated, of another secret, of another ledger."""
-    genuine = pika._engine.token_for("a1b2c3-1-zzzz")
+    genuine = pika._engine.addresses.token("a1b2c3-1-zzzz")
     foreign = make_token(b"another ledger's secret", "a1b2c3-1-zzzz")
     return [genuine[:-1], genuine[:-8] + "A" * 8, foreign, "a1b2c3-1-zzzz.", "x" * 300, "", "%00"]
 
@@ -237,7 +237,7 @@ def kept(path):
 
 def address_of(pika, job):
     """Return the callback address of a job's attempt."""
-    return pika._options.callbacks.address(pika._engine.token_for(job._flight.record.newest.id)).reveal()
+    return pika._options.callbacks.address(pika._engine.addresses.token(job._flight.record.newest.id)).reveal()
 
 
 @asynccontextmanager

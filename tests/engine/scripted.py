@@ -78,9 +78,13 @@ class Scripted:
 
 @frozen(kw_only=True)
 class Historian(Scripted):
-    """Remembers its tasks, with the callback addresses it was given."""
+    """Remembers its tasks, and echoes the callback addresses it was given in its history and in look-ups."""
 
     capabilities: api.Capabilities = field(factory=lambda: capable(echoes_token=True))
+
+    def read_poll(self, response, tasks, /):
+        found = Scripted.read_poll(self, response, tasks)
+        return {told["id"]: echoing(told, found[told["id"]]) for told in response.json()}
 
     def build_find(self, since, until, cursor, /):
         query = {"since": str(since), "until": str(until), "cursor": cursor or "0"}
@@ -94,6 +98,12 @@ class Historian(Scripted):
             api.Found(snapshot=snapshot(t), callback_url=api.Secret(t["callback_url"])) for t in told["tasks"]
         ]
         return api.Page(found=tuple(found), next_cursor=told["next"])
+
+
+def echoing(told: Mapping[str, Any], found: api.Snapshot) -> api.Snapshot:
+    """Return *found* with the callback address that the host echoes, if it does."""
+    echoed = told.get("callback_url")
+    return found if echoed is None else evolve(found, callback_url=api.Secret(echoed))
 
 
 def snapshot(told: Mapping[str, Any]) -> api.Snapshot:

@@ -14,7 +14,7 @@ from pika_async._ledger.records import AttemptState
 from pika_async.errors import JobTimeout, PikaError, SubmitUnknown
 from pika_async.testing import FakeClock, settle
 from tests.engine.scripted import KEY, LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_dispatch import WatchedLedger
+from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.test_sweeper import SharedLedger, lost
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ async def test_thousands_of_jobs_through_few_slots():
         assert list(s.host.billed) == prompts
         assert most == 32
         assert (s.stats.in_flight, s.stats.queued, s.stats.polled) == (0, 0, 0)
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_a_cancelled_gather_leaves_what_was_sent_to_its_tokens():
@@ -53,7 +53,7 @@ async def test_a_cancelled_gather_leaves_what_was_sent_to_its_tokens():
         waits.cancel()
         await clock.advance(1)
         assert s.host.billed.total() == 8
-        tokens = [s.pika.job(token).token for token in map(token_of, s.engine.flights.values())]
+        tokens = [s.pika.job(token).token for token in map(token_of, s.engine.desk.flights.values())]
     async with scene(clock=clock, hosts=s.hosts) as later:
         videos = asyncio.gather(*(later.pika.job(token).wait() for token in tokens))
         assert len({video.id for video in await later.after(60, videos)}) == 8
@@ -115,7 +115,7 @@ async def test_closing_ends_the_wait_of_a_queued_job_unpaid():
         assert error.charged == "no"
         assert s.host.billed == {"first": 1}
         state = next(job for job in ledger.last.values() if job.request.prompt == "second").newest.state
-        assert state is (AttemptState.QUEUED if ledger.durable else AttemptState.CANCELLED)
+        assert state is (AttemptState.QUEUED if ledger.remembers else AttemptState.CANCELLED)
 
 
 async def test_closing_ends_every_kind_of_wait():
@@ -125,7 +125,7 @@ async def test_closing_ends_every_kind_of_wait():
         job = await s.pika.submit(Generate("a cat"))
         s.host.at_submit.append(LOST)
         doubtful = await lost(s, "a dog")
-        waits = [s.begin(w) for w in (job.wait(), job.status(), job.status(), doubtful.wait(timeout=None))]
+        waits = [s.begin(w) for w in (job.wait(), job.refresh(), job.refresh(), doubtful.wait(timeout=None))]
         await s.clock.advance(5)
     await settle()
     assert all(wait.done() for wait in waits)
@@ -136,15 +136,17 @@ async def test_a_job_asked_of_a_client_that_is_closing_is_not_bought():
     slow = asyncio.Event()
 
     class Slow(WatchedLedger):
-        async def create(self, job):
+        async def create(self, job, first=None):
             await slow.wait()
-            return await super().create(job)
+            return await super().create(job, first)
 
     async with scene(ledger=Slow()) as s:
         wait = s.begin(s.pika.generate("a cat"))
         await s.clock.advance(1)
-        await s.pika.aclose()
+        closing = s.begin(s.pika.aclose())
+        await settle()
         slow.set()
+        await closing
         await settle()
         assert wait.done()
         assert wait.exception().charged == "no"
@@ -178,9 +180,9 @@ async def test_a_fresh_link_is_asked_for():
     async with scene() as s:
         video = await s.after(30, s.pika.generate("a cat"))
         s.host.tasks["t1"]["url"] = "https://media.test/fresh.mp4"
-        assert await s.after(2, s.engine.fresh_link(video)) == "https://media.test/fresh.mp4"
+        assert await s.after(2, s.engine.orders.fresh_link(video)) == "https://media.test/fresh.mp4"
         s.host.at_poll.append(refusal("AuthError", 401))
-        assert await s.after(2, s.engine.fresh_link(video)) is None
+        assert await s.after(2, s.engine.orders.fresh_link(video)) is None
 
 
 async def test_transitions_are_logged_without_secrets(caplog):

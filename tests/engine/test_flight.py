@@ -110,10 +110,10 @@ async def test_queue_timeout_in_the_moment_of_the_post_is_sent_or_is_not(call, f
         )
         second = s.begin(bought)
         await s.clock.advance(1)
-        flight = next(f for f in s.engine.flights.values() if f.request.prompt == "second")
-        account = s.engine.accounts["scripted:default"]
-        account.limits.max_concurrency = 2
-        steps = [lambda: s.engine._dispatch.pump(account), flight._waits[0].timer.callback]
+        flight = next(f for f in s.engine.desk.flights.values() if f.request.prompt == "second")
+        line = s.engine._posts.lines["scripted:default"]
+        line.account.max_concurrency = 2
+        steps = [lambda: s.engine._posts._pump(line), flight._waits[0].timer.callback]
         for step in steps if first == "slot" else reversed(steps):
             step()
         await s.clock.advance(0)
@@ -131,11 +131,11 @@ class LateWord(MemoryLedger):
         super().__init__()
         self.told = asyncio.Event()
 
-    async def apply(self, job_id, event, now):
-        after = await super().apply(job_id, event, now)
-        if isinstance(event, Claim):
+    async def create(self, job, first=None):
+        change = await super().create(job, first)
+        if isinstance(first, Claim):
             await self.told.wait()
-        return after
+        return change
 
 
 @pytest.mark.parametrize("call", ["generate", "submit"])
@@ -194,7 +194,7 @@ async def test_cancelled_caller_does_not_stop_the_post():
         s.host.hold()
         wait = s.begin(s.pika.generate("a cat"))
         await s.clock.advance(0)
-        (flight,) = s.engine.flights.values()
+        (flight,) = s.engine.desk.flights.values()
         wait.cancel()
         await s.clock.advance(0)
         assert wait.cancelled()
@@ -213,7 +213,7 @@ async def test_cancelled_caller_in_the_queue_buys_nothing():
         await s.clock.advance(60)
         assert first.done()
         assert s.host.billed == {"first": 1}
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_several_waiters_get_the_same_video():
@@ -237,7 +237,7 @@ async def test_trouble_ends_the_waits_but_not_the_job():
         s.host.hold()
         task = s.begin(s.pika.submit(Generate("a cat")))
         await s.clock.advance(0)
-        (flight,) = s.engine.flights.values()
+        (flight,) = s.engine.desk.flights.values()
         s.host.gate.set()
         await s.clock.advance(0)
         error = await failed(task)
@@ -266,7 +266,7 @@ async def test_waiter_cancelled_in_the_moment_of_trouble_leaves_no_warning(caplo
         s.host.render_time = 50
         wait = s.begin(s.pika.generate("a cat", timeout=10))
         await s.clock.advance(5)
-        (flight,) = s.engine.flights.values()
+        (flight,) = s.engine.desk.flights.values()
         flight._waits[0].timer.callback()
         wait.cancel()
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from pika_async._transport import SendError
 from pika_async.errors import AuthError, JobUnresolved, LedgerError, SubmitUnknown
 from pika_async.testing import FakeClock
 from tests.engine.scripted import LOST, Historian, Scripted, answer, refusal, scene
-from tests.engine.test_dispatch import WatchedLedger
+from tests.engine.ledgers import SharedLedger, WatchedLedger
 
 pytestmark = pytest.mark.anyio
 
@@ -30,19 +30,6 @@ async def lost(s, request="a cat", **options):
     return caught.value.job
 
 
-class SharedLedger(WatchedLedger):
-    """Tells every client that something changed, as a file shared by processes does."""
-
-    durable = True
-    changes = 0
-
-    async def apply(self, job_id, event, now):
-        self.changes += 1
-        return await super().apply(job_id, event, now)
-
-    async def version(self):
-        return self.changes
-
 
 async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():
     """Its owner fell silent: nobody knows whether it was sent, and it is not sent again."""
@@ -51,7 +38,7 @@ async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():
         dead.host.hold()
         dead.begin(dead.pika.submit(Generate("a cat"))).add_done_callback(lambda task: task.exception())
         await clock.advance(1)
-        for post in dead.engine._dispatch._posts:
+        for post in dead.engine._posts._posts:
             post.cancel()
         await clock.advance(1)
         assert ledger.job.newest.state is AttemptState.SUBMITTING
@@ -75,7 +62,7 @@ async def test_a_lost_answer_is_found_in_the_history():
         wait = s.begin(job.wait())
         await s.clock.advance(5)
         assert ledger.job.newest.state is AttemptState.RUNNING
-        assert ledger.job.newest.bound_by == "history"
+        assert ledger.job.newest.bound_by == "echo"
         await s.clock.advance(40)
         assert wait.result().id == "t1"
         assert s.host.billed == {"a cat": 1}
@@ -121,14 +108,14 @@ async def test_forged_and_foreign_tokens_are_not_believed():
         s.host.at_submit.append(NEVER_ARRIVED)
         await lost(s)
         genuine = s.host.tasks["t1"]["callback_url"]
-        attempt = next(f for f in s.engine.flights.values() if f.task is None).record.newest.id
+        attempt = next(f for f in s.engine.desk.flights.values() if f.task is None).record.newest.id
         mac = genuine.rpartition(".")[2]
         for url in (f"https://callback.invalid/{attempt}.{mac}", "https://callback.invalid/", "not a url"):
             s.host.tasks[url] = {"id": url, "done_at": 0, "callback_url": url}
         await s.clock.advance(60)
         assert s.host.searched
         assert (await job).id == "t1"
-        (left,) = s.engine.flights.values()
+        (left,) = s.engine.desk.flights.values()
         assert left.task is None
 
 
@@ -271,7 +258,6 @@ async def test_an_answer_that_comes_after_everything_lands():
         s.host.render_time = 10
         wait = s.begin(s.pika.generate("a cat", timeout=None))
         await s.clock.advance(1)
-        s.engine.sweeper.watch_ledger()
         await s.clock.advance(3000)
         assert ledger.job.newest.state is AttemptState.UNRESOLVED
         s.host.gate.set()
@@ -326,7 +312,7 @@ async def test_a_word_given_elsewhere_is_noticed():
         assert isinstance(wait.exception(), JobUnresolved)
         record = ledger.job
         again = NextAttempt(id=attempt_id(record.id, 2), account=record.newest.account)
-        await ledger.apply(record.id, Resubmit(next=again), clock.wall())
+        await ledger.apply(record.id, Resubmit(next=again))
         async with scene(ledger=ledger, clock=clock, hosts=s.hosts) as other:
             assert [j.id async for j in other.pika.recover(queued=True)] == [record.id]
             await clock.advance(60)

@@ -98,7 +98,7 @@ class Leader:
         looks = self._looks[key]
         try:
             if (learned := await self._desk.ledger.learned(key)) is not None:
-                looks.restore(learned)
+                self._desk.accounts[key].schedule.restore(learned)
             after: str | None = None
             while True:
                 page = await self._desk.ledger.open_jobs(_WATCHED, account=key, after=after, limit=_PAGE)
@@ -134,7 +134,7 @@ class Leader:
             if not looks.leading:
                 continue
             try:
-                await self._desk.ledger.learned(key, looks.learned())
+                await self._desk.ledger.learned(key, self._desk.accounts[key].schedule.learned())
                 await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
             except LedgerError as error:
                 log.debug("%s: the lease for look-ups runs out by itself: %s", key, error)

@@ -27,7 +27,8 @@ LOOKUPS_AT_ONCE = 8
 """Look-ups on the wire at once per account; without batches this is the fan-out."""
 _REFUSALS = 3
 _REFUSED_FOR = 30.0
-"""A 401 or 403 without the provider's own error code pauses the account when three came in half a minute."""
+"""A 403 without the provider's own error code, a bot check say, pauses the account at the third in half a
+minute."""
 _FRESH = Seen()
 
 
@@ -301,7 +302,8 @@ class Looks:
     def _key_refused(self, error: PikaError, now: float) -> None:
         """Pause the account at the provider's own word, or when something in between keeps refusing."""
         self._refusals = [*(at for at in self._refusals if now - at < _REFUSED_FOR), now]
-        if error.code is None and len(self._refusals) < _REFUSALS:
+        proven = isinstance(error, AuthError) and (error.code is not None or error.status == 401)
+        if not proven and len(self._refusals) < _REFUSALS:
             return
         self._refusals.clear()
         log.warning("%s: paused, the provider refuses the key", self._account.key)

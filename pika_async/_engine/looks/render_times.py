@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import expm1, log1p
+from collections.abc import Sequence
+from math import expm1, isfinite, log1p
 from typing import Final
 
 # Ages fall into bins of equal width on a logarithmic scale: 2 s wide at 20 s, 8 s at 90 s.
@@ -79,6 +80,21 @@ class RenderTimes:
         self._ends[min(int(end), _BINS - 1)] += 1.0
         self._total += 1.0
         return self._learned(1.0)
+
+    def state(self) -> list[list[float]]:
+        """Return what was learned, for another process."""
+        return [self._ends, self._entered, self._partial, [self._total]]
+
+    def restore(self, state: Sequence[Sequence[float]]) -> None:
+        """Go on from what another process learned; raises `ValueError` or `TypeError` for what is no state."""
+        ends, entered, partial, (total,) = state
+        if (len(ends), len(entered), len(partial)) != (_BINS, _BINS + 1, _BINS):
+            raise ValueError("another number of bins")
+        if not all(isfinite(count) for counts in (ends, entered, partial, (total,)) for count in counts):
+            raise ValueError("not finite")
+        self._ends, self._entered, self._partial = list(ends), list(entered), list(partial)
+        self._total = total
+        self._rebuild()
 
     def _expose(self, start: float, stop: float) -> None:
         first, last = int(start), int(stop)

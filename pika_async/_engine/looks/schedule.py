@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
@@ -60,6 +61,18 @@ class Schedule:
         if (times := self._times.get(kind)) is None:
             times = self._times[kind] = RenderTimes(self._render_time)
         return times
+
+    def learned(self) -> str:
+        """Return the learned times of every kind as text, for the next process that looks."""
+        return json.dumps({kind: times.state() for kind, times in self._times.items()})
+
+    def restore(self, learned: str) -> None:
+        """Go on from what another process learned; text that is none of ours teaches nothing."""
+        try:
+            for kind, state in json.loads(learned).items():
+                self.times(kind).restore(state)
+        except (ValueError, TypeError, AttributeError):
+            return
 
     def longest_gap(self) -> float:
         """Return within how many seconds of a look a job is due again: 32 intervals, or 4 rounds of all."""

@@ -124,8 +124,11 @@ class Bindings:
                 await self._bind(account, binding, snapshot, source)
                 continue
             binding.looks += 1
-            if binding.looks >= _LOOKS or (known and snapshot is not None and snapshot.callback_url is not None):
-                log.warning("job %s: a callback names a task that is not known as this job's", binding.job_id)
+            if snapshot is not None and known and snapshot.callback_url is not None:
+                log.warning("job %s: a callback names a task that echoes another address", binding.job_id)
+                self._settle(account, binding)
+            elif binding.looks >= _LOOKS:
+                log.warning("job %s: a callback names a task that the provider does not know as ours", binding.job_id)
                 self._settle(account, binding)
         return not any(binding.received.attempt_id in self._waiting[account.key] for binding in bindings)
 

@@ -9,9 +9,8 @@ from attrs import evolve
 
 import pika_async.provider as api
 from pika_async import Generate
-from pika_async._engine import dispatch
+from pika_async._engine import posts
 from pika_async._ledger.events import Cancel, Claim, Unknown
-from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     ConfigError,
@@ -25,51 +24,10 @@ from pika_async.errors import (
     UnsupportedRequest,
 )
 from pika_async.testing import FakeClock
+from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
 from tests.engine.scripted import LOST, UNSENT, Scripted, answer, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
-
-
-class WatchedLedger(MemoryLedger):
-    """Notes what is committed, in its order, and keeps every job to look at afterwards."""
-
-    def __init__(self):
-        super().__init__()
-        self.order = []
-        self.last = {}
-
-    async def create(self, job):
-        kept = await super().create(job)
-        self.last[kept.id] = kept
-        return kept
-
-    async def apply(self, job_id, event, now):
-        after = await super().apply(job_id, event, now)
-        self.order.append(type(event).__name__)
-        self.last[job_id] = after
-        return after
-
-    @property
-    def job(self):
-        """Return the only job there was."""
-        (job,) = self.last.values()
-        return job
-
-
-class FailingLedger(WatchedLedger):
-    """Fails on one kind of event: before it is committed, or after, when only the word of it is lost."""
-
-    def __init__(self, kind, *, committed):
-        super().__init__()
-        self.kind, self.committed = kind, committed
-
-    async def apply(self, job_id, event, now):
-        if not isinstance(event, self.kind):
-            return await super().apply(job_id, event, now)
-        self.kind = ()
-        if self.committed:
-            await super().apply(job_id, event, now)
-        raise LedgerError("The disk is full.")
 
 
 class SkewedClock(FakeClock):
@@ -186,14 +144,14 @@ async def test_a_row_that_is_read_too_slowly_makes_the_fence_late():
 async def test_reading_a_large_file_does_not_make_the_fence_late(monkeypatch):
     """The window is claim to first byte; what is read before the claim may take its time."""
     clock = SkewedClock()
-    read = dispatch.with_blobs
+    read = posts.with_blobs
 
     async def slowly(*args):
         clock.ahead["now"] += 30
         clock.ahead["wall"] += 30
         return await read(*args)
 
-    monkeypatch.setattr(dispatch, "with_blobs", slowly)
+    monkeypatch.setattr(posts, "with_blobs", slowly)
     async with scene(clock=clock) as s:
         await s.after(40, s.pika.generate("a cat"))
         assert len(s.wire.submits) == 1
@@ -208,7 +166,7 @@ async def test_a_row_that_changed_is_not_sent(event):
         async def connecting():
             job = ledger.job
             change = event or Unknown(attempt=job.newest.id, owner=job.newest.owner)
-            await ledger.apply(job.id, change, s.clock.wall())
+            await ledger.apply(job.id, change)
             s.wire.connecting = None
 
         s.wire.connecting = connecting
@@ -300,7 +258,7 @@ async def test_an_answer_that_says_nothing_is_unknown(said):
         assert caught.value.token
         assert len(s.wire.submits) == 1
         await s.clock.advance(30)
-        assert caught.value.job.id in s.engine.flights
+        assert caught.value.job.id in s.engine.desk.flights
 
 
 @pytest.mark.parametrize("given", [None, "garbage", {"id": "t1"}, object])
@@ -311,7 +269,7 @@ async def test_an_adapter_that_returns_no_snapshot_loses_no_job(given, monkeypat
         with pytest.raises(SubmitUnknown) as caught:
             await s.pika.generate("a cat")
         assert caught.value.charged == "unknown"
-        assert caught.value.job.id in s.engine.flights
+        assert caught.value.job.id in s.engine.desk.flights
 
 
 async def test_a_transport_that_falls_over_leaves_the_outcome_unknown():
@@ -328,22 +286,17 @@ async def test_a_transport_that_falls_over_leaves_the_outcome_unknown():
 async def test_an_adapter_that_fails_to_build_buys_nothing(monkeypatch):
     """Its error is ours to explain, nothing is sent, and no half-made job is left to be bought later."""
     ledger = WatchedLedger()
-    build = Scripted.build_submit
-    calls = []
 
-    def fails_later(self, request, call, /):
-        calls.append(call)
-        if len(calls) > 1:
-            raise KeyError("a defect")
-        return build(self, request, call)
+    def fails(self, request, call, /):
+        raise KeyError("a defect")
 
-    monkeypatch.setattr(Scripted, "build_submit", fails_later)
+    monkeypatch.setattr(Scripted, "build_submit", fails)
     async with scene(ledger=ledger) as s:
         with pytest.raises(PikaError) as caught:
             await s.pika.generate("a cat")
         assert caught.value.charged == "no"
-        assert ledger.job.state is not JobState.OPEN
-        assert not s.engine.flights
+        assert not ledger.last
+        assert not s.engine.desk.flights
         assert s.stats.in_flight == 0
 
 
@@ -437,7 +390,7 @@ async def test_a_file_that_is_missing_when_the_slot_is_won_buys_nothing(tmp_path
             await s.pika.generate("a cat", image=tmp_path / "cat.png")
         assert not s.wire.submits
         assert s.stats.in_flight == 0
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_a_file_changed_since_the_job_was_recorded_is_refused(tmp_path):
@@ -446,11 +399,11 @@ async def test_a_file_changed_since_the_job_was_recorded_is_refused(tmp_path):
     path.write_bytes(b"\x89PNG one")
     recorded = asyncio.Event()
 
-    class Telling(MemoryLedger):
-        async def create(self, job):
+    class Telling(WatchedLedger):
+        async def create(self, job, first=None):
             if job.key is not None:
                 recorded.set()
-            return await super().create(job)
+            return await super().create(job, first)
 
     async with scene(max_concurrency=1, ledger=Telling()) as s:
         s.host.render_time = 5
@@ -532,7 +485,7 @@ async def test_an_adapter_cannot_send_its_key_to_a_foreign_host():
             await s.pika.generate("a cat")
         assert not s.wire.submits
         assert s.stats.in_flight == 0
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_an_adapter_cannot_send_its_key_to_a_foreign_host_by_a_look_up(monkeypatch):
@@ -568,7 +521,7 @@ async def test_media_reach_the_adapter_as_blobs():
 
 async def test_no_slots_but_in_another_process_are_waited_for_in_peace():
     """Two clients on one ledger share its slots; the one that must wait does not spin."""
-    ledger = WatchedLedger()
+    ledger = SharedLedger()
     clock = FakeClock()
     options = {"ledger": ledger, "clock": clock, "max_concurrency": 1}
     async with scene(**options) as one, scene(**options, hosts=one.hosts) as two:

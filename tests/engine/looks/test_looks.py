@@ -369,13 +369,13 @@ async def test_status_asks_now():
         s.host.render_time = 5
         job = await s.pika.submit(Generate("a cat"))
         s.host.tasks["t1"]["progress"] = 0.5
-        assert await s.after(2, job.status()) is State.RUNNING
+        assert await s.after(2, job.refresh()) is State.RUNNING
         assert job.progress == 0.5
         await s.clock.advance(5)
-        assert await s.after(2, job.status()) is State.SUCCEEDED
+        assert await s.after(2, job.refresh()) is State.SUCCEEDED
         assert job.results[0].id == "t1"
         looks = len(s.host.asked)
-        assert await job.status() is State.SUCCEEDED
+        assert await job.refresh() is State.SUCCEEDED
         assert len(s.host.asked) == looks
 
 
@@ -385,7 +385,7 @@ async def test_status_keeps_to_the_budget():
         s.host.render_time = 1000
         job = await s.pika.submit(Generate("a cat"))
         for _ in range(10):
-            s.begin(job.status())
+            s.begin(job.refresh())
         await s.clock.advance(100)
         assert len(s.host.asked) <= 11
 
@@ -396,7 +396,7 @@ async def test_status_of_a_refused_key_says_so():
         job = await s.pika.submit(Generate("a cat"))
         s.host.on_poll = lambda ids: refusal("AuthError", 401)
         with pytest.raises(AuthError) as caught:
-            await s.after(5, job.status())
+            await s.after(5, job.refresh())
         assert caught.value.job.id == job.id
 
 
@@ -406,7 +406,7 @@ async def test_status_is_released_by_a_failed_look():
         s.host.render_time = 1000
         job = await s.pika.submit(Generate("a cat"))
         s.host.on_poll = lambda ids: SendError("cut", sent=True)
-        assert await s.after(5, job.status()) is State.RUNNING
+        assert await s.after(5, job.refresh()) is State.RUNNING
 
 
 async def test_an_ended_job_is_not_looked_up_any_more():
@@ -417,7 +417,7 @@ async def test_an_ended_job_is_not_looked_up_any_more():
         await s.clock.advance(300)
         assert len(s.host.asked) == looks
         assert s.stats.polled == 0
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_a_job_whose_wait_is_over_is_still_looked_up():

@@ -24,7 +24,7 @@ from pika_async.errors import (
 from pika_async.results import Task
 from pika_async.testing import FakeClock
 from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_dispatch import WatchedLedger
+from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.test_sweeper import NEVER_ARRIVED, SharedLedger, lost
 
 pytestmark = pytest.mark.anyio
@@ -362,10 +362,10 @@ async def test_a_token_from_before_the_answer_needs_its_ledger():
     assert JobToken.decode(token).task is None
     async with scene(clock=clock, hosts=hosts) as s:
         job = s.pika.job(token)
-        for error in await asyncio.gather(job.wait(), job.wait(), job.status(), return_exceptions=True):
+        for error in await asyncio.gather(job.wait(), job.wait(), job.refresh(), return_exceptions=True):
             assert isinstance(error, ConfigError)
             assert "ledger" in error.message
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
     async with scene(ledger=ledger, clock=clock, hosts=hosts) as s:
         error = await ended(s, 60, s.pika.job(token).wait(timeout=50))
         assert isinstance(error, JobTimeout)
@@ -442,7 +442,7 @@ async def unresolved(s, answer=LOST):
     s.host.at_submit.append(answer)
     job = await lost(s)
     await s.clock.advance(2600)
-    assert s.engine.flights[job.id].unresolved
+    assert s.engine.desk.flights[job.id].unresolved
     return job
 
 
@@ -505,7 +505,7 @@ async def test_a_request_nobody_can_express_buys_nothing():
         with pytest.raises(UnsupportedRequest, match="guidance_scale"):
             await s.pika.generate("a cat", guidance_scale=2.0)
         assert not s.wire.submits
-        assert not s.engine.flights
+        assert not s.engine.desk.flights
 
 
 async def test_an_answer_lost_at_one_provider_is_not_bought_at_the_next():

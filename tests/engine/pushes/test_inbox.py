@@ -18,6 +18,7 @@ from pika_async.callbacks import CallbackEvent, Callbacks
 from pika_async.callbacks.token import token_in
 from pika_async.errors import JobFailed, LedgerError, SubmitRefused, SubmitUnknown
 from pika_async.testing import FakeClock
+from tests.engine import ledgers
 from tests.engine.scripted import LOST, Historian, Scripted, answer, capable, refusal, scene, snapshot
 
 pytestmark = pytest.mark.anyio
@@ -54,35 +55,20 @@ class Signer(Pusher):
         return snapshot(json.loads(body))
 
 
-class SharedLedger(MemoryLedger):
-    """Looks like a file that several processes share: it forgets nothing and tells of every change."""
+class SharedLedger(ledgers.SharedLedger):
+    """Looks like a file that several processes share, and fails when it is told to."""
 
-    durable = True
-    changes = 0
     failing = False
 
-    def _forget(self, job):
-        pass
-
-    async def apply(self, job_id, event, now):
-        self.changes += 1
-        return await super().apply(job_id, event, now)
-
-    async def inbox_put(self, attempt_id, body, headers, now):
+    async def inbox_put(self, attempt_id, body, headers):
         if self.failing:
             raise LedgerError("The disk is full.")
-        self.changes += 1
-        return await super().inbox_put(attempt_id, body, headers, now)
+        return await super().inbox_put(attempt_id, body, headers)
 
     async def inbox_pending(self, limit=100, after=0):
         if self.failing:
             raise LedgerError("The disk is full.")
         return await super().inbox_pending(limit, after)
-
-    async def version(self):
-        if self.failing:
-            raise LedgerError("The disk is full.")
-        return self.changes
 
 
 @define(eq=False)
@@ -150,7 +136,7 @@ async def test_a_callback_ends_its_job_with_one_look():
         await s.clock.advance(0.05)
         assert wait.result().video_url == "https://media.test/t1.mp4"
         assert len(s.host.asked) == 1
-        assert await s.engine.ledger.inbox_pending() == []
+        assert await s.engine.desk.ledger.inbox_pending() == []
 
 
 async def test_what_a_callback_says_is_not_believed():
@@ -373,7 +359,7 @@ async def test_an_echoed_token_counts_for_more_than_a_callback():
         await push(s, s.host.tell("t9"))
         await s.clock.advance(0.2)
         (record,) = await ledger.jobs()
-        assert (record.newest.task.id, record.newest.bound_by) == ("t1", "history")
+        assert (record.newest.task.id, record.newest.bound_by) == ("t1", "echo")
         await s.clock.advance(60)
         assert wait.result().id == "t1"
 
@@ -432,7 +418,7 @@ async def test_a_task_that_the_provider_does_not_know_is_not_bound(caplog):
         assert [ids for _, ids in s.host.asked] == [("t9",)] * 3
         assert "does not know" in caplog.text
         assert job.state is State.QUEUED
-        assert await s.engine.ledger.inbox_pending() == []
+        assert await s.engine.desk.ledger.inbox_pending() == []
 
 
 async def test_evidence_waits_while_it_cannot_be_confirmed():
@@ -483,7 +469,7 @@ async def test_the_own_answer_takes_a_task_from_whom_a_callback_gave_it():
         record = await ledger.get(job.id)
         assert (record.newest.state, record.newest.task) == (AttemptState.AMBIGUOUS, None)
         assert job.state is not State.SUCCEEDED
-        assert s.engine.flights[job.id].record == record
+        assert s.engine.desk.flights[job.id].record == record
         wait = s.begin((await other).wait())
         await s.clock.advance(200)
         assert wait.result().id == "t2"
@@ -522,7 +508,7 @@ async def test_progress_tells_nothing_but_itself():
         await push(s, {"id": "t1", "state": "running", "progress": 0.5, "locator": {"url": "evil"}, "x": 1})
         await drain(s)
         assert (job.progress, job.raw) == (0.5, raw)
-        assert s.engine.flights[job.id].task.locator == {}
+        assert s.engine.desk.flights[job.id].task.locator == {}
 
 
 async def test_a_row_that_the_ledger_lost_is_made_again():
@@ -545,7 +531,7 @@ async def test_a_callback_for_an_unknown_job_stays_visible_in_a_file(caplog, led
     async with scene_with(ledger=ledger()) as s:
         await push(s, {"id": "t1", **DONE}, attempt="nobody-1-xx")
         await s.clock.advance(5)
-        assert len(await s.engine.ledger.inbox_pending()) == kept
+        assert len(await s.engine.desk.ledger.inbox_pending()) == kept
         assert ("does not know" in caplog.text) is bool(kept)
         assert not s.host.asked
 
@@ -588,7 +574,7 @@ async def test_a_callback_received_by_another_process_is_noticed():
         wait = s.begin(s.pika.generate("a cat"))
         await clock.advance(9)
         s.host.tasks["t1"]["done_at"] = 0
-        await ledger.inbox_put(attempt_of(s), json.dumps(s.host.tell("t1")).encode(), {}, 0)
+        await ledger.inbox_put(attempt_of(s), json.dumps(s.host.tell("t1")).encode(), {})
         await clock.advance(0.1)
         assert wait.result().id == "t1"
 
@@ -654,7 +640,7 @@ async def test_nonsense_is_put_away(body):
         event = CallbackEvent(attempt_id=attempt_of(s), content_type="", headers={}, body=body)
         await s.engine.inbox.receive(event)
         await s.clock.advance(2)
-        assert await s.engine.ledger.inbox_pending() == []
+        assert await s.engine.desk.ledger.inbox_pending() == []
         await s.clock.advance(60)
         assert wait.result().id == "t1"
 
@@ -753,7 +739,7 @@ async def test_a_wrong_signature_is_no_hint():
             await s.clock.advance(0.1)
         assert not s.host.asked
         assert keys.asked == 1
-        assert await s.engine.ledger.inbox_pending() == []
+        assert await s.engine.desk.ledger.inbox_pending() == []
 
 
 async def test_rotated_keys_are_fetched_anew():
