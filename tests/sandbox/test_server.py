@@ -76,7 +76,7 @@ async def post(client, url, body, headers=BEARER):
 
 
 def signalled(accepted):
-    """Return a render time of an hour that tells when it is asked for."""
+    """Return a render time of an hour that sets *accepted* when it is asked for."""
 
     def render_time():
         accepted.set()
@@ -203,7 +203,7 @@ async def test_media_are_really_served(client):
 
 
 async def test_media_can_be_resumed(client):
-    """Range and If-Range work over the wire, and an impossible range tells the size."""
+    """Range and If-Range work over the wire, and the answer to an impossible range holds the size."""
     async with sandbox_with(video=b"0123456789") as sandbox:
         url = f"{sandbox.url}/media/some-task/video.mp4"
         async with client.get(url, headers={"range": "bytes=4-"}) as answer:
@@ -320,7 +320,7 @@ async def test_half_a_request_is_none(client, caplog):
 
 
 async def test_render_times_can_vary(client):
-    """A function gives each render its own time."""
+    """A function returns a time of its own for each render."""
     times = iter([0.02, 3600.0])
     async with sandbox_with(render_time=lambda: next(times)) as sandbox:
         status, _ = await post(client, f"{sandbox.url}/pika/videos", ACE)
@@ -376,7 +376,7 @@ async def test_a_taken_port_is_an_oserror():
 
 
 def test_there_is_no_address_before_the_start():
-    """Asking too early is told in a sentence."""
+    """Asking too early is an error in one sentence."""
     with pytest.raises(ConfigError, match="start it first"):
         _ = sandbox_with().url
 
