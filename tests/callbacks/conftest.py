@@ -135,7 +135,7 @@ async def client(anyio_backend):
 
 
 async def converse(port, *pieces, path=f"/pika/{TOKEN}", head="Transfer-Encoding: chunked\r\n"):
-    """Send a POST as raw text, piece by piece; returns the status, None when the server closes the connection."""
+    """Send a POST as raw text, piece by piece; returns the status, or None if the server hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"POST {path} HTTP/1.1\r\nHost: app.test\r\n{head}\r\n".encode())

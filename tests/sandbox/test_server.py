@@ -1,6 +1,7 @@
 """The sandbox over real sockets: modes, outcomes, media, faults of callers and of emulators."""
 
 import asyncio
+import itertools
 import json
 import logging
 import shlex
@@ -342,6 +343,23 @@ async def test_the_clock_is_injected(client):
         _, accepted = await post(client, f"{sandbox.url}/pika/videos", {**ACE, "async": True})
         _, task = await post(client, f"{sandbox.url}/pika/tasks", {"id": accepted["task_id"]})
     assert task["created_at"] == 1234.5
+
+
+async def test_an_answer_is_made_at_one_moment(client):
+    """However busy the machine is: the time stands still within an answer, and goes on between answers."""
+    seen = []
+
+    class Watching(Echo):
+        def answer(self, request, world, /):
+            seen.append({world.now for _ in range(3)})
+            return super().answer(request, world)
+
+    times = itertools.count(1000)
+    async with Sandbox(emulators=[Watching()], clock=lambda: float(next(times))) as sandbox:
+        for _ in range(2):
+            await client.post(f"{sandbox.url}/echo/it")
+    assert [len(moments) for moments in seen] == [1, 1]
+    assert seen[0] != seen[1]
 
 
 async def test_stopping_cuts_held_lines_at_once(client):
