@@ -37,7 +37,7 @@ class Loaded:
     origin: str | None = None
 
     def can(self, request: VideoRequest) -> bool:
-        """Return whether the capabilities can express *request*."""
+        """Return whether this adapter can express *request*; asks it, since adapters are pure."""
         try:
             self.check(request)
         except UnsupportedRequest:
@@ -45,8 +45,13 @@ class Loaded:
         return True
 
     def check(self, request: VideoRequest) -> None:
-        """Raise `UnsupportedRequest` for what the capabilities cannot express; builds nothing."""
+        """Raise `UnsupportedRequest` for what the capabilities, or the adapter itself, cannot express."""
         self.capabilities.check(request)
+        required = self.capabilities.callbacks != "no"
+        address = Secret("https://callback.invalid/check") if required else None
+        self.provider.build_submit(
+            _without_files(request), Call(callback_url=address, attempt_id="", now=0.0)
+        )
 
 
 @frozen(kw_only=True)
@@ -59,6 +64,21 @@ class Plugin:
     capabilities: Capabilities | None = None
     powers: frozenset[str] = field(factory=frozenset)
     broken: str | None = None
+
+
+def _without_files(request: VideoRequest) -> VideoRequest:
+    """Put an empty blob where media would have to be read, so that a check touches no file."""
+    from attrs import evolve
+
+    blank = Blob(b"", "image/png", "image.png")
+    changes: dict[str, Any] = {
+        name: blank
+        for name in ("image", "video")
+        if not isinstance(getattr(request, name, None), str | None | Blob)
+    }
+    if isinstance(request, Ingredients):
+        changes["images"] = tuple(i if isinstance(i, str | Blob) else blank for i in request.images)
+    return evolve(request, **changes) if changes else request
 
 
 def load(name: str, provider: Provider) -> Loaded:
@@ -171,35 +191,13 @@ def alternatives(request: VideoRequest) -> list[str]:
     return [
         name
         for name, plugin in plugins().items()
-        if plugin.factory is not None and _can(plugin.factory, request)
+        if plugin.factory is not None and _can(name, plugin.factory, request)
     ]
 
 
-def _without_files(request: VideoRequest) -> VideoRequest:
-    """Put an empty blob where media would have to be read, so that a trial touches no file."""
-    from attrs import evolve
-
-    blank = Blob(b"", "image/png", "image.png")
-    changes: dict[str, Any] = {
-        name: blank
-        for name in ("image", "video")
-        if not isinstance(getattr(request, name, None), str | None | Blob)
-    }
-    if isinstance(request, Ingredients):
-        changes["images"] = tuple(i if isinstance(i, str | Blob) else blank for i in request.images)
-    return evolve(request, **changes) if changes else request
-
-
-def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
-    """Return whether an adapter can express *request*; asks it, for nothing waits on this answer."""
+def _can(name: str, factory: ProviderFactory, request: VideoRequest) -> bool:
     try:
-        provider = factory(api_key="unset")
-        provider.capabilities.check(request)
-        address = (
-            Secret("https://callback.invalid/check") if provider.capabilities.callbacks != "no" else None
-        )
-        call = Call(callback_url=address, attempt_id="", now=0.0)
-        return bool(provider.build_submit(_without_files(request), call))
+        return load(name, factory(api_key="unset")).can(request)
     except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
         return False
 

@@ -44,17 +44,19 @@ class Connection:
     @asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[Pika]:
         """Open a client with *options*, in front of a sandbox of its own where that was asked for."""
+        async with self.client(**options) as client, client as pika:
+            yield pika
+
+    @asynccontextmanager
+    async def client(self, *, journal: Path | None = None, **options: Any) -> AsyncIterator[Pika]:
+        """Make a client that is not open yet; *journal* is the file in which the sandbox keeps its orders."""
         if self.sandbox:
             from pika_async.sandbox import Sandbox
 
-            async with (
-                Sandbox(render_time=self.render_time) as server,
-                self._tried(server.url, options) as pika,
-            ):
-                yield pika
+            async with Sandbox(render_time=self.render_time, journal=journal) as server:
+                yield self._tried(server.url, options)
         else:
-            async with self._real(options) as pika:
-                yield pika
+            yield self._real(options)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from attrs import frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pika_async.gallery.manifest import RowState
+from pika_async.batch.manifest import RowState
 from pika_async.gallery.row import Row, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from pika_acedata import AceDataEmulator
 from pika_async._engine import sweeper
 from pika_async._ledger.events import Times
+from pika_async.batch.folder import BatchFolder
 from pika_async.cli._app import app
-from pika_async.cli._batch_folder import BatchFolder
 from pika_async.emulator import Held
 from pika_async.gallery import MANIFEST, Manifest, RowState
 
@@ -211,12 +211,12 @@ def test_a_video_whose_row_is_gone_stays(run, sandbox, listed, videos):
 
 def test_json_is_one_object(tried, listed, videos):
     """`--json` prints one object: the counts, the command that continues, and every row."""
-    prompts = listed("A cat", "A bat sandbox-render-fails")
+    prompts = listed("A cat", "A bat sandbox-render-fails", "A fox sandbox-no-balance")
     result = tried("batch", prompts, "--out", videos, "--json")
     found = json.loads(result.stdout)
-    assert [found[name] for name in ("total", "done", "failed")] == [2, 1, 1]
+    assert [found[name] for name in ("total", "done", "failed")] == [3, 1, 2]
     assert found["continue"] == f"pika-async batch {prompts} --out {videos} --sandbox"
-    assert [row["state"] for row in found["rows"]] == ["done", "failed"]
+    assert [row["state"] for row in found["rows"]] == ["done", "failed", "failed"]
     assert found["rows"][1]["error"]["name"] == "JobFailed"
 
 

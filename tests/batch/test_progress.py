@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async.cli._batch_progress import Progress
-from pika_async.gallery import RowState
+from pika_async.batch import Progress, RowState
 
 
 def started(rows, *, width=4, usual=90.0):

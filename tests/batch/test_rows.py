@@ -3,8 +3,8 @@
 import pytest
 
 from pika_async import Camera, ConfigError, Generate, Ingredients, Style, UnsupportedRequest
-from pika_async.cli._rows import read_requests
-from pika_async.cli._source import Source
+from pika_async.batch.lists import Source
+from pika_async.batch.rows import read_requests
 
 
 @pytest.fixture

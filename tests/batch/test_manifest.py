@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pika_async import Generate, Ingredients, JobFailed
-from pika_async.gallery import Entry, Failure, Manifest, RowState, Timings, described
+from pika_async.batch import Entry, Failure, Manifest, RowState, Timings, described
 from pika_async.requests import Blob
 from pika_async.results import State, VideoResult
 from tests.gallery.entries import HOSTILE, done, entry
@@ -143,7 +143,7 @@ def test_described_requests_are_json():
         "prompt": "A cat",
         "image": "in/cat.png",
         "camera": {"pan": "left"},
-        "extra_body": {"a": [1]},
+        "extra_body": {"a": "***"},
     }
     images = described(Ingredients("They dance", [Blob(b"123", name="a.png"), "https://example.com/b.png"]))
     assert images["images"] == ["a.png <3 bytes>", "https://example.com/b.png"]

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import log
+from statistics import median
 from typing import Final
 
-from pika_async._engine.render_times import RenderTimes
-from pika_async.gallery import RowState
+from pika_async.batch.manifest import RowState
 
-_HALF: Final = log(2.0)
-_STEP: Final = 1.0
+_REMEMBERED: Final = 200
 
 
 class Progress:
-    """Counts rows by state and learns how long renders take; *usual* is a first guess, in seconds.
+    """Counts rows by state, and the time left by the median render so far; *usual* is a first guess.
 
     *width* rows render at a time. Times are seconds on any clock that does not jump.
     """
 
     def __init__(self, *, width: int, usual: float) -> None:
         self._width = width
-        self._times = RenderTimes(usual)
+        self._usual = usual
+        self._renders: list[float] = []
         self._states: dict[int, RowState] = {}
         self._rendering: dict[int, float] = {}
         self._began: float | None = None
@@ -52,9 +51,7 @@ class Progress:
         if state is RowState.RENDERING:
             self._rendering[number] = now
         elif since is not None and state is RowState.DOWNLOADING:
-            age = now - since
-            self._times.pending(0.0, max(age - _STEP, 0.0))
-            self._times.ended(max(age - _STEP, 0.0), age)
+            self._renders = [*self._renders[-_REMEMBERED:], max(now - since, 0.0)]
         self._finished += state is RowState.DONE
 
     def per_minute(self, now: float) -> float | None:
@@ -64,15 +61,11 @@ class Progress:
         return 60.0 * self._finished / (now - self._began)
 
     def left(self, now: float) -> float | None:
-        """Return the seconds until everything is rendered, as likely too many as too few."""
-        waits = [self._remaining(max(now - since, 0.0)) for since in self._rendering.values()]
+        """Return about how many seconds it takes until everything is rendered."""
+        render = median(self._renders) if self._renders else self._usual
+        waits = [max(render - (now - since), 0.0) for since in self._rendering.values()]
         queued = self.counts[RowState.QUEUED]
-        fresh = self._remaining(0.0)
         if not waits and not queued:
             return None
         lanes = min(self._width, len(waits) + queued)
-        longest = max([*waits, *([fresh] if queued else [])])
-        return max(longest, (sum(waits) + queued * fresh) / lanes)
-
-    def _remaining(self, age: float) -> float:
-        return self._times.age(self._times.hazard(age) + _HALF) - age
+        return max(*waits, 0.0, render if queued else 0.0, (sum(waits) + queued * render) / lanes)
