@@ -282,6 +282,8 @@ class Pika:
         from pika_async._download import download, usable
 
         engine = self._open()
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
         with _about(video):
             file = await usable(path)
             result, link = await _finished(video)
@@ -348,6 +350,8 @@ class Pika:
 
 async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:
     result = await video if isinstance(video, Job) else video
+    if not isinstance(result, VideoResult):
+        raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
     if result.video_url is None:
         raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
     return result, result.video_url

@@ -85,6 +85,20 @@ async def a_job(pika: Pika) -> None:
     assert_type(await pika.job(job.token), VideoResult)
 
 
+async def videos(pika: Pika, job: Job) -> None:
+    """As a file or as a stream, from a job or from its result."""
+
+    async def on_progress(done: int, total: int | None) -> None:
+        assert_type(total, int | None)
+
+    done = await pika.download(job, Path("cat.mp4"), on_progress=on_progress)
+    assert_type(done.path, Path)
+    await pika.download(await job, "cat.mp4")
+    async with pika.open(job) as chunks:
+        async for chunk in chunks:
+            assert_type(chunk, bytes)
+
+
 async def errors(pika: Pika) -> str | None:
     """Siblings of one root that hold the job."""
     try:
