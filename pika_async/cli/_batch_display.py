@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pika_async.batch import Batch, Entry, Progress, RowEvent, RowState
-from pika_async.cli._words import printable, say, seconds
+from pika_async.cli._terminal import printable, say, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -18,9 +18,9 @@ from attrs import evolve, frozen
 from pika_async import ConfigError, LedgerError
 from pika_async._secret import Secret
 from pika_async.cli._command import command as make_command
+from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
-from pika_async.cli._interrupt import run
-from pika_async.cli._words import say
+from pika_async.cli._terminal import run, say
 
 if TYPE_CHECKING:
     from pika_async.batch import Report
@@ -78,7 +78,7 @@ _PAGE_SHARE: Final = 20
     metavar="SECONDS",
     help="Wait this long for one render; its job goes on.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
+@json_option("Print the result as a JSON object.")
 @batch_options
 def command(prompts: str, *, dry_run: bool, as_json: bool, connection: Connection, **given: Any) -> None:
     """Bring a video of each row of PROMPTS to DIR. Asked again, it goes on where it stopped.

@@ -34,7 +34,7 @@ WORDS = {
 def bought(monkeypatch):
     """Keep what would be bought."""
     requests = []
-    monkeypatch.setattr("pika_async.cli._order.buy", lambda request, *_: requests.append(request))
+    monkeypatch.setattr("pika_async.cli.video.buy", lambda request, *_: requests.append(request))
     return requests
 
 

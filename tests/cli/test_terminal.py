@@ -5,15 +5,15 @@ import doctest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async.cli import _words
+from pika_async.cli import _terminal
 
 
 def test_the_examples_are_true():
     """The module's own examples hold."""
-    assert doctest.testmod(_words).failed == 0
+    assert doctest.testmod(_terminal).failed == 0
 
 
 @given(st.text())
 def test_nothing_printable_steers_a_terminal(text):
     """Whatever a provider says, no control character and no line break comes through."""
-    assert _words.printable(text).isprintable()
+    assert _terminal.printable(text).isprintable()
