@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, first_result, wait_for
 from pika_async._options import Downloads, Options, load
@@ -85,7 +86,8 @@ class Pika:
         transport: Sender | None = None,
         clock: Clock | None = None,
     ) -> None:
-        api_key = Secret(api_key or "")  # before anything can fail: tracebacks show local variables
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)  # before anything can fail: tracebacks show local variables
         media_proxy = Secret(media_proxy) if isinstance(media_proxy, str) else media_proxy
         self._options = Options(
             loaded=load(providers, api_key, base_url),
@@ -207,7 +209,7 @@ class Pika:
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
         """Buy one video with an effect such as `Inflate`, and wait for it."""
-        request = Style(style, prompt, **fields)
+        request = Style(prompt, style=style, **fields)
         return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
 
     async def submit(
@@ -220,6 +222,7 @@ class Pika:
     ) -> Job:
         """Buy *request* and return as soon as the provider has it; the job is waited for later."""
         engine = self._open()
+        check.seconds("queue_timeout", queue_timeout)
         flight = await self._admitted(engine, request, callback_url, idempotency_key)
         try:
             await wait_for(engine, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
@@ -235,7 +238,7 @@ class Pika:
         from pika_async._token import JobToken
 
         engine = self._open()
-        return Job(engine, engine.admission.by_token(JobToken.decode(token)))
+        return Job(engine, engine.admission.by_token(JobToken.decode(check.text("token", token))))
 
     def map(
         self,
@@ -249,6 +252,8 @@ class Pika:
         """
         from pika_async._bulk import Map
 
+        check.stream("requests", requests)
+        check.seconds("timeout", timeout)
         return Map(self._open(), requests, timeout=timeout, callback_url=self._options.callback_url)
 
     def stats(self) -> Mapping[str, AccountStats]:
@@ -262,6 +267,7 @@ class Pika:
         are bought as well.
         """
         engine = self._open()
+        check.flag("queued", queued)
         async for flight in engine.admission.recover(queued=queued):
             yield Job(engine, flight)
 
@@ -282,8 +288,10 @@ class Pika:
         from pika_async._download import download, usable
 
         engine = self._open()
-        if on_progress is not None and not callable(on_progress):
-            raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
+        check.instance("video", video, VideoResult, Job)
+        check.path("path", path)
+        check.flag("overwrite", overwrite)
+        check.function("on_progress", on_progress)
         with _about(video):
             file = await usable(path)
             result, link = await _finished(video)
@@ -309,6 +317,7 @@ class Pika:
         from pika_async._download import streamed
 
         engine = self._open()
+        check.instance("video", video, VideoResult, Job)
         with _about(video):
             result, link = await _finished(video)
             fresh_link = partial(engine.fresh_link, result)
@@ -327,7 +336,10 @@ class Pika:
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
     ) -> Flight:
-        receiver = self._options.callback_url if callback_url is None else callback_url
+        receiver = check.callback_url("callback_url", callback_url)
+        receiver = self._options.callback_url if receiver is None else receiver
+        if idempotency_key is not None:
+            check.text("idempotency_key", idempotency_key)
         return await engine.admission.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
 
     async def _bought(
@@ -339,6 +351,8 @@ class Pika:
         idempotency_key: str | None,
     ) -> VideoResult:
         engine = self._open()
+        check.seconds("timeout", timeout)
+        check.seconds("queue_timeout", queue_timeout)
         flight = await self._admitted(engine, request, callback_url, idempotency_key)
         try:
             await wait_for(engine, flight, timeout=timeout, queue_timeout=queue_timeout)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from pika_async import _links
 from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import BadReply, ConfigError
@@ -45,18 +46,24 @@ Body: TypeAlias = Json | Form | Multipart
 
 
 def _url(_: object, __: Attribute[Any], value: str) -> None:
-    if not _is_address(value):
-        raise ConfigError(f"{value[:80]!r} is not an http(s) address; correct base_url and try again.")
+    # Nothing of it is quoted: there may be a password in it, or a key in its query.
+    match _fault(value):
+        case None:
+            return
+        case "a user name or password":
+            raise ConfigError(
+                "An address must not hold a user name or password, which every log and error would show; "
+                "take it out of base_url and give the key as api_key."
+            )
+        case fault:
+            raise ConfigError(
+                f"That is not an http(s) address; correct base_url and try again. It must not hold {fault}."
+            )
 
 
 @lru_cache(1024)
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return whole and not re.search(r"[\s\x00-\x1f]", url)
+def _fault(url: str) -> str | None:
+    return _links.fault(url) if isinstance(url, str) else "anything but text"
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._plain import plain
 from pika_async.errors import BadReply, JobTimeout, PikaError
@@ -89,6 +90,7 @@ class Job:
         """
         from pika_async._engine.verdict import in_doubt, unresolved
 
+        check.seconds("timeout", timeout)
         flight = self._flight
         await self._engine.resume(flight)
         if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:

@@ -36,7 +36,17 @@ from pika_async.errors import (
     SubmitUnknown,
     UnsupportedRequest,
 )
-from pika_async.requests import Blob, Camera, Generate, Ingredients, Media, Style, VideoRequest, fields_set
+from pika_async.requests import (
+    Blob,
+    Camera,
+    Generate,
+    Ingredients,
+    Media,
+    Style,
+    VideoRequest,
+    fields_set,
+    media_of,
+)
 from pika_async.results import (
     JSON,
     Charged,
@@ -103,6 +113,7 @@ __all__ = [
     "World",
     "clip",
     "fields_set",
+    "media_of",
     "read_json",
     "structure",
 ]
@@ -172,8 +183,8 @@ class Capabilities(Value):
         if self.max_images is not None and len(images) > self.max_images:
             raise UnsupportedRequest(f"images holds more than {self.max_images}")
         if not self.inline_media:
-            for name, value in (*given.items(), *(("images", image) for image in images)):
-                if name in {"image", "video", "images"} and not isinstance(value, str | tuple):
+            for name, medium in media_of(request):
+                if not isinstance(medium, str):
                     raise UnsupportedRequest(f"{name} must be a link; files and bytes cannot be sent")
 
 

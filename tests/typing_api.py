@@ -53,7 +53,7 @@ async def every_kind_and_field(pika: Pika, image: Path) -> None:
     requests: list[Generate | Ingredients | Style] = [
         Generate("A cat"),
         Ingredients("They dance", [image]),
-        Style("Inflate", "A duck"),
+        Style("A duck", style="Inflate"),
     ]
     for request in requests:
         assert_type(await pika.submit(request), Job)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from pika_async import _registry
-from pika_async._engine.files import digest, hashes
+from pika_async._engine.digest import digest, same_order
+from pika_async._engine.files import hashes
 from pika_async._engine.flight import Flight, Phase
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.turns import Turns
@@ -82,7 +83,7 @@ class Admission:
         if idempotency_key is not None or not ledger.durable:
             record = await ledger.create(job)
             if record.id != job_id:
-                return self._joined(record, job.digest)
+                return self._joined(record, request, job.files or {})
         else:
             self._engine.spawn(self._recorded(flight, job))
         if self._engine.closing:
@@ -101,8 +102,8 @@ class Admission:
             flight.end(self._engine.explain(flight, error))
             self._engine.forget(flight)
 
-    def _joined(self, record: JobRecord, wanted: str | None) -> Flight:
-        if record.digest != wanted:
+    def _joined(self, record: JobRecord, wanted: VideoRequest, files: Mapping[str, str]) -> Flight:
+        if not same_order(record, wanted, files):
             raise UnsupportedRequest(
                 "This idempotency_key was used for another request; use a new key for a new video."
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import frozen
 
-from pika_async._engine.files import digest
+from pika_async._engine.digest import digest
 from pika_async._engine.verdict import outcome
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
 from pika_async._token import JobToken

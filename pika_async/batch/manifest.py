@@ -169,8 +169,8 @@ def described(request: VideoRequest) -> dict[str, JSON]:
     Media in memory are named by their size only, `extra_body` by its names only: people put keys there.
 
     >>> from pika_async import Style
-    >>> described(Style("Inflate", "A duck", extra_body={"user": "me"}))
-    {'kind': 'style', 'extra_body': {'user': '***'}, 'style': 'Inflate', 'prompt': 'A duck'}
+    >>> described(Style("A duck", style="Inflate", extra_body={"user": "me"}))
+    {'kind': 'style', 'extra_body': {'user': '***'}, 'prompt': 'A duck', 'style': 'Inflate'}
     """
     plain = {name: _plain(value) for name, value in fields_set(request).items()}
     return without_secrets({"kind": type(request).__name__.lower(), **plain})

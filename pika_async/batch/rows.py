@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 import attrs
 from attrs import frozen
 
+from pika_async._engine.files import check_files
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
 from pika_async.batch.manifest import shortened
 from pika_async.errors import ConfigError, PikaError
@@ -68,6 +69,7 @@ def read_requests(
     for line, content in lines_of(source):
         try:
             request = _request(_without_extra(content, line, extra), source.folder)
+            check_files(request)
             if check is not None:
                 check(request)
         except WrongRowError as wrong:

@@ -69,7 +69,7 @@ def test_csv_may_set_any_field(read, tmp_path):
             model="2.0",
         ),
         Ingredients("They dance", [tmp_path / "a.png", "https://h.test/b.png"], mode="precise"),
-        Style("Inflate", "A duck"),
+        Style("A duck", style="Inflate"),
     ]
 
 

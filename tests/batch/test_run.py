@@ -286,7 +286,7 @@ async def test_a_duration_without_end_does_not_end_a_batch(shop):
 
 async def test_inline_media_of_a_list_is_bought_once(shop):
     """Bytes out of a data: URI are sent, and known again."""
-    row = Style("Inflate", "A duck", image=b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
+    row = Style("A duck", style="Inflate", image=b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
     await shop.bring(row)
     await shop.bring(row)
     assert shop.billed == {"A duck": 1}

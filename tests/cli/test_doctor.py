@@ -50,6 +50,16 @@ def test_a_key_that_cannot_be_sent_is_wrong(run, monkeypatch):
     assert "canary" not in result.output
 
 
+@pytest.mark.parametrize("key", ["Bearer sandbox-canary", '"sandbox-canary"', "${SANDBOX_CANARY}"])
+def test_a_key_that_is_none_is_wrong(run, monkeypatch, key):
+    """By the same check as the client's."""
+    monkeypatch.setenv("DUOMI_API_KEY", key)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "The key in DUOMI_API_KEY" in " ".join(result.stdout.split())
+    assert "canary" not in result.output.casefold()
+
+
 def test_a_broken_provider_is_wrong(found, monkeypatch):
     """A plug-in that fails to load is told with its distribution."""
     plugins = {**_registry.plugins(), "other": Plugin(name="other", distribution="pika-other", broken="Oops")}

@@ -61,7 +61,7 @@ def test_arguments_become_the_request(run, bought):
     """Prompt, style and images are arguments."""
     run("ingredients", "They dance", LINK, LINK)
     run("style", "Melt", "A cat")
-    assert bought == [Ingredients("They dance", [LINK, LINK]), Style("Melt", "A cat")]
+    assert bought == [Ingredients("They dance", [LINK, LINK]), Style("A cat", style="Melt")]
 
 
 @pytest.mark.parametrize(

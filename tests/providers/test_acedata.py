@@ -133,7 +133,7 @@ def test_the_two_tables_cover_every_field():
 def test_styles_and_blobs_reach_the_wire():
     """A style is an effect; files travel inline as data links, images always as a list."""
     blob = Blob(b"\x89PNG", "image/png", "cat.png")
-    body = sent(Style("Bald Me", "A cat", image=blob, video=Blob(b"mp4", "video/mp4")))
+    body = sent(Style("A cat", style="Bald Me", image=blob, video=Blob(b"mp4", "video/mp4")))
     assert body["effect"] == "Bald Me"
     assert body["image_url"] == ["data:image/png;base64,iVBORw=="]
     assert body["video_url"] == "data:video/mp4;base64,bXA0"
@@ -147,9 +147,9 @@ def test_styles_and_blobs_reach_the_wire():
         (Generate("a"), "2.0"),
         (Generate("a", image=IMAGE), "2.0"),
         (Generate("a", video=VIDEO), "2.0"),
-        (Style("Melt", "a"), "1.5"),
-        (Style("Melt", "a", image=IMAGE), "1.5"),
-        (Style("Melt", "a", video=VIDEO), "2.0"),
+        (Style("a", style="Melt"), "1.5"),
+        (Style("a", style="Melt", image=IMAGE), "1.5"),
+        (Style("a", style="Melt", video=VIDEO), "2.0"),
         (Ingredients("a", [IMAGE]), "2.0"),
         (Generate("a", model="pika-2.2"), "pika-2.2"),
     ],
@@ -165,7 +165,7 @@ def test_default_models(request_, model):
         (Ingredients("a", [IMAGE], model="1.5"), "model"),
         (Generate("a", video=VIDEO, model="1.5"), "model"),
         (Generate("a", image=IMAGE, aspect_ratio="1:1"), "aspect_ratio"),
-        (Style("Melt", "a", video=VIDEO, aspect_ratio="1:1"), "aspect_ratio"),
+        (Style("a", style="Melt", video=VIDEO, aspect_ratio="1:1"), "aspect_ratio"),
         (Ingredients("a", [IMAGE], aspect_ratio="1:1"), "aspect_ratio"),
         (Generate("a", extra_body={"callback_url": "https://a.test"}), "callback_url"),
         (Generate("a", image=b"raw"), "image"),
