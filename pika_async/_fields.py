@@ -115,7 +115,7 @@ def _embedded(link: str) -> Media:
 def _check_medium(attribute: Attribute[Any], kind: Kind, value: object) -> None:
     rule = "an http(s) link, a pathlib.Path or non-empty bytes"
     match value:
-        case str() if link_fault := _links.fault(value):
+        case str() if (link_fault := _links.fault(value)) and link_fault != _links.CREDENTIALS:
             raise refuse(attribute, f"{rule}, and a link must not hold {link_fault}")
         case str():
             return

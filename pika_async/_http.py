@@ -50,7 +50,7 @@ def _url(_: object, __: Attribute[Any], value: str) -> None:
     match _fault(value):
         case None:
             return
-        case "a user name or password":
+        case _links.CREDENTIALS:
             raise ConfigError(
                 "An address must not hold a user name or password, which every log and error would show; "
                 "take it out of base_url and give the key as api_key."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+CREDENTIALS = "a user name or password"
+"""The one fault that a link to media may have, since some hosts want it; an address of an API may not."""
+
 # Copying from a page or a document brings these along; none of them can be seen.
 _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
 
@@ -44,7 +47,7 @@ def fault(link: str) -> str | None:
         return "anything but an http(s) address"
     if not whole:
         return "anything but an http(s) address"
-    return "a user name or password" if "@" in parts.netloc else None
+    return CREDENTIALS if "@" in parts.netloc else None
 
 
 def canonical(link: str) -> str:

@@ -30,7 +30,7 @@ NOT_MEDIA = (
     "https://media.test/c\r\nat.png",
     "https://media.test/a cat.png",
     "https://media.test/cat\0.png",
-    "https://me:word-canary@media.test/cat.png",
+    "https://me:word-canary@media.test/c at.png",
     "data:image/png;base64,####",
     "data:image/png;base64,",
     "data:text/html,<!doctype html>",
@@ -148,7 +148,15 @@ def test_a_camera_may_be_a_mapping():
 
 
 @pytest.mark.parametrize(
-    "media", [LINK, "HTTP://MEDIA.TEST/a", Path("cat.png"), b"\x89PNG", Blob(b"\x89PNG")]
+    "media",
+    [
+        LINK,
+        "https://me:word@media.test/a",
+        "HTTP://MEDIA.TEST/a",
+        Path("cat.png"),
+        b"\x89PNG",
+        Blob(b"\x89PNG"),
+    ],
 )
 def test_media_are_links_files_or_bytes(media):
     """A file is only named here; it is read when the job's turn comes."""

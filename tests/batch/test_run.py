@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pika_async import ConfigError, Generate, Pika, Style
+from pika_async._engine.digest import first_digest
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.batch import Entry, RowState
 
@@ -152,11 +153,11 @@ async def test_lines_of_another_version_spoil_themselves_alone(shop):
 
 async def test_rows_of_an_older_digest_are_known_again(shop, monkeypatch):
     """A version with other digests finds the jobs of the old one by what they ask for."""
-    from pika_async._engine import files
-
-    await shop.bring("A cat", "A dog")
+    with monkeypatch.context() as first_release:
+        for module in ("batch.known", "_engine.admission"):
+            first_release.setattr(f"pika_async.{module}.digest", first_digest)
+        await shop.bring("A cat", "A dog")
     (shop.folder / "manifest.jsonl").unlink()
-    monkeypatch.setattr(files, "_DIGEST_VERSION", 99)
     assert (await shop.bring("A cat", "A dog")).done == 2
     assert shop.billed == {"A cat": 1, "A dog": 1}
 

@@ -163,7 +163,7 @@ def test_bytes_are_kept_beside_the_text(data):
     [
         {"prompt": "nul \0 in it", "seed": 7},
         {"prompt": "A cat", "image": {"bytes": "page"}, "camera": {"pan": "left"}},
-        {"prompt": "A cat", "images": ["https://me:word@media.test/a.png"]},
+        {"prompt": "A cat", "images": ["https://media.test/a b.png"]},
         {"prompt": "A cat", "video": "https://media.test/a\nb.mp4"},
     ],
 )
