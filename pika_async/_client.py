@@ -288,10 +288,9 @@ class Pika:
         from pika_async._download import download, usable
 
         engine = self._open()
-        check.instance("video", video, VideoResult, Job)
-        check.path("path", path)
         check.flag("overwrite", overwrite)
-        check.function("on_progress", on_progress)
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
         with _about(video):
             file = await usable(path)
             result, link = await _finished(video)
@@ -317,7 +316,6 @@ class Pika:
         from pika_async._download import streamed
 
         engine = self._open()
-        check.instance("video", video, VideoResult, Job)
         with _about(video):
             result, link = await _finished(video)
             fresh_link = partial(engine.fresh_link, result)
