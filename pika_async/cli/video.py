@@ -100,7 +100,7 @@ def style(
     delivery: Delivery,
 ) -> None:
     """Buy a video of PROMPT with an effect. `pika-async providers` lists what STYLE may be."""
-    buy(Style(style, prompt, **fields), connection, delivery, idempotency_key)
+    buy(Style(prompt, style=style, **fields), connection, delivery, idempotency_key)
 
 
 @command(
