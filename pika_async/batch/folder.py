@@ -61,7 +61,7 @@ class BatchFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             file = open_own(self.path / ".batch.lock", "a+b", mode=0o600)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"Nothing can be written to {self.path} ({_said(error)}); choose another folder."
             ) from None

@@ -26,6 +26,8 @@ _FORMATS: Final[Mapping[str, Format]] = {
     ".ndjson": "jsonl",
 }
 _DELIMITERS: Final = (",", ";", "\t")
+_PLAIN: Final = bytes([*b"\t\r\n", *range(0x20, 0x7F)])
+_MOST_PLAIN: Final = 0.85
 _LONGEST_CELL: Final = 2**31 - 1
 _HEADING: Final = "the first line must name each column once, `prompt` among them."
 
@@ -112,10 +114,8 @@ def _decoded(source: Source) -> str:
     try:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             return content.decode("utf-16")
-        return (b"\0" in content and _wide(content)) or content.decode("utf-8-sig")
+        return _wide(content) or content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if text := _wide(content):
-            return text
         raise _unreadable(source, content.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
 
 
@@ -125,6 +125,9 @@ def _unreadable(source: Source, line: int, why: str) -> ConfigError:
 
 def _wide(content: bytes) -> str | None:
     """Read *content* as UTF-16 without a byte order mark, if that makes sense in one of the two orders."""
+    if b"\0" not in content or len(content.translate(None, _PLAIN)) < (1 - _MOST_PLAIN) * len(content):
+        # Line ends alone hold a NUL in UTF-16. A damaged file in plain text is not to become other letters.
+        return None
     found = []
     for codec in ("utf-16-le", "utf-16-be"):
         try:

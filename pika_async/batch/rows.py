@@ -30,6 +30,7 @@ _MEDIA: Final = ("image", "video", "images")
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 _TOLD_EACH: Final = 3
+_IMAGE: Final = re.compile(r"\s*data:[^,]{0,200},[^;]*|[^;]+", re.IGNORECASE)
 _IGNORE: Final = ", or leave out what no request has with --ignore-extra-columns (ignore_extra_columns=True)"
 
 
@@ -108,13 +109,13 @@ def _without_extra(content: Content, line: int, extra: dict[str, int]) -> Conten
     """Return *content* without what no request has; *extra* notes the line where each name came first."""
     match content:
         case Cells(by_name, heading):
-            for name in by_name.keys() - _KNOWN:
+            for name in (name for name in by_name if name not in _KNOWN):
                 extra.setdefault(name, heading)
             return Cells({name: cell for name, cell in by_name.items() if name in _KNOWN}, heading)
         case WrongRowError():
             raise content
         case _:
-            for name in content.keys() - _KNOWN:
+            for name in (name for name in content if name not in _KNOWN):
                 extra.setdefault(name, line)
             return {name: value for name, value in content.items() if name in _KNOWN}
 
@@ -203,13 +204,7 @@ def _images(cell: str) -> list[str]:
     >>> _images("a.png; data:image/png;base64,AAAA;b.png")
     ['a.png', 'data:image/png;base64,AAAA', 'b.png']
     """
-    images: list[str] = []
-    for part in cell.split(";"):
-        if images and images[-1][:5].lower() == "data:" and "," not in images[-1]:
-            images[-1] += f";{part}"
-        elif part.strip():
-            images.append(part.strip())
-    return images
+    return [image.strip() for image in _IMAGE.findall(cell) if image.strip()]
 
 
 _READERS: Final[Mapping[str, Callable[[str], object]]] = {

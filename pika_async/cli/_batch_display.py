@@ -77,14 +77,12 @@ class PlainRows:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._told: set[int] = set()
 
     def see(self, event: RowEvent, /) -> None:
-        row = event.row
+        row, before = event.row, self._progress.counts[RowState.DONE]
         self._progress.see(row.number, row.state, time.monotonic())
-        if row.state is RowState.DONE and row.number not in self._told:
-            self._told.add(row.number)
-            done = self._progress.counts[RowState.DONE]
+        done = self._progress.counts[RowState.DONE]
+        if done > before:
             say(f"{done} of {self._progress.total} done: {row.file}{_took(row)}")
         if failure := _failure(event):
             say(failure)

@@ -171,7 +171,7 @@ class _Shown:
         )
 
     def _may_adopt(self, error: ConfigError) -> bool:
-        if not sys.stdin.isatty() or not sys.stderr.isatty() or self.prompts == "-":
+        if self.prompts == "-" or not _at_a_terminal():
             return False
         say(error.message, *getattr(error, "__notes__", []))
         return click.confirm("Take these jobs over by their tokens? It buys nothing for them.", err=True)
@@ -275,3 +275,7 @@ class _Shown:
                 "rows": [{"line": report.line(row), **json.loads(row.line())} for row in report.rows],
             }
         )
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -192,3 +192,59 @@ def test_what_is_no_list_is_refused(read, name, text, said):
     """A file of another kind is never bought line by line."""
     with pytest.raises(ConfigError, match=said.replace(".", r"\.")):
         read(name, text)
+
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+
+def test_inline_media_become_bytes(read):
+    """A data: URI may stand wherever a link may, in any kind of list."""
+    data = b"\x89PNG\r\n\x1a\n"
+    (listed,) = read("p.jsonl", f'{{"prompt": "It waves", "image": "{PIXEL}"}}')
+    assert listed.request == Generate("It waves", image=data)
+    (listed,) = read("p.csv", f'kind;prompt;images\ningredients;They;"{PIXEL};https://h.test/b.png"\n')
+    assert listed.request == Ingredients("They", [data, "https://h.test/b.png"])
+    (listed,) = read("p.csv", 'prompt,image\nIt waves,"data:,%89PNG"\n')
+    assert listed.request.image == data[:4]
+
+
+@pytest.mark.parametrize("body", ["A" * 400_001, "!" * 400_000, ""])
+def test_broken_inline_media_are_told_shortened(wrong, body):
+    """Nobody wants to read 400 kB of Base64."""
+    (note,) = wrong("p.jsonl", f'{{"prompt": "x", "image": "data:image/png;base64,{body}"}}')
+    assert "no whole data: URI" in note
+    assert len(note) < 250
+
+
+def test_long_values_are_told_shortened(wrong):
+    """What is wrong is told, not everything that is there."""
+    (note,) = wrong("p.jsonl", f'{{"prompt": "x", "kind": "{"k" * 9000}", "n{"n" * 9000}": 1}}')[:1]
+    assert len(note) < 200
+    (note,) = wrong("p.csv", f"prompt,seed\nx,{'7x' * 9000}\n")
+    assert len(note) < 200
+    (note,) = wrong("p.csv", f"prompt,image\nx,{'y' * 90_000}\n")
+    assert len(note) < 500
+
+
+def test_columns_of_somebodys_own_are_told_once(wrong, tmp_path):
+    """Each name once, at the heading, however many rows have such a cell."""
+    table = "Prompt,Owner,Nr\n" + "".join(f"Cat {n},me,{n}\n" for n in range(50))
+    assert wrong("p.csv", table) == [
+        "p.csv line 1: no field is called 'owner'.",
+        "p.csv line 1: no field is called 'nr'.",
+    ]
+    listed = read_requests(Source("p.csv", table.encode(), tmp_path), ignore_extra_columns=True)
+    assert len(listed) == 50
+
+
+def test_one_reason_on_many_lines_is_told_once(wrong):
+    """A thousand cells with one mistake are one thing to correct."""
+    assert wrong("p.csv", "prompt,sound_effects\n" + "A cat,perhaps\n" * 1000) == [
+        "p.csv line 2 and 999 more lines: sound_effects: 'perhaps' is neither yes nor no."
+    ]
+
+
+def test_values_of_extra_body_are_not_told(wrong):
+    """People put keys there."""
+    (note,) = wrong("p.csv", "prompt;extra_body\nA cat;'canary'\n")
+    assert "canary" not in note
