@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakMethod
 
-from attrs import frozen
+from attrs import field, fields, frozen
 
 from pika_async._crossing import Value, process_bound
 from pika_async._job import Job, first_result, timed_out
@@ -26,21 +26,38 @@ if TYPE_CHECKING:
 class Item(Value):
     """One request of a `map` with its *job* and its *result* or *error*.
 
-    An item without either is still running: it comes from `Map.aclose`, and its job lives on.
+    An item without either is still running: it comes from `Map.aclose`, and its job lives on. In another
+    process an item holds the *token* in place of the *job*, as errors do.
     """
 
     request: VideoRequest
     job: Job | None
     result: VideoResult | None = None
     error: PikaError | None = None
+    _token: str | None = field(default=None, init=False, eq=False, repr=False)
+
+    @property
+    def token(self) -> str | None:
+        """The job's token, with which any process can go on; None where there was no job."""
+        return self._token if self.job is None else self.job.token
 
     @property
     def running(self) -> bool:
-        """Return whether the job lives on; take `job.token` to find it again."""
+        """Return whether the job lives on; take `token` to find it again."""
         return self.result is None and self.error is None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {a.name: getattr(self, a.name) for a in fields(Item)} | {"job": None, "_token": self.token}
 
-@process_bound("keep the token of each `item.job`, and call pika.job(token) in the other process")
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    def __copy__(self) -> Self:
+        return self  # nothing in it changes, and its job stays with it
+
+
+@process_bound("keep the `token` of each item, and call pika.job(token) in the other process")
 class Map(AsyncIterator[Item]):
     """Yields an item for each request, in the order in which the jobs end.
 

@@ -151,13 +151,48 @@ class HttpResponse(Value):
     def json(self) -> Any:
         """Decode the body; raises `BadReply` when it is not JSON, with a clipped copy of it."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return decode_json(self.body)
+        except ValueError:
             raise BadReply(
                 f"HTTP {self.status} came with a body that is not JSON: {clip(self.body)}; "
                 "if it stays so, ask the provider and check base_url.",
                 status=self.status,
             ) from None
+
+
+_DEEPEST = 64
+
+
+def decode_json(body: bytes) -> Any:
+    """Decode foreign JSON; raises `ValueError`. What is nested deeper than 64 levels reads as None.
+
+    Whatever walks over the value afterwards may then recurse, since its depth is bounded.
+    """
+    try:
+        value = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        _cut(value)
+    return value
+
+
+def _cut(value: Any) -> None:
+    """Replace the lists and objects below the deepest level, level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST - 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    for outer in level:
+        for name, inner in list(outer.items() if type(outer) is dict else enumerate(outer)):
+            if isinstance(inner, dict | list):
+                outer[name] = None
 
 
 def clip(body: bytes, length: int = 120) -> str:

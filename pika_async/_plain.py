@@ -36,7 +36,7 @@ def plain(value: object) -> Any:
     kind: Any = type(value)
     if not has(kind):
         raise TypeError(f"A {kind.__name__} has no form in JSON.")
-    return {a.alias: plain(getattr(value, a.alias)) for a in fields(kind)}
+    return {a.alias: plain(getattr(value, a.alias)) for a in fields(kind) if a.init}
 
 
 @plain.register(str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
@@ -35,10 +35,11 @@ class Loaded:
     provider: Provider
     capabilities: Capabilities
     powers: frozenset[str]
+    own_check: Callable[[VideoRequest], None] | None = None
     origin: str | None = None
 
     def can(self, request: VideoRequest) -> bool:
-        """Return whether this adapter can express *request*; asks it, since adapters are pure."""
+        """Return whether the adapter can express *request*."""
         try:
             self.check(request)
         except UnsupportedRequest:
@@ -46,13 +47,10 @@ class Loaded:
         return True
 
     def check(self, request: VideoRequest) -> None:
-        """Raise `UnsupportedRequest` for what the capabilities, or the adapter itself, cannot express."""
+        """Raise `UnsupportedRequest` for what the adapter declares that it cannot express; builds nothing."""
         self.capabilities.check(request)
-        required = self.capabilities.callbacks != "no"
-        address = Secret("https://callback.invalid/check") if required else None
-        self.provider.build_submit(
-            _without_files(request), Call(callback_url=address, attempt_id="", now=0.0)
-        )
+        if self.own_check is not None:
+            self.own_check(request)
 
 
 @frozen(kw_only=True)
@@ -65,14 +63,6 @@ class Plugin:
     capabilities: Capabilities | None = None
     powers: frozenset[str] = field(factory=frozenset)
     broken: str | None = None
-
-
-_BLANK = Blob(b"\0", "image/png", "image.png")
-
-
-def _without_files(request: VideoRequest) -> VideoRequest:
-    """Put a blank blob where media would have to be read, so that a check touches no file."""
-    return with_media(request, [m if isinstance(m, str | Blob) else _BLANK for _, m in media_of(request)])
 
 
 def load(name: str, provider: Provider) -> Loaded:
@@ -89,6 +79,7 @@ def load(name: str, provider: Provider) -> Loaded:
         provider=cast("Provider", Concealing(provider)),
         capabilities=provider.capabilities,
         powers=powers,
+        own_check=getattr(provider, "check_request", None),
         origin=origin(base_url) if isinstance(base_url, str) else None,
     )
 
@@ -211,13 +202,28 @@ def alternatives(request: VideoRequest) -> list[str]:
     return [
         name
         for name, plugin in plugins().items()
-        if plugin.factory is not None and _can(name, plugin.factory, request)
+        if plugin.factory is not None and _can(plugin.factory, request)
     ]
 
 
-def _can(name: str, factory: ProviderFactory, request: VideoRequest) -> bool:
+_BLANK = Blob(b"\0", "image/png", "image.png")
+
+
+def _without_files(request: VideoRequest) -> VideoRequest:
+    """Put a blank blob where media would have to be read, so that a trial touches no file."""
+    return with_media(request, [m if isinstance(m, str | Blob) else _BLANK for _, m in media_of(request)])
+
+
+def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
+    """Return whether an adapter can express *request*; asks it, for nothing waits on this answer."""
     try:
-        return load(name, factory(api_key="unset")).can(request)
+        provider = factory(api_key="unset")
+        provider.capabilities.check(request)
+        address = (
+            Secret("https://callback.invalid/check") if provider.capabilities.callbacks != "no" else None
+        )
+        call = Call(callback_url=address, attempt_id="", now=0.0)
+        return bool(provider.build_submit(_without_files(request), call))
     except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
         return False
 

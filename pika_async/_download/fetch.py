@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import random
 import re
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Protocol, TypeAlias
 
-import stamina
 from attrs import define, field
 
 from pika_async._download.failures import BrokenOffError, LinkRefusedError, TooSlowError
@@ -18,10 +19,13 @@ from pika_async._download.signature import HEAD, Kind, looks_like
 from pika_async._download.target import Target, download_error
 from pika_async.errors import PikaError
 
+log = logging.getLogger("pika_async")
+
 _COMPRESSED = re.compile(r"\b(?:x-)?(?:gzip|compress|deflate|br|zstd|bzip2|dcb|dcz)\b")
 _ATTEMPTS = 6
-_ROUNDS = 64
+_MOST_BREAKS = 64
 _FRESH_LINKS = 2
+_LONGEST_PAUSE = 30.0
 _LONGEST_WAIT = 60.0
 
 FreshLink: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -61,10 +65,7 @@ class Fetch:
     async def until_whole(self) -> None:
         """Try as long as bytes keep coming; patience is spent only on attempts that bring none."""
         try:
-            for _ in range(_ROUNDS - 1):
-                if await self._round():
-                    return
-            await self._attempt()
+            await self._patiently()
         except BrokenOffError as last:
             left = f"{self.target.kept}; {self.target.again}"
             raise download_error(
@@ -73,21 +74,23 @@ class Fetch:
         except LinkRefusedError as refused:
             raise download_error(f"{self._shown} was not read: {refused}.", retryable=False) from None
 
-    async def _round(self) -> bool:
-        async for attempt in stamina.retry_context(
-            _backoff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=30.0
-        ):
-            with attempt:
-                before = self.target.tally.size
-                try:
-                    await self._attempt()
-                except TooSlowError:
+    async def _patiently(self) -> None:
+        fruitful = fruitless = 0
+        while True:
+            before = self.target.tally.size
+            try:
+                return await self._attempt()
+            except BrokenOffError as broken:
+                if self.target.tally.size > before and not isinstance(broken, TooSlowError):
+                    fruitful, fruitless = fruitful + 1, 0
+                else:
+                    fruitless += 1
+                if fruitful == _MOST_BREAKS or fruitless == _ATTEMPTS:
                     raise
-                except BrokenOffError:
-                    if self.target.tally.size > before:
-                        return False
-                    raise
-        return True
+                if fruitless:
+                    pause = _pause_after(fruitless, broken)
+                    log.info("%s: %s; asking again in %.1f s", self._shown, broken, pause)
+                    await self.session.sleep(pause)
 
     async def _attempt(self) -> None:
         while True:
@@ -238,7 +241,8 @@ def _is_same(answer: Answer, origin: Origin) -> bool:
     return answer.modified is None or answer.modified == origin.modified
 
 
-def _backoff(broken: Exception) -> bool | float:
-    if not isinstance(broken, BrokenOffError):
-        return False
-    return True if broken.retry_after is None else min(broken.retry_after, _LONGEST_WAIT)
+def _pause_after(attempt: int, broken: BrokenOffError) -> float:
+    if broken.retry_after is not None:
+        return min(broken.retry_after, _LONGEST_WAIT)
+    # Half of it is drawn, so that many who were cut off together do not come back together.
+    return min(0.5 * 2.0 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.5)  # noqa: S311

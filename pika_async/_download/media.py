@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from types import TracebackType
@@ -46,7 +47,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
-_CONTENT_RANGE = re.compile(r"bytes[ =]\s*(?:(\d+)-\d+|\*)/(\d+|\*)", re.ASCII | re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes[ =]\s*(?:(\d{1,18})-\d+|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
 
 @frozen(kw_only=True)
@@ -104,8 +105,10 @@ class MediaSession:
         width: int = 8,
         public: Callable[[str], bool] = is_public,
         resolver: AbstractResolver | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.slots = Semaphore(width)
+        self.sleep = sleep
         self.max_bytes = max_bytes
         self._pace = (least_speed or 0.0, speed_window)
         self._guard = Guard(allowed_hosts, public=public)

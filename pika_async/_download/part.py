@@ -149,7 +149,7 @@ class Part:
         try:
             _lock(file)
             held, named = os.fstat(file.fileno()), self.path.lstat()
-            if held.st_nlink == 1 and os.path.samestat(held, named):
+            if held.st_nlink <= 1 and os.path.samestat(held, named):
                 return file
             # Its last holder finished between our open and our lock, or died between link and unlink:
             # these bytes bear the final name by now and are not ours to write to.

@@ -230,7 +230,7 @@ class Poller:
         """Take in that a look-up itself was refused: the jobs are as they were."""
         now = self._engine.clock.now()
         match error:
-            case AuthError() | PikaError(status=401 | 403):
+            case AuthError() | PikaError(status=401 | 403, code=str()):
                 self._readings.failed(keys)
                 self._pause(error)
             case RateLimited():

@@ -241,8 +241,10 @@ class Sandbox:
             return _plain(500, f"The emulator of {path} crashed; its log says why.")
 
     async def _wait_for_answer(self, hosted: _Hosted, request: HttpRequest) -> HttpResponse | None:
-        answer = hosted.emulator.answer(request, hosted.world)
-        if awaited := hosted.world.post():
+        with hosted.world.one_moment():
+            answer = hosted.emulator.answer(request, hosted.world)
+            awaited = hosted.world.post()
+        if awaited:
             await asyncio.wait(awaited)
         if isinstance(answer, HttpResponse):
             return answer

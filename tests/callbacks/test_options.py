@@ -44,7 +44,7 @@ def test_what_is_no_plain_address_is_refused(url):
 
 @pytest.mark.parametrize("options", [{"secret": "short"}, {"secret": b"short"}, {"old_secrets": ["short"]}])
 def test_a_secret_that_could_be_guessed_is_refused(options):
-    """Fewer than 16 bytes are too few, and the error does not tell them."""
+    """Fewer than 16 bytes are too few, and the error does not show them."""
     with pytest.raises(ConfigError, match="fewer than 16 bytes") as refusal:
         Callbacks(public_url=URL, **options)
     assert "short" not in str(refusal.value)

@@ -13,6 +13,11 @@ from attrs import define, evolve, field, frozen
 FOREVER = 3600.0
 
 
+async def at_once(seconds: float) -> None:
+    """Stand for a pause that nobody waits for."""
+    await asyncio.sleep(0)
+
+
 def video(size: int = 20_000, *, fill: bytes = b"pika") -> bytes:
     """Make a file of *size* bytes whose boxes are those of an MP4."""
     head = b"\0\0\0\x18ftypisom\0\0\2\0isommp42"

@@ -7,17 +7,17 @@ import errno
 import gzip
 import hashlib
 import json
+import logging
 import os
 
 import pytest
-import stamina
 
 from pika_async._download import download
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Part
 from pika_async.errors import DownloadError, JobFailed
 from tests import hostile
-from tests.download.media_host import Reply, file_reply, hosting, video
+from tests.download.media_host import Reply, at_once, file_reply, hosting, video
 
 pytestmark = pytest.mark.anyio
 
@@ -25,15 +25,8 @@ FILE = video()
 HTML = Reply(200, {"Content-Type": "text/html", "Content-Length": "30"}, b"<!doctype html><p>Log in</p>  ")
 
 
-@pytest.fixture(autouse=True)
-def no_waiting():
-    """Retry at once, as often as in earnest."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
-
-
 def reading(host, **options):
-    return MediaSession(allowed_hosts=[host.origin], **options)
+    return MediaSession(allowed_hosts=[host.origin], **{"sleep": at_once, **options})
 
 
 async def fetched(script, path, **options):
@@ -101,10 +94,38 @@ async def test_a_broken_transfer_is_resumed(tmp_path, how):
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 async def test_a_passing_refusal_is_tried_again(tmp_path, status):
-    """Overload and server faults are waited out, as long as the host asks."""
-    replies = iter([Reply(status, {"Content-Length": "0", "Retry-After": "3000"})] * 3)
-    done = await fetched(lambda asked: next(replies, None) or file_reply(asked, FILE), tmp_path / "cat.mp4")
+    """Overload and server faults are waited out, as long as the host asks, and no longer than a minute."""
+    replies = iter([Reply(status, {"Content-Length": "0", "Retry-After": after}) for after in ("7", "3000")])
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    def script(asked):
+        return next(replies, None) or file_reply(asked, FILE)
+
+    async with hosting(script) as host, reading(host, sleep=sleep) as session:
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
+    assert pauses == [7, 60]
     assert done.path.read_bytes() == FILE
+
+
+async def test_pauses_grow_and_are_told_to_nobody(tmp_path, caplog):
+    """Each is about twice as long as the one before it, and nothing above INFO is logged."""
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    def script(_):
+        return Reply(503, {"Content-Length": "0"})
+
+    async with hosting(script) as host, reading(host, sleep=sleep) as session:
+        with pytest.raises(DownloadError):
+            await download(session, host.link(), tmp_path / "cat.mp4")
+    usual = (0.5, 1, 2, 4, 8)
+    assert all(0.5 <= pause / one <= 1.5 for pause, one in zip(pauses, usual, strict=True))
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 async def test_patience_ends(tmp_path):
@@ -225,7 +246,15 @@ async def test_a_file_changed_between_parts_starts_over(tmp_path, faithful):
 
 
 @pytest.mark.parametrize(
-    "range_told", [None, "bytes 0-19999/20000", "bytes 8001-19999/20000", "bytes 8000-19999/30000", "cats"]
+    "range_told",
+    [
+        "bytes 8000-19999/" + "9" * 5_000,
+        None,
+        "bytes 0-19999/20000",
+        "bytes 8001-19999/20000",
+        "bytes 8000-19999/30000",
+        "cats",
+    ],
 )
 async def test_a_range_that_was_not_asked_for_starts_over(tmp_path, range_told):
     """A 206 that starts elsewhere, or is of another length, is never appended."""

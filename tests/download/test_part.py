@@ -141,3 +141,21 @@ def test_notes_that_are_too_much_prove_nothing(tmp_path, notes):
     part.open()
     part.close()
     assert part.tally.size == 0
+
+
+def test_a_file_system_that_counts_no_names_will_do(tmp_path, monkeypatch):
+    """Where a file has no number of names, as on some network folders, it is ours all the same."""
+    known = os.fstat
+
+    def uncounted(descriptor):
+        whole = list(known(descriptor))
+        whole[3] = 0
+        return os.stat_result(whole)
+
+    monkeypatch.setattr(os, "fstat", uncounted)
+    part = Part(tmp_path / "cat.mp4")
+    part.open()
+    part.restart(ORIGIN)
+    part.write([b"12345678"])
+    part.finish(overwrite=False)
+    assert (tmp_path / "cat.mp4").read_bytes() == b"12345678"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import stamina
 from aiohttp.abc import AbstractResolver
 
 from pika_async._download import download
@@ -13,7 +12,7 @@ from pika_async._proxies import Proxies
 from pika_async._secret import Secret
 from pika_async.errors import DownloadError
 from tests import hostile
-from tests.download.media_host import Reply, file_reply, hosting, video
+from tests.download.media_host import Reply, at_once, file_reply, hosting, video
 from tests.download.proxy import proxying
 from tests.download.test_media import SPELLINGS, Names, text_of
 
@@ -35,16 +34,15 @@ class Unknown(AbstractResolver):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """Start without proxies in the environment, and retry at once."""
+    """Start without proxies in the environment."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
 
 
 def reading(resolver=None, **options):
-    return MediaSession(proxies=Proxies(trusted=True), resolver=resolver or Unknown(), **options)
+    names = resolver or Unknown()
+    return MediaSession(proxies=Proxies(trusted=True), resolver=names, sleep=at_once, **options)
 
 
 async def test_a_file_comes_through_the_proxy_of_the_environment(tmp_path, monkeypatch):

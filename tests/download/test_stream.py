@@ -5,29 +5,25 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import stamina
 
 from pika_async._download import streamed
 from pika_async._download.media import MediaSession
 from pika_async.errors import DownloadError
-from tests.download.media_host import Reply, file_reply, hosting, video
+from tests.download.media_host import Reply, at_once, file_reply, hosting, video
 
 pytestmark = pytest.mark.anyio
 
 FILE = video(600_000)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting():
-    """Retry at once, as often as in earnest."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
+def reading(host, **options):
+    return MediaSession(allowed_hosts=[host.origin], sleep=at_once, **options)
 
 
 async def read(script, **options):
     """Return the bytes, and the error that came instead of their end."""
     data = b""
-    async with hosting(script) as host, MediaSession(allowed_hosts=[host.origin], **options) as session:
+    async with hosting(script) as host, reading(host, **options) as session:
         try:
             async with streamed(session, host.link()) as chunks:
                 async for chunk in chunks:
