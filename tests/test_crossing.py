@@ -338,6 +338,21 @@ def test_an_error_is_read_back_from_json(kind):
         adapter.validate_python({**asdict(error), "type": "SystemExit"})
 
 
+def test_what_pydantic_leaves_out_on_demand_is_left_out():
+    """`response_model_exclude_none` of FastAPI works as for anything else."""
+    video = VideoResult("v1", "https://media.test/v1.mp4", None, None, State.SUCCEEDED)
+    shown = TypeAdapter(list[VideoResult]).dump_python([video], exclude_none=True)
+    assert shown == [{"id": "v1", "video_url": "https://media.test/v1.mp4", "state": "succeeded"}]
+
+
+def test_the_documented_shape_names_the_class_and_its_fields():
+    """What a generated client of an application is made from."""
+    shape = TypeAdapter(VideoResult).json_schema(mode="serialization")
+    assert shape["title"] == "VideoResult"
+    assert list(shape["properties"]) == ["id", "video_url", "image_url", "duration", "state"]
+    assert shape["properties"]["duration"]["anyOf"] == [{"type": "number"}, {"type": "null"}]
+
+
 def test_a_wrong_request_is_refused_by_pydantic_in_our_words():
     """The rules of the class hold, whoever makes the instance."""
     with pytest.raises(ValidationError, match="aspect_ratio must be a ratio W:H"):
