@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from attrs import NOTHING, fields, resolve_types
 
@@ -80,6 +80,8 @@ def _field_schema(kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
     from pydantic_core import core_schema
 
+    if Callable in {get_origin(part) for part in (kind, *get_args(kind))}:
+        return core_schema.any_schema()  # pydantic can check a function, and not document it
     try:
         return handler.generate_schema(kind)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):

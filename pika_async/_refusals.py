@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from pika_async._crossing import Value, process_bound
+from pika_async._crossing import Value
 from pika_async._http import HttpResponse
 from pika_async._reading import shown
 from pika_async._secret import Secret
@@ -84,9 +84,8 @@ class ErrorInfo(Value):
     trace_id: str | None = None
 
 
-@process_bound("import the adapter in the other process, which makes the same Refusals(...)")
 @frozen(kw_only=True)
-class Refusals:
+class Refusals(Value):
     """What the errors of one provider mean.
 
     The first of *words* (a pattern, in any case) that the message holds decides, then the code, then the

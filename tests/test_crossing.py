@@ -1,6 +1,7 @@
 """Every public value and error crosses a process boundary; what holds a key, loop or socket refuses."""
 
 import asyncio
+import collections.abc
 import copy
 import enum
 import importlib
@@ -23,14 +24,14 @@ from pydantic import TypeAdapter, ValidationError, create_model
 
 import pika_async
 from pika_acedata import AceData
-from pika_async import Callbacks, Generate, JobTimeout, PikaError, State, VideoResult, asdict
+from pika_async import AuthError, Callbacks, Generate, JobTimeout, PikaError, State, VideoResult, asdict
 from pika_async._crossing import Value
 from pika_async._job import Job
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._secret import Secret
 from pika_async.errors import RateLimited
-from pika_async.provider import HttpRequest, Raw
+from pika_async.provider import HttpRequest, Raw, Refusals
 from pika_async.types import Item
 
 MODULES = [
@@ -100,6 +101,8 @@ def sample(kind):
         if isinstance(error, RateLimited):
             error.retry_after = 2.5
         return error
+    if kind is Refusals:  # made from other types than it holds
+        return Refusals(provider="acedata", codes={AuthError: "no_key bad_key"}, open_codes=("late",))
     attrs.resolve_types(kind)
     return kind(**{a.alias: example(a.type, a.alias) for a in attrs.fields(kind) if a.init})
 
@@ -117,7 +120,9 @@ def example(annotation, name):
         case origin if origin is frozenset:
             return frozenset({example(args[0], name)})
         case origin if origin is type:
-            return Generate
+            return args[0] if inspect.isclass(args[0]) else Generate
+        case origin if origin is collections.abc.Callable:
+            return json.dumps
         case None:
             pass
         case _:
