@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value
 from pika_async._engine.verdict import outcome
 from pika_async._ledger import records
 from pika_async._ledger.events import NextAttempt, Resubmit
@@ -34,7 +35,7 @@ STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 
 
 @frozen(kw_only=True)
-class AttemptView:
+class AttemptView(Value):
     """One billed request. *account* is `provider:label`, *message* what went wrong; times are wall-clock."""
 
     id: str
@@ -51,7 +52,7 @@ class AttemptView:
 
 
 @frozen(kw_only=True)
-class ExtraTask:
+class ExtraTask(Value):
     """A further task that the provider took, and billed, for the same job."""
 
     task: str
@@ -59,7 +60,7 @@ class ExtraTask:
 
 
 @frozen(kw_only=True)
-class HistoryLine:
+class HistoryLine(Value):
     """A change of an attempt (*attempt* is its number) or of the job itself (None).
 
     *subject* is the id of what changed, *note* says in words why.
@@ -74,7 +75,7 @@ class HistoryLine:
 
 
 @frozen(kw_only=True)
-class JobView:
+class JobView(Value):
     """A job as the ledger has it.
 
     *providers* are those that the job was, or is to be, sent to; *provider* and *account* (a label) belong to

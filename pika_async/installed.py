@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pika_async import _registry
+from pika_async._crossing import Value
 from pika_async.errors import PikaError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["Installed", "adapter", "providers"]
 
 
 @frozen(kw_only=True)
-class Installed:
+class Installed(Value):
     """A provider that the distribution *distribution* offers.
 
     *broken* says why it cannot be loaded; only then *capabilities* is None. *key_variable* names the variable

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async._job_view import (
     STATES,
     AttemptView,
@@ -55,7 +56,7 @@ _TOKEN: Final = "pika1."  # noqa: S105 - how every job token begins
 
 
 @frozen(kw_only=True)
-class Token:
+class Token(Value):
     """What a job's token says: its id, its provider, the label of its account, and its task if known."""
 
     job_id: str
@@ -115,6 +116,7 @@ def file_ledger(path: str | os.PathLike[str]) -> Ledger:
     return SqliteLedger(Path(path))
 
 
+@process_bound("call open_ledger(path) in the other process")
 class LedgerView:
     """An open ledger, for reading; `open_ledger` makes it. Every method raises `LedgerError`."""
 

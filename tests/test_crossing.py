@@ -8,6 +8,7 @@ import importlib
 import inspect
 import json
 import pickle
+import pkgutil
 import re
 import subprocess
 import sys
@@ -34,17 +35,8 @@ from pika_async.errors import RateLimited
 from pika_async.provider import HttpRequest, Raw, Refusals
 from pika_async.types import Item
 
-MODULES = [
-    "callbacks",
-    "emulator",
-    "errors",
-    "provider",
-    "requests",
-    "results",
-    "sandbox",
-    "testing",
-    "types",
-]
+NAMES = [found.name for found in pkgutil.iter_modules(pika_async.__path__)]
+MODULES = [name for name in NAMES if not name.startswith("_") and name != "cli"]
 
 
 def public_classes():
@@ -103,7 +95,7 @@ def sample(kind):
         return error
     if kind is Refusals:  # made from other types than it holds
         return Refusals(provider="acedata", codes={AuthError: "no_key bad_key"}, open_codes=("late",))
-    attrs.resolve_types(kind)
+    attrs.resolve_types(kind, localns=vars(pika_async.provider))  # for what is imported for checkers only
     return kind(**{a.alias: example(a.type, a.alias) for a in attrs.fields(kind) if a.init})
 
 
@@ -125,6 +117,8 @@ def example(annotation, name):
             return json.dumps
         case None:
             pass
+        case _ if len(args) == 1:
+            return (example(args[0], name),)
         case _:
             return {"a": example(args[1], name)}
     if annotation in SIMPLE:

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value
 from pika_async.batch.manifest import shortened
 from pika_async.errors import ConfigError
 
@@ -53,7 +54,7 @@ Content: TypeAlias = Cells | Mapping[str, object] | WrongRowError
 
 
 @frozen
-class Source:
+class Source(Value):
     """A list of prompts: its *name* for people, its bytes, and the *folder* its files are named from."""
 
     name: str

@@ -14,6 +14,7 @@ from typing import IO, Any, Final, Self
 
 from attrs import asdict, evolve, field, frozen
 
+from pika_async._crossing import Value, process_bound
 from pika_async._token import JobToken
 from pika_async._tolerant import structure
 from pika_async.batch.files import open_own, replace_whole
@@ -48,7 +49,7 @@ class RowState(StrEnum):
 
 
 @frozen(kw_only=True)
-class Timings:
+class Timings(Value):
     """When things happened to a row, in seconds since 1970 (UTC)."""
 
     created_at: float | None = None
@@ -58,7 +59,7 @@ class Timings:
 
 
 @frozen(kw_only=True)
-class Failure:
+class Failure(Value):
     """Why a row has no file: the error's *name*, its sentence, and whether money went."""
 
     name: str
@@ -82,7 +83,7 @@ def _video(value: VideoResult | None) -> VideoResult | None:
 
 
 @frozen(kw_only=True)
-class Entry:
+class Entry(Value):
     """What is known of one row.
 
     *number* counts from 1; *request* is what `described` made of it; *key* is the idempotency key of its job;
@@ -213,6 +214,7 @@ def shortened(text: str, longest: int = _SHOWN_LINK) -> str:
     return text if len(text) <= longest + 20 else f"{text[:longest]}... ({len(text)} characters)"
 
 
+@process_bound("make Manifest(path) in the other process")
 class Manifest:
     """The manifest at *path*, which need not exist yet; one process writes it, any number read it.
 

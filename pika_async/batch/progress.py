@@ -6,11 +6,13 @@ from collections import Counter
 from statistics import median
 from typing import Final
 
+from pika_async._crossing import process_bound
 from pika_async.batch.manifest import RowState
 
 _REMEMBERED: Final = 200
 
 
+@process_bound("make Progress(...) where the batch runs")
 class Progress:
     """Counts rows by state, and the time left by the median render so far; *usual* is a first guess.
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async.batch.manifest import Entry, RowState
 from pika_async.errors import PikaError
 
 
 @frozen(kw_only=True)
-class RowEvent:
+class RowEvent(Value):
     """A row has changed. *row* is what the manifest says now, *line* is its line in the list.
 
     *error* is set in the event with which a row fails, and only there.
@@ -24,7 +25,7 @@ class RowEvent:
 
 
 @frozen(kw_only=True)
-class Report:
+class Report(Value):
     """How the rows of a batch stand; *lines* are those of the list.
 
     *astray* counts jobs under way, ordered for *folder*, whose rows are no longer in the list.

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 import attrs
 from attrs import frozen
 
+from pika_async._crossing import Value
 from pika_async._engine.files import check_files
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
 from pika_async.batch.manifest import shortened
@@ -35,7 +36,7 @@ _IGNORE: Final = ", or leave out what no request has with --ignore-extra-columns
 
 
 @frozen(kw_only=True)
-class Listed:
+class Listed(Value):
     """A request and where it stands: *number* counts requests, *line* the lines of the list, both from 1."""
 
     number: int

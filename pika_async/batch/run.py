@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from attrs import evolve
 
+from pika_async._crossing import process_bound
 from pika_async._job import Job
 from pika_async._token import JobToken
 from pika_async.batch.client import adapters_of, has_memory_only, is_open, ledger_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _TIMEOUT: Final = 900.0
 
 
+@process_bound("make another Batch(...) in the other process, once this one has ended")
 class Batch(AsyncIterator[RowEvent]):
     """Makes *folder* hold a video of each of *rows*, and records in its manifest what became of each.
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from attrs import field, frozen
 
+from pika_async._crossing import Value
 from pika_async.batch.manifest import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, Timings, media_path
 from pika_async.results import JSON
 
@@ -58,7 +59,7 @@ def _size(value: int | None) -> int | None:
 
 
 @frozen(kw_only=True)
-class Row:
+class Row(Value):
     """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
@@ -107,7 +108,7 @@ class Row:
 
 
 @frozen(kw_only=True)
-class Summary:
+class Summary(Value):
     """The totals of all rows; *busy* is how many seconds at least one of them was under way."""
 
     counts: Mapping[RowState, int]
