@@ -144,11 +144,14 @@ def hosts(name: str, value: object) -> tuple[str, ...]:
 
 
 def stream(name: str, value: Iterable[T] | AsyncIterable[T]) -> Iterable[T] | AsyncIterable[T]:
-    """Check what is taken one by one; text and mappings would fall into letters and keys."""
-    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(
-        value, Iterable | AsyncIterable
-    ):
-        raise refuse(name, "a list of requests, or another iterable of them", value)
+    """Check requests that are taken one by one."""
+    return value if isinstance(value, AsyncIterable) else series(name, value)
+
+
+def series(name: str, value: Iterable[T], what: str = "requests") -> Iterable[T]:
+    """Check a list of *what*; text and mappings would fall into letters and keys."""
+    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+        raise refuse(name, f"a list of {what}, or another iterable of them", value)
     return value
 
 

@@ -32,7 +32,9 @@ from pika_async import (
     VideoResult,
 )
 from pika_async import _arguments as check
+from pika_async.batch import Batch
 from pika_async.requests import MEDIA_FIELDS, CommonFields, MediaFields
+from pika_async.sandbox import Sandbox
 from tests.engine.scripted import Scripted, capable, scene
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +106,17 @@ VALUES = {
     "ellipsis": ...,
 }
 
+
+class Client:
+    """Can what a batch needs of a client."""
+
+    submit = stats = len
+
+
 SOUND = {
+    "folder": "videos",
+    "pika": Client(),
+    "rows": [Generate("A cat")],
     "data": b"\x89PNG",
     "images": [LINK],
     "path": "cat.mp4",
@@ -127,7 +139,7 @@ CONSTRUCTORS = [
     if isinstance(thing := getattr(pika_async, name), type)
     and not issubclass(thing, PikaError)
     and thing not in {*RETURNED, Pika}
-]
+] + [Batch, Sandbox]
 METHODS = [
     method
     for kind in (Pika, Job)

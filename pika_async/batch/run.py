@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from attrs import evolve
 
+from pika_async import _arguments as arguments
 from pika_async._crossing import process_bound
 from pika_async._job import Job
 from pika_async._token import JobToken
@@ -24,13 +25,13 @@ from pika_async.batch.preview import check
 from pika_async.batch.report import Report, RowEvent
 from pika_async.batch.rows import Listed, refused
 from pika_async.errors import ConfigError, InsufficientBalance, PikaError, SubmitUnknown, UnsupportedRequest
+from pika_async.requests import Generate, Ingredients, Style, VideoRequest
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from pika_async._client import Pika
-    from pika_async.requests import VideoRequest
 
 _TIMEOUT: Final = 900.0
 
@@ -66,11 +67,12 @@ class Batch(AsyncIterator[RowEvent]):
         retry_failed: bool = False,
         adopt: bool = False,
     ) -> None:
-        self._listed = [
-            row if isinstance(row, Listed) else Listed(number=number, line=number, request=row)
-            for number, row in enumerate(rows, 1)
-        ]
-        self._folder = BatchFolder(folder)
+        arguments.seconds("timeout", timeout)
+        arguments.flag("retry_failed", retry_failed)
+        arguments.flag("adopt", adopt)
+        arguments.able("pika", pika, "submit", "stats")
+        self._listed = [_listed(number, row) for number, row in enumerate(arguments.series("rows", rows), 1)]
+        self._folder = BatchFolder(arguments.path("folder", folder))
         self._pika = pika
         self._timeout = timeout
         self._retry_failed, self._adopt = retry_failed, adopt
@@ -296,3 +298,12 @@ class Batch(AsyncIterator[RowEvent]):
 
 def _no_room(error: BaseException) -> ConfigError:
     return ConfigError(f"The folder cannot be written to ({error}); make room there and run again to go on.")
+
+
+def _listed(number: int, row: Listed | VideoRequest) -> Listed:
+    match row:
+        case Listed():
+            return row
+        case Generate() | Ingredients() | Style():
+            return Listed(number=number, line=number, request=row)
+    raise arguments.refuse(f"row {number} of rows", "a Generate, Ingredients or Style", row)

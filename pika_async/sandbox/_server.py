@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 from attrs import frozen
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
@@ -91,6 +92,20 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
         if not callable(render_time) and not _is_time(render_time):
             raise ConfigError("render_time must be a number of seconds, 0 or more; correct it.")
+        check.text("host", host)
+        check.count("port", port, least=0)
+        if not callable(clock):
+            raise check.refuse("clock", "a function that returns seconds", clock)
+        if not callable(callback_faults) and not isinstance(callback_faults, CallbackFault | None):
+            check.series("callback_faults", callback_faults, "faults")
+        if video is not None:
+            check.instance("video", video, bytes)
+        if journal is not None:
+            check.path("journal", journal)
+        if emulators is not None:
+            emulators = tuple(check.series("emulators", emulators, "emulators"))
+            for emulator in emulators:
+                check.able("emulators", emulator, "answer")
         self._allowed = host_names(allowed_hosts)
         self._sender = CallbackSender(clock, self._allowed)
         self._media = shipped_media(video)

@@ -162,6 +162,32 @@ def test_missing_files_of_one_row_are_all_told(wrong, tmp_path):
     assert "empty.png' is empty." in notes[1]
 
 
+def test_files_are_looked_at_before_the_first_row(wrong, tmp_path):
+    """A page, a pointer and a photograph from a camera are no pictures that a provider takes."""
+    (tmp_path / "page.png").write_bytes(b"<html>")
+    (tmp_path / "scan.png").write_bytes(b"II*\0")
+    (tmp_path / "fine.png").write_bytes(b"\x89PNG")
+    notes = wrong("prompts.csv", "prompt,image\nA cat,fine.png\nA dog,page.png\nA fox,scan.png\n")
+    assert [note.partition(";")[0] for note in notes] == [
+        "prompts.csv line 3: image must be an image, and the file page.png holds text/html",
+        "prompts.csv line 4: image must be an image, and the file scan.png holds image/tiff",
+    ]
+
+
+def test_what_no_prompt_holds_is_told_with_its_line(wrong):
+    """NUL, as UTF-16 read as UTF-8 is full of it, and links with a space inside."""
+    rows = [
+        '{"prompt": "A cat"}',
+        '{"prompt": "n\\u0000"}',
+        '{"prompt": "A", "image": "https://x.test/a b.png"}',
+    ]
+    notes = wrong("prompts.jsonl", "\n".join(rows))
+    assert notes[0].startswith(
+        "prompts.jsonl line 2: prompt must be non-empty text without control characters"
+    )
+    assert notes[1].startswith("prompts.jsonl line 3: image must be an http(s) link")
+
+
 def test_what_no_provider_can_is_told(wrong):
     """The caller's check counts as the list's own."""
 
