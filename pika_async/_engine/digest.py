@@ -1,6 +1,7 @@
 """What a request asks for as one short text: equal requests have equal digests. Pure.
 
-A digest outlives an upgrade, inside idempotency keys and ledgers, so it begins with its version.
+A digest outlives an upgrade, inside idempotency keys and ledgers, so it ends with its version;
+batches keep its first 40 characters, which are hexadecimal.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pika_async._ledger.records import JobRecord
 from pika_async.requests import MEDIA_FIELDS, Blob, Camera, Media, VideoRequest, as_json, fields_set
 from pika_async.results import JSON
 
-_VERSION = "2-"
+_VERSION = "-2"
 
 
 def digest(request: VideoRequest, files: Mapping[str, str]) -> str:
@@ -43,7 +44,7 @@ def digest(request: VideoRequest, files: Mapping[str, str]) -> str:
         if value not in ({}, [])
     }
     text = json.dumps([type(request).__name__, canonical], sort_keys=True)
-    return _VERSION + _sha256(text.encode())
+    return _sha256(text.encode()) + _VERSION
 
 
 def _content(medium: Media, files: Mapping[str, str]) -> JSON:
@@ -77,7 +78,7 @@ def _sha256(data: bytes) -> str:
 def current_digest(record: JobRecord) -> str | None:
     """Return the digest of what *record* asks for; one that 0.1 recorded is made anew from its request."""
     old = record.digest
-    if old is None or old.startswith(_VERSION) or not isinstance(record.request, get_args(VideoRequest)):
+    if old is None or old.endswith(_VERSION) or not isinstance(record.request, get_args(VideoRequest)):
         return old
     try:
         return digest(record.request, record.files or {})

@@ -3,7 +3,7 @@
 import pytest
 
 from pika_async import Generate
-from pika_async._engine.files import digest
+from pika_async._engine.digest import digest
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
 from pika_async.batch.known import RowKey, identity_of, known_jobs
