@@ -10,6 +10,7 @@ from functools import partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
 from pika_async._options import Downloads, Options, load
@@ -88,7 +89,8 @@ class Pika:
         transport: Sender | None = None,
         clock: Clock | None = None,
     ) -> None:
-        api_key = Secret(api_key or "")  # before anything can fail: tracebacks show local variables
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)  # before anything can fail: tracebacks show local variables
         media_proxy = Secret(media_proxy) if isinstance(media_proxy, str) else media_proxy
         self._options = Options(
             loaded=load(providers, api_key, base_url),
@@ -221,7 +223,7 @@ class Pika:
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
         """Buy one video with an effect such as `Inflate`, and wait for it."""
-        request = Style(style, prompt, **fields)
+        request = Style(prompt, style=style, **fields)
         return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
 
     async def submit(
@@ -239,6 +241,7 @@ class Pika:
         token. Costs one render.
         """
         orders = self._open().orders
+        check.seconds("queue_timeout", queue_timeout)
         flight = await self._ordered(_request(request, fields), callback_url, idempotency_key)
         await _waits().wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         if flight.error is not None:
@@ -252,7 +255,7 @@ class Pika:
         from pika_async._token import JobToken
 
         orders = self._open().orders
-        flight = orders.by_token(JobToken.decode(token))
+        flight = orders.by_token(JobToken.decode(check.text("token", token)))
         flight.held = True
         return Job(orders, flight)
 
@@ -283,6 +286,7 @@ class Pika:
         """
         from pika_async._bulk import Map
 
+        check.stream("requests", requests)
         limit = self._limit(timeout)
         return Map(self._open().orders, requests, timeout=limit, callback_url=self._options.callback_url)
 
@@ -298,7 +302,7 @@ class Pika:
         """
         from pika_async._recovery import Recovered
 
-        return Recovered(self._open().orders, queued=queued)
+        return Recovered(self._open().orders, queued=check.flag("queued", queued))
 
     async def download(
         self,
@@ -317,6 +321,9 @@ class Pika:
         from pika_async._download import download, usable
 
         engine = self._open()
+        check.flag("overwrite", overwrite)
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
         with _about(video):
             file = await usable(path)
             result, link = await _finished(video)
@@ -354,7 +361,10 @@ class Pika:
         return self._media
 
     def _limit(self, timeout: Timeout) -> float | None:
-        return self._timeout if isinstance(timeout, Unset) else timeout
+        if isinstance(timeout, Unset):
+            return self._timeout
+        check.seconds("timeout", timeout)
+        return timeout
 
     async def _ordered(
         self,
@@ -362,7 +372,10 @@ class Pika:
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
     ) -> Flight:
-        receiver = self._options.callback_url if callback_url is None else callback_url
+        receiver = check.callback_url("callback_url", callback_url)
+        receiver = self._options.callback_url if receiver is None else receiver
+        if idempotency_key is not None:
+            check.text("idempotency_key", idempotency_key)
         orders = self._open().orders
         return await orders.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
 
@@ -376,6 +389,7 @@ class Pika:
         on_event: Callable[[JobEvent], object] | None = None,
     ) -> VideoResult:
         orders, limit = self._open().orders, self._limit(timeout)
+        check.seconds("queue_timeout", queue_timeout)
         flight = await self._ordered(request, callback_url, idempotency_key)
         if on_event is not None:
             from pika_async._events import report
@@ -403,6 +417,8 @@ def _request(order: Order, fields: MediaFields) -> VideoRequest:
 
 async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:
     result = await video if isinstance(video, Job) else video
+    if not isinstance(result, VideoResult):
+        raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
     if result.video_url is None:
         raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
     return result, result.video_url

@@ -15,7 +15,8 @@ _POWERS = {
     "reads_callbacks": {"read_callback": 4},
     "signs": {"build_keys": 0},
 }
-_KNOWN = {name: count for methods in (_CORE, *_POWERS.values()) for name, count in methods.items()}
+_OPTIONAL = {"check_request": 1}
+_KNOWN = {name: count for methods in (_CORE, _OPTIONAL, *_POWERS.values()) for name, count in methods.items()}
 
 
 def check_provider(provider: object, name: str | None = None) -> frozenset[str]:
@@ -31,7 +32,7 @@ def check_provider(provider: object, name: str | None = None) -> frozenset[str]:
         )
     if name is not None and capabilities.name not in {None, name}:
         raise ConfigError(f"{title} is called {capabilities.name!r} in its capabilities; make it {name!r}.")
-    found = {n for n in dir(type(provider)) if n.startswith(("build_", "read_"))}
+    found = {n for n in dir(type(provider)) if n.startswith(("build_", "check_", "read_"))}
     unknown = sorted(found - _KNOWN.keys())
     if unknown:
         raise ConfigError(f"{title}.{unknown[0]} is not part of the provider contract; correct its name.")

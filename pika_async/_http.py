@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from pika_async import _links
 from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import BadReply, ConfigError
@@ -45,18 +46,24 @@ Body: TypeAlias = Json | Form | Multipart
 
 
 def _url(_: object, __: Attribute[Any], value: str) -> None:
-    if not _is_address(value):
-        raise ConfigError(f"{value[:80]!r} is not an http(s) address; correct base_url and try again.")
+    # Nothing of it is quoted: there may be a password in it, or a key in its query.
+    match _fault(value):
+        case None:
+            return
+        case _links.CREDENTIALS:
+            raise ConfigError(
+                "An address must not hold a user name or password, which every log and error would show; "
+                "take it out of base_url and give the key as api_key."
+            )
+        case fault:
+            raise ConfigError(
+                f"That is not an http(s) address; correct base_url and try again. It must not hold {fault}."
+            )
 
 
 @lru_cache(1024)
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return whole and not re.search(r"[\s\x00-\x1f]", url)
+def _fault(url: str) -> str | None:
+    return _links.fault(url) if isinstance(url, str) else "anything but text"
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -144,13 +151,48 @@ class HttpResponse(Value):
     def json(self) -> Any:
         """Decode the body; raises `BadReply` when it is not JSON, with a clipped copy of it."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return decode_json(self.body)
+        except ValueError:
             raise BadReply(
                 f"HTTP {self.status} came with a body that is not JSON: {clip(self.body)}; "
                 "if it stays so, ask the provider and check base_url.",
                 status=self.status,
             ) from None
+
+
+_DEEPEST = 64
+
+
+def decode_json(body: bytes) -> Any:
+    """Decode foreign JSON; raises `ValueError`. What is nested deeper than 64 levels reads as None.
+
+    Whatever walks over the value afterwards may then recurse, since its depth is bounded.
+    """
+    try:
+        value = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        _cut(value)
+    return value
+
+
+def _cut(value: Any) -> None:
+    """Replace the lists and objects below the deepest level, level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST - 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    for outer in level:
+        for name, inner in list(outer.items() if type(outer) is dict else enumerate(outer)):
+            if isinstance(inner, dict | list):
+                outer[name] = None
 
 
 def clip(body: bytes, length: int = 120) -> str:

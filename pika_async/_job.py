@@ -7,6 +7,7 @@ from collections.abc import Generator
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._plain import plain
 from pika_async.results import JSON, State, VideoResult
@@ -108,6 +109,7 @@ class Job:
         """
         from pika_async._waits import wait_for_video
 
+        check.seconds("timeout", timeout)
         return await wait_for_video(self._orders, self._flight, timeout)
 
     async def refresh(self) -> State:

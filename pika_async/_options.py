@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
+from pika_async import _arguments as check
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -26,36 +26,39 @@ if TYPE_CHECKING:
     from pika_async.provider import Provider
 
 
+def _callback_url(value: str | Literal[False] | None) -> str | Literal[False] | None:
+    return check.callback_url("callback_url", value)
+
+
 @frozen(kw_only=True)
 class Options:
     """What a client was made with; see `Pika` for the meaning of each."""
 
     loaded: Sequence[Loaded]
     account: str
-    callback_url: str | Literal[False] | None
+    callback_url: str | Literal[False] | None = field(converter=_callback_url)
     callbacks: Callbacks | None
     ledger: str | os.PathLike[str] | Ledger | None
     max_submits: int | None
-    max_concurrency: int = field()
-    poll_rate: float | None = field()
-    poll_batch: int = field()
-    poll_interval: float = field()
+    max_concurrency: int
+    poll_rate: float | None
+    poll_batch: int
+    poll_interval: float
     trust_env: bool
     transport: Sender | None
     clock: Clock | None
 
     def __attrs_post_init__(self) -> None:
-        counts = (self.max_concurrency, self.poll_batch, 1 if self.poll_rate is None else self.poll_rate)
-        if min(counts) <= 0 or self.poll_interval < 0:
-            raise ConfigError(
-                "max_concurrency, poll_batch and poll_rate must be above 0, and poll_interval not below 0."
-            )
-        if self.max_submits is not None and self.max_submits < 0:
-            raise ConfigError("max_submits must be a whole number, or None for no cap.")
-        if self.callbacks is not None and self.callback_url is not None:
-            raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
-        if not self.account or ":" in self.account:
-            raise ConfigError("account must be a label without a colon.")
+        check.count("max_concurrency", self.max_concurrency)
+        check.count("poll_batch", self.poll_batch)
+        check.number("poll_interval", self.poll_interval)
+        if self.poll_rate is not None:
+            check.number("poll_rate", self.poll_rate, above=0)
+        if self.max_submits is not None:
+            check.count("max_submits", self.max_submits, least=0)
+        check.flag("trust_env", self.trust_env)
+        check.label("account", self.account)
+        _check_parts(self)
 
     async def open(self, handle: Callable[[Engine, Flight], Job]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
@@ -91,12 +94,10 @@ class Options:
 
 
 def _hosts(given: Iterable[str]) -> tuple[str, ...]:
-    try:
-        # A lone text is one host, or several with blanks between them, as in the variable.
-        hosts = given.split() if isinstance(given, str) else tuple(given)
-    except TypeError:
-        raise ConfigError("media_hosts must be hosts, as in ['media.lan', '127.0.0.1:8123'].") from None
-    return tuple(hosts) or tuple(os.environ.get("PIKA_ASYNC_MEDIA_HOST", "").split())
+    # A lone text is one host, or several with blanks between them, as in the variable.
+    hosts = check.hosts("media_hosts", given.split() if isinstance(given, str) else given)
+    variable = "PIKA_ASYNC_MEDIA_HOST"
+    return hosts or check.hosts(variable, os.environ.get(variable, "").split())
 
 
 @frozen(kw_only=True)
@@ -110,14 +111,10 @@ class Downloads:
     trust_env: bool
 
     def __attrs_post_init__(self) -> None:
-        for host in self.hosts:
-            if not _is_host(host):
-                raise ConfigError(
-                    f"media_hosts (or PIKA_ASYNC_MEDIA_HOST) names {host!r}: "
-                    "write a host or an origin, as in 'media.lan' or '127.0.0.1:8123'."
-                )
-        _check_number("max_download_bytes", self.max_bytes, int)
-        _check_number("min_download_speed", self.least_speed, int, float)
+        if self.max_bytes is not None:
+            check.count("max_download_bytes", self.max_bytes)
+        if self.least_speed is not None:
+            check.number("min_download_speed", self.least_speed, above=0)
         if self.proxy is not None:
             self._proxies()
 
@@ -146,20 +143,22 @@ class Downloads:
                 raise ConfigError("media_proxy must be the address of a proxy, False for none, or None.")
 
 
-def _is_host(text: object) -> bool:
-    from yarl import URL
+def _check_parts(options: Options) -> None:
+    """Check what the client is put together from."""
+    if options.callbacks is not None:
+        from pika_async.callbacks import Callbacks
 
-    try:
-        return isinstance(text, str) and bool(URL(text if "://" in text else f"//{text}").host)
-    except ValueError:
-        return False
-
-
-def _check_number(name: str, value: float | None, *kinds: type) -> None:
-    if value is None:
-        return
-    if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < float(value) < inf:
-        raise ConfigError(f"{name} must be a number above 0, or None for no bound.")
+        check.instance("callbacks", options.callbacks, Callbacks)
+        if options.callback_url is not None:
+            raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
+    if isinstance(options.ledger, str | os.PathLike):
+        check.path("ledger", options.ledger)
+    elif options.ledger is not None:
+        check.able("ledger", options.ledger, "open", "create", "apply")
+    if options.transport is not None:
+        check.able("transport", options.transport, "submit", "poll")
+    if options.clock is not None:
+        check.able("clock", options.clock, "now", "wall")
 
 
 def _ledger(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
@@ -176,10 +175,20 @@ def _ledger(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
             return ledger
 
 
-def load(providers: Sequence[str | Provider], api_key: Secret, base_url: str | None) -> list[Loaded]:
+def load(
+    providers: Sequence[str | Provider], api_key: str | Secret | None, base_url: str | None
+) -> list[Loaded]:
     """Load the named providers, or the only one whose key is in the environment; raises `ConfigError`."""
     from pika_async import _registry
 
+    api_key = _registry.given_key(api_key)
+    if not isinstance(base_url, str | None):
+        raise check.refuse("base_url", "an http(s) address", base_url)
+    for provider in providers:
+        if isinstance(provider, str):
+            check.name("providers", provider)
+        elif not hasattr(provider, "capabilities"):
+            raise check.refuse("providers", 'names such as "acedata", or adapters', provider)
     if not providers:
         providers = _registry.with_keys()
         if len(providers) != 1:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from functools import singledispatch
 from pathlib import PurePath
+from types import FunctionType
 from typing import Any
 
 from attrs import fields, has
@@ -16,9 +17,10 @@ def asdict(value: object) -> dict[str, Any]:
     """Return a value or an error of this library as plain data that `json.dumps` takes.
 
     Keys are the names of the fields. A path becomes text, bytes become Base64 text, a set becomes a sorted
-    list, a number that JSON cannot hold becomes None, a job becomes its token, and a `Secret` becomes `***`.
-    An error becomes its `type`, `message`, `provider`, `token`, `phase`, `charged`, `retryable`, `trace_id`,
-    `status`, `code`, `retry_after` and `notes`. Raises `TypeError` for anything else.
+    list, a class or a function becomes its name, a number that JSON cannot hold becomes None, a job becomes
+    its token, and a `Secret` becomes `***`. An error becomes its `type`, `message`, `provider`, `token`,
+    `phase`, `charged`, `retryable`, `trace_id`, `status`, `code`, `retry_after` and `notes`. Raises
+    `TypeError` for anything else.
 
     >>> from pika_async.results import State, VideoResult
     >>> asdict(VideoResult("v1", "https://media.test/v1.mp4", None, 5.0, State.SUCCEEDED))
@@ -65,14 +67,15 @@ def _path(value: PurePath) -> str:
     return str(value)
 
 
-@plain.register
-def _name(value: type) -> str:
+@plain.register(type)
+@plain.register(FunctionType)
+def _name(value: type | FunctionType) -> str:
     return value.__name__
 
 
 @plain.register
 def _mapping(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]  # singledispatch takes no generics
-    return {str(key): plain(inner) for key, inner in value.items()}
+    return {str(plain(key)): plain(inner) for key, inner in value.items()}
 
 
 @plain.register(list)

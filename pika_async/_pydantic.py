@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from attrs import NOTHING, fields, resolve_types
 
@@ -60,12 +60,19 @@ def error_schema(kind: type, revive: Callable[[Mapping[str, Any]], object]) -> C
 def _schema(kind: type, shape: Mapping[str, Any], make: Callable[[Mapping[str, Any]], object]) -> CoreSchema:
     from pydantic_core import core_schema
 
-    mapping = core_schema.typed_dict_schema(dict(shape), cls_name=kind.__name__, extra_behavior="forbid")
+    title = {"pydantic_js_updates": {"title": kind.__name__}}
+    mapping = core_schema.typed_dict_schema(dict(shape), extra_behavior="forbid", metadata=title)
     made = core_schema.no_info_after_validator_function(make, mapping)
+    # What `plain` returns holds plain JSON only, and `exclude_none` and its like apply to it; the documented
+    # shape stays that of the fields.
+    shown = core_schema.typed_dict_schema(
+        {name: core_schema.typed_dict_field(core_schema.any_schema()) for name in shape},
+        metadata=title | {"pydantic_js_functions": [lambda _, document: document(mapping)]},
+    )
     return core_schema.json_or_python_schema(
         json_schema=made,
         python_schema=core_schema.union_schema([core_schema.is_instance_schema(kind), made]),
-        serialization=core_schema.plain_serializer_function_ser_schema(plain),
+        serialization=core_schema.plain_serializer_function_ser_schema(plain, return_schema=shown),
     )
 
 
@@ -73,6 +80,8 @@ def _field_schema(kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
     from pydantic_core import core_schema
 
+    if Callable in {get_origin(part) for part in (kind, *get_args(kind))}:
+        return core_schema.any_schema()  # pydantic can check a function, and not document it
     try:
         return handler.generate_schema(kind)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):

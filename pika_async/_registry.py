@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
-from typing import Any, cast
+from typing import cast
 
 from attrs import field, frozen
 
+from pika_async import _arguments
 from pika_async._concealing import Concealing
 from pika_async._contract import check_provider
 from pika_async._http import origin
-from pika_async._secret import Secret
+from pika_async._secret import Secret, key_fault
 from pika_async.errors import ConfigError, PikaError, UnsupportedRequest
 from pika_async.provider import Call, Capabilities, Provider, ProviderFactory
-from pika_async.requests import Blob, Ingredients, VideoRequest, fields_set
+from pika_async.requests import Blob, VideoRequest, fields_set, media_of, with_media
 
 GROUP = "pika_async.providers"
 
@@ -34,10 +35,11 @@ class Loaded:
     provider: Provider
     capabilities: Capabilities
     powers: frozenset[str]
+    own_check: Callable[[VideoRequest], None] | None = None
     origin: str | None = None
 
     def can(self, request: VideoRequest) -> bool:
-        """Return whether this adapter can express *request*; asks it, since adapters are pure."""
+        """Return whether the adapter can express *request*."""
         try:
             self.check(request)
         except UnsupportedRequest:
@@ -45,13 +47,10 @@ class Loaded:
         return True
 
     def check(self, request: VideoRequest) -> None:
-        """Raise `UnsupportedRequest` for what the capabilities, or the adapter itself, cannot express."""
+        """Raise `UnsupportedRequest` for what the adapter declares that it cannot express; builds nothing."""
         self.capabilities.check(request)
-        required = self.capabilities.callbacks != "no"
-        address = Secret("https://callback.invalid/check") if required else None
-        self.provider.build_submit(
-            _without_files(request), Call(callback_url=address, attempt_id="", now=0.0)
-        )
+        if self.own_check is not None:
+            self.own_check(request)
 
 
 @frozen(kw_only=True)
@@ -66,31 +65,21 @@ class Plugin:
     broken: str | None = None
 
 
-def _without_files(request: VideoRequest) -> VideoRequest:
-    """Put an empty blob where media would have to be read, so that a check touches no file."""
-    from attrs import evolve
-
-    blank = Blob(b"", "image/png", "image.png")
-    changes: dict[str, Any] = {
-        name: blank
-        for name in ("image", "video")
-        if not isinstance(getattr(request, name, None), str | None | Blob)
-    }
-    if isinstance(request, Ingredients):
-        changes["images"] = tuple(i if isinstance(i, str | Blob) else blank for i in request.images)
-    return evolve(request, **changes) if changes else request
-
-
 def load(name: str, provider: Provider) -> Loaded:
     """Check *provider* and note what it can do."""
     powers = check_provider(provider)
     base_url = getattr(provider, "base_url", None)
+    if isinstance(key := getattr(provider, "api_key", None), Secret):
+        _check_key(key, f"api_key of {provider.capabilities.name or name}")
+    if base_url is not None:
+        base_url = _arguments.base_url("base_url", base_url)
     return Loaded(
         name=provider.capabilities.name or name,
         adapter=provider,
         provider=cast("Provider", Concealing(provider)),
         capabilities=provider.capabilities,
         powers=powers,
+        own_check=getattr(provider, "check_request", None),
         origin=origin(base_url) if isinstance(base_url, str) else None,
     )
 
@@ -144,7 +133,7 @@ def make(
 ) -> Loaded:
     """Make the adapter called *name*, with key and address from the arguments or the environment."""
     environment = _Environment(os.environ if environment is None else environment)
-    api_key = Secret(api_key or "")
+    api_key = given_key(api_key)
     plugin = plugins().get(name)
     if plugin is None:
         known = ", ".join(n for n, p in plugins().items() if p.broken is None)
@@ -154,12 +143,29 @@ def make(
             f"The provider {name!r} of {plugin.distribution} cannot be loaded ({plugin.broken}); "
             "update or remove that distribution."
         )
-    key = api_key or Secret(key_in(plugin.capabilities, environment) or "")
+    key, source = (api_key, "api_key") if api_key else _found_key(plugin.capabilities, environment)
     if not key:
         variables = " or ".join(plugin.capabilities.key_variables) or "no variable"
         raise ConfigError(f"There is no API key for {name}; set {variables}, or pass api_key=.")
+    _check_key(key, source)
     variable = plugin.capabilities.url_variable or f"{name.upper().replace('-', '_')}_BASE_URL"
-    return load(name, _made(plugin.factory, key, base_url or environment.get(variable) or None))
+    if base_url is not None and base_url != "":
+        base_url = _arguments.base_url("base_url", base_url)
+    elif found := environment.get(variable, "").strip():
+        base_url = _arguments.base_url(variable, found)
+    return load(name, _made(plugin.factory, key, base_url or None))
+
+
+def given_key(api_key: str | Secret | None) -> Secret:
+    """Wrap a key given as an argument; empty for none. Raises `ConfigError` for what is no text."""
+    if not isinstance(api_key, str | Secret | None):
+        raise _arguments.refuse("api_key", "text", api_key)
+    return Secret(api_key or "")
+
+
+def _check_key(key: Secret, source: str) -> None:
+    if fault := key_fault(key):
+        raise ConfigError(f"The key in {source} {fault}.")
 
 
 def _made(factory: ProviderFactory, key: Secret, base_url: str | None) -> Provider:
@@ -172,8 +178,13 @@ def _made(factory: ProviderFactory, key: Secret, base_url: str | None) -> Provid
 
 def key_in(capabilities: Capabilities, environment: Mapping[str, str]) -> str | None:
     """Return the key that the environment holds for a provider."""
-    found = (environment.get(variable, "").strip() for variable in capabilities.key_variables)
-    return next((key for key in found if key), None)
+    return _found_key(capabilities, environment)[0].reveal() or None
+
+
+def _found_key(capabilities: Capabilities, environment: Mapping[str, str]) -> tuple[Secret, str]:
+    """Return the first key that is set, and the name of its variable."""
+    found = ((Secret(environment.get(name, "").strip()), name) for name in capabilities.key_variables)
+    return next(((key, name) for key, name in found if key), (Secret(""), ""))
 
 
 def with_keys(environment: Mapping[str, str] | None = None) -> list[str]:
@@ -191,13 +202,28 @@ def alternatives(request: VideoRequest) -> list[str]:
     return [
         name
         for name, plugin in plugins().items()
-        if plugin.factory is not None and _can(name, plugin.factory, request)
+        if plugin.factory is not None and _can(plugin.factory, request)
     ]
 
 
-def _can(name: str, factory: ProviderFactory, request: VideoRequest) -> bool:
+_BLANK = Blob(b"\0", "image/png", "image.png")
+
+
+def _without_files(request: VideoRequest) -> VideoRequest:
+    """Put a blank blob where media would have to be read, so that a trial touches no file."""
+    return with_media(request, [m if isinstance(m, str | Blob) else _BLANK for _, m in media_of(request)])
+
+
+def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
+    """Return whether an adapter can express *request*; asks it, for nothing waits on this answer."""
     try:
-        return load(name, factory(api_key="unset")).can(request)
+        provider = factory(api_key="unset")
+        provider.capabilities.check(request)
+        address = (
+            Secret("https://callback.invalid/check") if provider.capabilities.callbacks != "no" else None
+        )
+        call = Call(callback_url=address, attempt_id="", now=0.0)
+        return bool(provider.build_submit(_without_files(request), call))
     except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 from pika_async._plain import plain
@@ -126,3 +126,36 @@ def _concealed(value: Any, secrets: tuple[Secret, ...], names: frozenset[str], d
         case dict() | list() | tuple():
             return None
     return value
+
+
+_QUOTES = "\"'`\u2018-\u201f\u00ab\u00bb"
+_FAULTS: Final = (
+    (
+        r"(?i)(authorization:?\s*)?(bearer|basic|token)[\s:]",
+        "begins with a word like Bearer; leave it out",
+    ),
+    (r"(?i)(bearer|basic)$", "is only the word that goes before a key; set the key itself"),
+    (rf"[{_QUOTES}].*|.*[{_QUOTES}]$", "is in quotation marks; remove them"),
+    (r"(export\s+|set\s+)?[A-Za-z_]\w*\s*=\s*[^=\s]", "is a whole assignment; keep what follows the ="),
+    (r"\$\w|.*(\$[{(]|\{\{|\}\})|%\w+%$|<.*>$|\[.*\]$|\{.*\}$", "is a placeholder that nothing has replaced"),
+    (r"(?i)(your|insert|enter|replace|paste|put)([\W_]|$)", "is a placeholder that nothing has replaced"),
+    (r"(?i)(none|null|nil|undefined|todo|tbd|xxx+|change[-_]?me|api[-_]?key)$", "is a placeholder"),
+    (r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN)$", "is the name of a variable; set its value"),
+    (r".*(\*\*\*|\.\.\.|\u2026|\u2022\u2022)", "is shortened, as consoles show it; copy the whole one"),
+    (r"(?i)https?://", "is an address; set the key itself"),
+)
+
+
+def key_fault(key: Secret) -> str | None:
+    """Say what is wrong with an API key as it was given, quoting nothing of it; None for one to try.
+
+    >>> key_fault(Secret("Bearer sk-123"))
+    'begins with a word like Bearer; leave it out'
+    """
+    text = key.reveal()
+    for pattern, fault in _FAULTS:
+        if re.match(pattern, text, re.DOTALL):
+            return fault
+    if re.fullmatch(r"[!-~]+", text) is None:
+        return "holds what no key has; check the API key for line breaks, spaces and letters outside ASCII"
+    return None

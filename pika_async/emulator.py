@@ -73,7 +73,7 @@ class World(Protocol):
     *now* is wall-clock seconds. *render_time* is the seconds a render takes; it may differ each time it is
     read. *tasks*, by task id, belongs to this emulator alone and lives as long as the server. `bill` counts
     a submit at the moment it is accepted, and so proves that nothing was bought twice. `call_back` POSTs
-    *body* as JSON at the time *at*; addresses that nobody can have (`.invalid`) are left alone.
+    *body* as JSON at the time *at*, but only to this machine and to hosts that the sandbox allows.
     """
 
     @property

@@ -215,6 +215,17 @@ class RefusesNamedTask(Demo):
 
 
 @frozen(kw_only=True)
+class BelievesTheError(Demo):
+    """Gives a task up for the error that stands beside it."""
+
+    def read_submit(self, response, request, /):
+        body = api.decoded(response.body)
+        if isinstance(body, dict) and body.get("id") == str(body.get("id")) and body.get("error"):
+            return api.Failed(task=api.Task(body["id"]))
+        return Demo.read_submit(self, response, request)
+
+
+@frozen(kw_only=True)
 class TellsNothing(Demo):
     """Takes a look-up that failed for one that knows nothing."""
 

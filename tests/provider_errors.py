@@ -124,7 +124,7 @@ ERRORS: Mapping[str, Mapping[Key, Answer]] = {
             (("no task, no error", "200"), _silent(200, {"success": True})),
             (("no JSON", "200"), _silent(200, _PAGE)),
             (("no JSON", "502"), _silent(502, _PAGE)),
-            (("no JSON", "403"), _silent(403, _PAGE, "AuthError")),
+            (("no JSON", "403"), _silent(403, _PAGE)),
         ]
     ),
     "duomi": dict(

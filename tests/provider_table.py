@@ -53,7 +53,7 @@ def _text(**fields: Any) -> Generate:
 
 
 def _inflate(**fields: Any) -> Style:
-    return Style("Inflate", PROMPT, **fields)
+    return Style(PROMPT, style="Inflate", **fields)
 
 
 def _together(**fields: Any) -> Ingredients:
@@ -110,7 +110,7 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
         "Style(style, prompt)": (
             Sends(_inflate(), {"effect": "Inflate", "model": "1.5"}),
             Sends(_inflate(model=2.0), {"effect": "Inflate", "model": "2.0"}),
-            Sends(Style("Of tomorrow", PROMPT), {"effect": "Of tomorrow", "model": "1.5"}),
+            Sends(Style(PROMPT, style="Of tomorrow"), {"effect": "Of tomorrow", "model": "1.5"}),
         ),
         "Style(style, prompt, image=)": (
             Sends(_inflate(image=PICTURE), {"effect": "Inflate", "image_url": [PICTURE], "model": "1.5"}),
@@ -163,10 +163,10 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
         ),
         "Generate(video=)": (Refuses(_text(video=CLIP), "use Style(style, prompt, video=...)", "acedata"),),
         "Style(style, prompt)": tuple(
-            Sends(Style(word.swapcase(), PROMPT), _words_only(style=word)) for word in _STYLES
+            Sends(Style(PROMPT, style=word.swapcase()), _words_only(style=word)) for word in _STYLES
         ),
         "Style(style, prompt) of another style": (
-            Refuses(Style("Hearts Bouquet", PROMPT), "style 'Hearts Bouquet' is not among", "acedata"),
+            Refuses(Style(PROMPT, style="Hearts Bouquet"), "style 'Hearts Bouquet' is not among", "acedata"),
         ),
         "Style(style, prompt, image=)": (
             Sends(_inflate(image=PICTURE), {"style": "Inflate", "image": PICTURE}),

@@ -149,7 +149,13 @@ async def test_an_async_source_is_asked_while_jobs_run():
 
 async def test_a_bad_request_is_an_item_with_its_error():
     """What cannot be expressed, and what is no request at all, spoil only themselves."""
-    wanted = [Generate("a"), Style("Inflate", "b"), "not a request", Generate("c", motion=1), Generate("d")]
+    wanted = [
+        Generate("a"),
+        Style("b", style="Inflate"),
+        "not a request",
+        Generate("c", motion=1),
+        Generate("d"),
+    ]
     async with scene() as s:
         items = await s.after(60, collect(s.pika.map(wanted)))
         bad = [item for item in items if item.error]
@@ -162,7 +168,7 @@ async def test_a_bad_request_is_an_item_with_its_error():
 async def test_only_bad_requests_end_too():
     """However many there are."""
     async with scene(max_concurrency=2) as s:
-        items = await s.after(1, collect(s.pika.map(Style("Inflate", str(n)) for n in range(50))))
+        items = await s.after(1, collect(s.pika.map(Style(str(n), style="Inflate") for n in range(50))))
         assert len(items) == 50
 
 

@@ -189,11 +189,28 @@ async def test_a_provider_is_named_once():
         {"max_submits": -1},
         {"account": ""},
         {"account": "a:b"},
+        {"account": "a\n"},
+        {"max_concurrency": "8"},
+        {"max_concurrency": 1.5},
+        {"max_concurrency": True},
+        {"poll_batch": None},
+        {"poll_rate": "1"},
+        {"poll_rate": float("nan")},
+        {"poll_interval": float("inf")},
+        {"max_submits": "10"},
+        {"trust_env": "no"},
+        {"ledger": 5},
+        {"ledger": " "},
+        {"media_hosts": "media.lan/videos"},
+        {"callback_url": "not a url"},
+        {"callbacks": "https://app.test"},
+        {"transport": object()},
+        {"clock": 5},
     ],
 )
 async def test_options_that_make_no_sense_are_refused(options):
-    """When the client is made, not when it hangs."""
-    with pytest.raises(ConfigError):
+    """When the client is made, not when it hangs, and by their names."""
+    with pytest.raises(ConfigError, match=rf"^{next(iter(options))} must be "):
         Pika(Scripted(), **options)
 
 

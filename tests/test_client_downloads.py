@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -182,3 +186,39 @@ async def test_an_api_call_names_the_variable_too(monkeypatch, address):
     with pytest.raises(ConfigError, match="HTTPS_PROXY") as refused:
         Proxies(trusted=True).proxy_for("https://api.test/videos")
     assert "s3cret" not in hostile.shown(refused.value)
+
+
+@pytest.mark.parametrize("video", ["https://x.test/cat.mp4", None, 5, b"cat"])
+async def test_what_is_no_video_is_named(video, tmp_path):
+    """A link alone cannot be looked up afresh."""
+    async with Pika(Scripted()) as pika:
+        with pytest.raises(TypeError, match="video must be a Job or a VideoResult"):
+            await pika.download(video, tmp_path / "cat.mp4")
+        with pytest.raises(TypeError, match="video must be a Job or a VideoResult"):
+            async with pika.open(video):
+                pass
+
+
+@pytest.mark.parametrize("argument", [{"path": 5}, {"path": b"cat.mp4"}, {"path": None}, {"on_progress": 5}])
+async def test_a_wrong_argument_of_download_is_named(argument, tmp_path):
+    """Before anything is waited for."""
+    video = VideoResult("1", "https://x.test/cat.mp4", None, None, State.SUCCEEDED)
+    async with Pika(Scripted()) as pika:
+        with pytest.raises(TypeError, match=next(iter(argument))):
+            await pika.download(video, **{"path": tmp_path / "cat.mp4", **argument})
+
+
+def test_the_page_on_downloads_is_true():
+    """Its options and their defaults are those of the client, and its program is Python."""
+    page = (Path(__file__).parent.parent / "docs" / "downloads.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    compile(program, "docs/downloads.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    told = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`?(?: \(.*?\))? \|", page, re.MULTILINE))
+    known = inspect.signature(Pika).parameters
+    assert told == {
+        "media_hosts": "PIKA_ASYNC_MEDIA_HOST",
+        "trust_env": str(known["trust_env"].default),
+        "media_proxy": str(known["media_proxy"].default),
+        "max_download_bytes": f"{known['max_download_bytes'].default >> 30} GiB",
+        "min_download_speed": str(known["min_download_speed"].default),
+    }

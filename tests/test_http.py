@@ -38,6 +38,25 @@ def test_what_is_no_address_is_refused(url):
         get(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:pw-canary@api.test/videos",
+        "https://pw-canary@api.test/",
+        "https//user:pw-canary@api.test",
+        "https://user:pw-canary@",
+        "https://api.test:pw-canary/",
+        "https://api.test/ ?key=pw-canary",
+        "user:pw-canary@api.test",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_quoted(url):
+    """It would stand in every error, and a provider that wants it in clear text is not there."""
+    with pytest.raises(ConfigError) as refused:
+        get(url)
+    assert "canary" not in str(refused.value)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r\nX-Evil: 1", "\x00", "é", "\x7f", "中"])
 def test_a_key_that_http_does_not_allow_is_refused(end):
     """Refused later, by the client library, it would already count as sent: the outcome would be unknown."""
@@ -78,7 +97,7 @@ def test_a_request_without_secrets_bears_none():
     [
         ("https://API.test/videos", "https://api.test:443"),
         ("http://api.test", "http://api.test:80"),
-        ("https://user:pw@api.test:8443/x?y#z", "https://api.test:8443"),
+        ("https://api.test:8443/x?y#z", "https://api.test:8443"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url, expected):

@@ -12,7 +12,7 @@ import pytest
 from attrs import define, fields
 
 from pika_acedata import AceData, AceDataEmulator
-from pika_acedata import _refusals as acedata_refusals
+from pika_acedata._adapter import REFUSALS as ACEDATA_REFUSALS
 from pika_async import (
     AuthError,
     JobTimeout,
@@ -28,7 +28,7 @@ from pika_async.provider import Capabilities, Generate, HttpRequest, HttpRespons
 from pika_async.requests import VideoRequest, fields_set
 from pika_async.sandbox import Sandbox
 from pika_duomi import Duomi, DuomiEmulator
-from pika_duomi import _refusals as duomi_refusals
+from pika_duomi._adapter import REFUSALS as DUOMI_REFUSALS
 from tests.documented import documented_errors, named, spans, tables
 from tests.provider_errors import ERRORS, MAGIC, SAMPLES, Key
 from tests.provider_table import COMMON, KEY, PROMPT, WIRE, Refuses, Sends
@@ -274,9 +274,9 @@ def test_every_sampled_error_is_tried() -> None:
 def test_every_code_and_word_that_an_adapter_knows_is_tried() -> None:
     """An adapter tells apart exactly what the tables do."""
     codes = {code for code, _ in ERRORS["acedata"] if code.isidentifier()}
-    assert codes - {"another"} == {*acedata_refusals._BY_CODE, *acedata_refusals._DOUBTFUL}
+    assert codes - {"another"} == {*ACEDATA_REFUSALS.codes, *ACEDATA_REFUSALS.open_codes}
     words = {word.casefold() for _, word, _ in ERRORS["duomi"]}
-    assert words - {"other", "none"} == set("|".join(duomi_refusals._WORDS).split("|"))
+    assert words - {"other", "none"} == set("|".join(DUOMI_REFUSALS.words).split("|"))
 
 
 def test_the_magic_words_hold_what_is_tried() -> None:

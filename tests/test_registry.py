@@ -145,6 +145,47 @@ def test_the_address_comes_from_the_environment(installed, name, variable):
     assert given.provider.base_url == "https://given.test"
 
 
+@pytest.mark.parametrize("key", ["Bearer canary", '"canary"', "${CANARY}", "canary=canary", "ca nary"])
+def test_a_key_is_checked_where_it_is_given(key):
+    """As an argument, in the environment or by an adapter; the error names the place and not the key."""
+    for source, make in (
+        ("api_key", lambda: _registry.make("acedata", api_key=key, environment={})),
+        ("DUOMI_API_KEY", lambda: _registry.make("duomi", environment={"DUOMI_API_KEY": key})),
+        ("api_key of demo", lambda: _registry.load("demo", Demo(api_key=key))),
+    ):
+        with pytest.raises(ConfigError, match=f"^The key in {source} ") as refused:
+            make()
+        assert "canary" not in str(refused.value).casefold()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:canary@proxy.test",
+        "https://proxy.test?key=canary",
+        "proxy.test/canary",
+        "https://proxy.test/#canary",
+    ],
+)
+@pytest.mark.parametrize("name", ["acedata", "duomi"])
+def test_an_address_is_checked_where_it_is_given(name, url):
+    """With a password in it, one provider took the order and could never be asked for it again."""
+    variable = f"{name.upper()}_BASE_URL"
+    for source, make in (
+        ("base_url", lambda: _registry.make(name, api_key="k", base_url=url, environment={})),
+        (variable, lambda: _registry.make(name, api_key="k", environment={variable: url})),
+    ):
+        with pytest.raises(ConfigError, match=f"^{source} must be an http") as refused:
+            make()
+        assert "canary" not in str(refused.value)
+
+
+def test_an_address_in_the_environment_may_end_in_a_blank():
+    """A slip of the shell, as with keys."""
+    environment = {"ACEDATA_BASE_URL": "https://proxy.test \n"}
+    assert _registry.make("acedata", api_key="k", environment=environment).origin == "https://proxy.test:443"
+
+
 def test_the_providers_with_a_key_are_named():
     """The client takes the one, and refuses to guess between several."""
     assert _registry.with_keys({}) == []
@@ -206,7 +247,7 @@ def test_capabilities_are_checked_before_the_adapter_is_asked():
         acedata.check(Generate("A cat", seed=7, motion=2))
     duomi = _registry.make("duomi", api_key="k", environment={})
     with pytest.raises(UnsupportedRequest, match=r"^style 'Bald Me' is not among Inflate"):
-        duomi.check(Style("Bald Me", "A cat"))
+        duomi.check(Style("A cat", style="Bald Me"))
     with pytest.raises(UnsupportedRequest, match=r"^image must be a link"):
         duomi.check(Generate("A cat", image=b"\x89PNG"))
 

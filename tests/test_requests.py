@@ -1,17 +1,23 @@
 """What is wrong for every provider is refused where the request is made."""
 
+import ast
+import inspect
+from base64 import b64encode
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from attrs import fields
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async import Blob, Camera, Generate, Ingredients, Style, UnsupportedRequest
-from pika_async.requests import fields_set
+from pika_async import Blob, Camera, Generate, Ingredients, Style, UnsupportedRequest, requests
+from pika_async.requests import MEDIA_FIELDS, as_json, fields_set, media_of, with_media
 
 LINK = "https://media.test/cat.png"
-EMPTY = ("", "   ", "\n\t", None, 5, b"text", "half a pair: \ud800")
+EMPTY = ("", "   ", "\n\t", "\ufeff", None, 5, b"text", "half a pair: \ud800", "n\0u\0l\0", "\x1b[2J", "\x92")
 NOT_MEDIA = (
     "",
     "cat.png",
@@ -19,13 +25,30 @@ NOT_MEDIA = (
     "https://",
     "http://[",
     "file:///etc/passwd",
+    "https://media.test/c\nat.png",
+    "https://media.test/c\tat.png",
+    "https://media.test/c\r\nat.png",
+    "https://media.test/a cat.png",
+    "https://media.test/cat\0.png",
+    "https://me:word-canary@media.test/c at.png",
+    "data:image/png;base64,####",
+    "data:image/png;base64,",
+    "data:text/html,<!doctype html>",
     b"",
+    b"<!doctype html>",
+    b"version https://git-lfs.github.com/spec/v1",
+    b"<svg xmlns='x'/>",
+    b"II*\0",
+    b"%PDF-1.7",
+    b"PK\x03\x04",
+    Blob(b""),
+    Blob(b"<html>", "image/png"),
     5,
     True,
 )
 
 WRONG = {
-    "negative_prompt": EMPTY[:3] + EMPTY[4:],
+    "negative_prompt": EMPTY[:4] + EMPTY[5:],
     "model": ("", " ", True, float("nan"), float("inf"), -1, b"1.5"),
     "aspect_ratio": (
         "",
@@ -74,6 +97,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_field(name, value):
     assert isinstance(refused.value, ValueError)
     assert refused.value.charged == "no"
     assert refused.value.message.endswith(".")
+    assert "canary" not in refused.value.message
 
 
 @pytest.mark.parametrize("prompt", EMPTY)
@@ -81,7 +105,7 @@ def test_every_kind_needs_a_prompt(prompt):
     """An empty or blank prompt buys nothing anywhere."""
     for make in (
         Generate,
-        lambda text: Style("Inflate", text),
+        lambda text: Style(text, style="Inflate"),
         lambda text: Ingredients(text, [LINK]),
     ):
         with pytest.raises(UnsupportedRequest, match=r"^prompt must be non-empty text"):
@@ -92,7 +116,7 @@ def test_every_kind_needs_a_prompt(prompt):
 def test_a_style_has_a_name(style):
     """An effect without a name is none."""
     with pytest.raises(UnsupportedRequest, match=r"^style "):
-        Style(style, "A cat")
+        Style("A cat", style=style)
 
 
 @pytest.mark.parametrize("images", [[], (), None, LINK, b"png", Path("cat.png"), 5, [LINK, "cat.png"], [b""]])
@@ -124,7 +148,15 @@ def test_a_camera_may_be_a_mapping():
 
 
 @pytest.mark.parametrize(
-    "media", [LINK, "HTTP://MEDIA.TEST/a", Path("cat.png"), b"\x89PNG", Blob(b"\x89PNG")]
+    "media",
+    [
+        LINK,
+        "https://me:word@media.test/a",
+        "HTTP://MEDIA.TEST/a",
+        Path("cat.png"),
+        b"\x89PNG",
+        Blob(b"\x89PNG"),
+    ],
 )
 def test_media_are_links_files_or_bytes(media):
     """A file is only named here; it is read when the job's turn comes."""
@@ -132,9 +164,127 @@ def test_media_are_links_files_or_bytes(media):
     assert Ingredients("A cat", [media]).images == (media,)
 
 
+@pytest.mark.parametrize(
+    ("field", "data"),
+    [("image", b"\0\0\0\x18ftypmp42"), ("video", b"\x89PNG\r\n\x1a\n"), ("video", b"GIF89a")],
+)
+def test_a_video_is_no_image(field, data):
+    """It would be paid for, and fail."""
+    with pytest.raises(UnsupportedRequest, match=rf"^{field} must be an? {field}, and these bytes are "):
+        Generate("A cat", **{field: data})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\t", "  ", "\ufeff", "\u200b"])
+def test_links_and_texts_lose_what_copying_left_at_their_ends(end):
+    """A trailing line break once went into paid POSTs as it was."""
+    request = Ingredients(f"{end}They dance{end}", [f"{LINK}{end}"], negative_prompt=f"rain{end}")
+    assert request == Ingredients("They dance", [LINK], negative_prompt="rain")
+    assert Generate("A cat", image=f"{end}{LINK}{end}", model=f"2.0{end}") == Generate(
+        "A cat", image=LINK, model="2.0"
+    )
+    assert Style(f"A cat{end}", style=f"Inflate{end}", video=LINK + end) == Style(
+        "A cat", style="Inflate", video=LINK
+    )
+
+
+def test_a_prompt_may_have_lines():
+    """In the words of every system alike."""
+    assert Generate("One\r\ntwo\rthree\n\n\tfour\u2028five").prompt == "One\ntwo\nthree\n\n\tfour\u2028five"
+
+
+def test_an_address_may_hold_its_medium():
+    """It is read at once, and shown by its size; the bytes say what they are."""
+    png = b"\x89PNG\r\n\x1a\n" + b"\0" * 5000
+    request = Generate("A cat", image=f"data:image/jpeg;base64,{b64encode(png).decode()}")
+    assert request.image == Blob(png, "image/png")
+    assert len(repr(request)) < 500
+    assert Generate("A cat", image="data:image/x-new;a=b,%80%81").image == Blob(b"\x80\x81", "image/x-new")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("data", "text"),
+        ("data", bytearray(b"x")),
+        ("content_type", "image/png\r\nX-Evil: 1"),
+        ("content_type", ""),
+        ("name", b"cat.png"),
+    ],
+)
+def test_a_blob_is_bytes_with_a_type_and_a_name(name, value):
+    """What is none would fail on its way out."""
+    with pytest.raises(UnsupportedRequest, match=f"^{name} must be "):
+        Blob(**{"data": b"x", name: value})
+
+
+def test_a_list_of_images_has_an_order():
+    """An open file is a list of lines to Python, and a set has none."""
+    for images in ({LINK}, {LINK: 1}, BytesIO(b"\x89PNG\n\x80"), bytearray(b"x"), [LINK, None]):
+        with pytest.raises(UnsupportedRequest, match=r"^images "):
+            Ingredients("They dance", images)
+
+
+def test_the_prompt_of_a_style_comes_first():
+    """As in the other kinds; the order of 0.1 is warned of, and kept until 0.3."""
+    new = Style("A duck", style="Inflate", image=LINK)
+    with pytest.warns(DeprecationWarning, match=r"Style\(prompt, style=...\)") as warned:
+        old = Style("Inflate", "A duck", image=LINK)
+    assert new == old
+    assert warned[0].filename == __file__
+    with pytest.raises(TypeError, match="style="):
+        Style("Inflate", "A duck", style="Melt")
+    with pytest.raises(UnsupportedRequest, match=r"^style must be non-empty text"):
+        Style("A duck")
+
+
+def test_media_are_found_and_replaced_in_one_place():
+    """Whoever looks at the media of a request asks here."""
+    generate = Generate("A cat", image=LINK, video=b"\x80")
+    ingredients = Ingredients("They dance", [LINK, b"\x80"])
+    assert media_of(generate) == [("image", LINK), ("video", b"\x80")]
+    assert media_of(ingredients) == [("images", LINK), ("images", b"\x80")]
+    assert media_of(Generate("A cat")) == []
+    assert with_media(generate, [b"\x81", LINK]) == Generate("A cat", image=b"\x81", video=LINK)
+    assert with_media(ingredients, [b"\x81", LINK]) == Ingredients("They dance", [b"\x81", LINK])
+    assert with_media(ingredients, [LINK, ingredients.images[1]]) is ingredients
+    kinds = (Generate, Style, Ingredients)
+    media = {a.name for kind in kinds for a in fields(kind) if "Media" in str(a.type)}
+    assert media == set(MEDIA_FIELDS)
+
+
+def test_a_request_is_json_but_for_its_media():
+    """Each reader of it says how media are shown."""
+    request = Ingredients("They dance", [LINK, b"\x80"], camera={"pan": "left"}, seed=7)
+    assert as_json(request, len) == {
+        "seed": 7,
+        "camera": {"pan": "left"},
+        "prompt": "They dance",
+        "images": [len(LINK), 1],
+    }
+
+
+@pytest.mark.parametrize("kind", [Camera, Generate, Style, Ingredients])
+def test_every_field_is_explained_where_an_editor_looks(kind):
+    """With its meaning, unit and range, below the field of the class, and of the keyword arguments."""
+    explained = {}
+    for node in ast.walk(ast.parse(inspect.getsource(requests))):
+        if isinstance(node, ast.ClassDef):
+            for line, after in pairwise(node.body):
+                if isinstance(line, ast.AnnAssign) and isinstance(
+                    getattr(after, "value", None), ast.Constant
+                ):
+                    explained.setdefault(line.target.id, set()).add(node.name)
+    for attribute in fields(kind):
+        assert explained.get(attribute.name), attribute.name
+    for arguments in (requests.CommonFields, requests.MediaFields):
+        for name in arguments.__annotations__:
+            assert {"CommonFields", "MediaFields"} & explained[name], name
+
+
 def test_a_model_is_the_same_as_text_and_as_a_number():
     """One provider's wire wants text, the other's a number; users need not care."""
     assert Generate("A cat", model=1.5) == Generate("A cat", model="1.5")
+    assert Generate("A cat", model=2) == Generate("A cat", model=2.0) == Generate("A cat", model="2.0")
 
 
 def test_equal_requests_are_equal_values():
@@ -142,11 +292,11 @@ def test_equal_requests_are_equal_values():
     assert Generate("A cat", seed=7) == Generate("A cat", seed=7)
     assert Generate("A cat", seed=7) != Generate("A cat", seed=8)
     assert Ingredients("A cat", [LINK]) == Ingredients("A cat", (LINK,))
-    assert Generate("A cat") != Style("Inflate", "A cat")
+    assert Generate("A cat") != Style("A cat", style="Inflate")
 
 
 @pytest.mark.parametrize(
-    "request_", [Generate("A cat"), Style("Inflate", "A cat"), Ingredients("A cat", [LINK])]
+    "request_", [Generate("A cat"), Style("A cat", style="Inflate"), Ingredients("A cat", [LINK])]
 )
 def test_a_request_cannot_be_changed(request_):
     """It may wait in a queue for hours and is sent as it was made."""

@@ -115,10 +115,10 @@ def test_causes_are_looked_at(leaks):
     code = "def read(key):\n    raise ValueError('inner')"
     with pytest.raises(BadReply):  # noqa: PT012
         try:
-            run_as("/site-packages/pika_acedata/_wire.py", code, KEY)
+            run_as("/site-packages/pika_acedata/_adapter.py", code, KEY)
         except ValueError as error:
             raise BadReply("outer") from error
-    assert [leak for leak in leaks() if "_wire.py" in leak]
+    assert [leak for leak in leaks() if "_adapter.py" in leak]
 
 
 def test_the_keys_are_in_the_environment():

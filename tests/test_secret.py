@@ -10,7 +10,7 @@ import traceback
 import pytest
 from attrs import frozen
 
-from pika_async._secret import Secret, conceal, conceal_text
+from pika_async._secret import Secret, conceal, conceal_text, key_fault
 
 TEXT = "sk-very-secret"
 KEY = Secret(TEXT)
@@ -126,3 +126,62 @@ def test_concealing_takes_time_in_proportion(seed):
         return best
 
     assert cost(2**18) <= 16 * max(cost(2**15), 0.001)
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("Bearer sk-canary", "begins with a word like Bearer"),
+        ("bearer\tsk-canary", "begins with a word like Bearer"),
+        ("Authorization: Bearer sk-canary", "begins with a word like Bearer"),
+        ("Bearer", "is only the word"),
+        ('"sk-canary"', "quotation marks"),
+        ("'sk-canary'", "quotation marks"),
+        ('sk-canary"', "quotation marks"),
+        ("\u201csk-canary\u201d", "quotation marks"),
+        ("ACEDATA_API_KEY=sk-canary", "whole assignment"),
+        ("export KEY=sk-canary", "whole assignment"),
+        ("${ACEDATA_API_KEY}", "placeholder"),
+        ("$ACEDATA_API_KEY", "placeholder"),
+        ("$(cat key-canary)", "placeholder"),
+        ("{{ secrets.KEY }}", "placeholder"),
+        ("%ACEDATA_API_KEY%", "placeholder"),
+        ("<your key>", "placeholder"),
+        ("your-api-key", "placeholder"),
+        ("YOUR_API_KEY_HERE", "placeholder"),
+        ("changeme", "placeholder"),
+        ("None", "placeholder"),
+        ("xxxxxxxx", "placeholder"),
+        ("ACEDATA_API_KEY", "name of a variable"),
+        ("sk-can...ary", "shortened"),
+        ("sk-***", "shortened"),
+        ("https://platform.test/keys", "is an address"),
+        ("sk canary", "check the API key for line breaks"),
+        ("sk-canary\n", "check the API key for line breaks"),
+        ("sk-\u0441anary", "check the API key for line breaks"),
+        (" ", "check the API key for line breaks"),
+    ],
+)
+def test_what_is_clearly_no_key_is_told_without_quoting_it(key, fault):
+    """Sent, it would be refused in the provider's words, or billed and never found again."""
+    told = key_fault(Secret(key))
+    assert fault in told
+    assert "canary" not in told
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "k",
+        "sk-123",
+        "sandbox",
+        "eyJhbGciOi.eyJzdWIi.c2ln-_",
+        "AbC+/dEf012==",
+        "0123456789abcdef",
+        "tokens-1",
+        "yours1",
+    ],
+)
+def test_a_key_may_look_like_anything_else(key):
+    """The provider knows better."""
+    assert key_fault(Secret(key)) is None

@@ -48,6 +48,7 @@ def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, liste
         (broken.FallsOver, "read_submit fails on HTTP"),
         (broken.RefusesTooMuch, "taken for a refusal"),
         (broken.RefusesNamedTask, "names a task is refused for HTTP 422"),
+        (broken.BelievesTheError, "names a task beside an error is read as Failed"),
         (broken.TellsNothing, "says nothing of tasks"),
         (broken.TellsOfOthers, "not asked for"),
         (broken.EchoesKey, "shows the key"),

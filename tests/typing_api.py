@@ -53,7 +53,7 @@ async def every_kind_and_field(pika: Pika, image: Path) -> None:
     requests: list[Generate | Ingredients | Style] = [
         Generate("A cat"),
         Ingredients("They dance", [image]),
-        Style("Inflate", "A duck"),
+        Style("A duck", style="Inflate"),
     ]
     for request in requests:
         assert_type(await pika.submit(request), Job)
@@ -83,6 +83,20 @@ async def a_job(pika: Pika) -> None:
     assert_type(await job.status(), State)
     assert_type(job.results, tuple[VideoResult, ...])
     assert_type(await pika.job(job.token), VideoResult)
+
+
+async def videos(pika: Pika, job: Job) -> None:
+    """As a file or as a stream, from a job or from its result."""
+
+    async def on_progress(done: int, total: int | None) -> None:
+        assert_type(total, int | None)
+
+    done = await pika.download(job, Path("cat.mp4"), on_progress=on_progress)
+    assert_type(done.path, Path)
+    await pika.download(await job, "cat.mp4")
+    async with pika.open(job) as chunks:
+        async for chunk in chunks:
+            assert_type(chunk, bytes)
 
 
 async def errors(pika: Pika) -> str | None:

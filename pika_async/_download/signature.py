@@ -12,6 +12,8 @@ Kind: TypeAlias = Literal["video", "image"]
 HEAD = 12
 """As many first bytes as `looks_like` needs."""
 
+_MOST_BOXES = 100_000  # no video has so many; a host that sends them costs us no more time
+
 
 def looks_like(head: bytes, kind: Kind) -> bool:
     r"""Say whether *head* begins an MP4 (video), or a JPEG, PNG or WebP (image).
@@ -36,6 +38,7 @@ class Tally:
     _head: bytes = field(default=b"", init=False)
     _rest_of_box: int = field(default=0, init=False)
     _past_boxes: bool = field(default=False, init=False)
+    _boxes: int = field(default=0, init=False)
 
     def add(self, data: bytes | memoryview) -> None:
         """Take the next bytes into account."""
@@ -77,5 +80,6 @@ class Tally:
             self._past_boxes = True
         elif len(self._head) == header:
             size = size if header == 8 else int.from_bytes(self._head[8:], "big")
-            self._past_boxes = size < header
+            self._boxes += 1
+            self._past_boxes = size < header or self._boxes > _MOST_BOXES
             self._rest_of_box, self._head = size - header, b""

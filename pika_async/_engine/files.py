@@ -1,139 +1,107 @@
-"""The media reader: turns files and bytes of a request into blobs, when the job's turn has come."""
+"""The media of a request: files and bytes as blobs, when the job's turn has come."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import anyio
-from attrs import asdict, evolve
+from attrs import validate
 
+from pika_async._fields import unsaid
+from pika_async._media_type import HEAD, Kind, fault, media_type
 from pika_async.errors import UnsupportedRequest
-from pika_async.requests import Blob, Camera, Ingredients, Media, VideoRequest, fields_set
-
-_DIGEST_VERSION = 1
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-)
+from pika_async.requests import Blob, Media, VideoRequest, media_of, with_media
 
 
-def content_type(data: bytes) -> str:
-    """Return the type of media from its first bytes.
+def check_files(request: VideoRequest) -> None:
+    """Look at the first bytes of every file that *request* names, and change nothing.
 
-    >>> content_type(b"GIF89a...")
-    'image/gif'
+    Raises `UnsupportedRequest`, naming the field and the file, for one that is missing, empty or clearly
+    not what the field takes. It reads 512 bytes of each, so a list can be checked before its first row.
     """
-    for start, signature, kind in _SIGNATURES:
-        if data[start : start + len(signature)] == signature:
-            return kind
-    return "application/octet-stream"
+    for field, medium in media_of(request):
+        if isinstance(medium, Path):
+            _usable(field, medium, _head(field, medium))
 
 
 async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None = None) -> VideoRequest:
     """Return *request* with its files read; raises `UnsupportedRequest` for one that cannot be.
 
-    *expected* holds the SHA-256 of files when the job was recorded; a file changed since is refused.
+    *expected* holds the SHA-256 of files when the job was recorded; a file changed since is refused. So is
+    what an earlier release recorded and nobody should send.
     """
-    changes: dict[str, Any] = {}
-    for name in ("image", "video"):
-        media = getattr(request, name, None)
-        if isinstance(media, Path | bytes):
-            changes[name] = await _blob(media, expected or {})
-    if isinstance(request, Ingredients) and any(isinstance(i, Path | bytes) for i in request.images):
-        changes["images"] = tuple([await _blob(image, expected or {}) for image in request.images])
-    return evolve(request, **changes) if changes else request
+    media = media_of(request)
+    if media or unsaid(f"{request.prompt}{request.negative_prompt}"):
+        validate(request)
+    if not media:
+        return request
+    return with_media(request, [await _blob(field, medium, expected or {}) for field, medium in media])
 
 
 def reads_files(request: VideoRequest) -> bool:
     """Return whether *request* names files or holds bytes that become blobs when it is sent."""
-    media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))
-    return any(isinstance(one, Path | bytes) for one in media)
-
-
-def without_files(request: VideoRequest) -> VideoRequest:
-    """Return *request* with an empty blob for each file or bytes, so that building it reads nothing."""
-    blank = Blob(b"", "image/png", "image.png")
-    changes: dict[str, Any] = {
-        name: blank for name in ("image", "video") if isinstance(getattr(request, name, None), Path | bytes)
-    }
-    if any(isinstance(image, Path | bytes) for image in _images(request)):
-        changes["images"] = tuple(i if isinstance(i, str | Blob) else blank for i in _images(request))
-    return evolve(request, **changes) if changes else request
+    return any(isinstance(medium, Path | bytes) for _, medium in media_of(request))
 
 
 async def hashes(request: VideoRequest) -> dict[str, str]:
     """Return the SHA-256 of every file that *request* names, by path."""
-    media = (getattr(request, "image", None), getattr(request, "video", None), *_images(request))
-    return {str(path): _sha256(await _read(path)) for path in media if isinstance(path, Path)}
-
-
-def digest(request: VideoRequest, files: Mapping[str, str]) -> str:
-    """Name what *request* asks for: the fields set and the bytes of its media, not where they lie.
-
-    >>> from pika_async import Generate
-    >>> digest(Generate("A cat"), {}) == digest(Generate("A cat", seed=None), {})
-    True
-    """
-    given = {name: _plain(value, files) for name, value in fields_set(request).items()}
-    text = json.dumps([_DIGEST_VERSION, type(request).__name__, given], sort_keys=True, ensure_ascii=False)
-    return _sha256(text.encode())
-
-
-def _plain(value: object, files: Mapping[str, str]) -> object:
-    match value:
-        case Path():
-            return {"sha256": files[str(value)]}
-        case bytes():
-            return {"sha256": _sha256(value)}
-        case Blob():
-            return {"sha256": _sha256(value.data)}
-        case tuple():
-            return [_plain(item, files) for item in value]
-        case Camera():
-            return asdict(value)
-        case _:
-            return value
-
-
-def _images(request: VideoRequest) -> tuple[Media, ...]:
-    return request.images if isinstance(request, Ingredients) else ()
+    paths = [(field, medium) for field, medium in media_of(request) if isinstance(medium, Path)]
+    return {str(path): _sha256(await _read(field, path)) for field, path in paths}
 
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def _read(path: Path) -> bytes:
+def _head(field: str, path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError) as error:
+        raise _unreadable(field, path, error) from None
+
+
+async def _read(field: str, path: Path) -> bytes:
     try:
         data = await anyio.Path(path).read_bytes()
-    except OSError as error:
-        raise UnsupportedRequest(
-            f"The file {path.name} cannot be read ({error.strerror}); nothing was bought."
-        ) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(field, path, error) from None
+    return _usable(field, path, data)
+
+
+def _unreadable(field: str, path: Path, error: OSError | ValueError) -> UnsupportedRequest:
+    reason = getattr(error, "strerror", None) or error
+    return UnsupportedRequest(
+        f"The file {path.name} in {field} cannot be read ({reason}); nothing was bought."
+    )
+
+
+def _usable(field: str, path: Path, data: bytes) -> bytes:
     if not data:
-        raise UnsupportedRequest(f"The file {path.name} is empty; nothing was bought.")
+        raise UnsupportedRequest(f"The file {path.name} in {field} is empty; nothing was bought.")
+    kind = cast("Kind", "image" if field == "images" else field)
+    if found := fault(kind, data):
+        raise UnsupportedRequest(
+            f"{field} must be {'an image' if kind == 'image' else 'a video'}, and the file {path.name} holds "
+            f"{found}; nothing was bought. Convert or download it again."
+        )
     return data
 
 
-async def _blob(media: Media, expected: Mapping[str, str]) -> Media:
-    match media:
+async def _blob(field: str, medium: Media, expected: Mapping[str, str]) -> Media:
+    match medium:
         case Path():
-            data = await _read(media)
-            if expected.get(str(media)) not in {None, _sha256(data)}:
+            data = await _read(field, medium)
+            if expected.get(str(medium)) not in {None, _sha256(data)}:
                 raise UnsupportedRequest(
-                    f"The file {media.name} has changed since the job was recorded; nothing was bought. Put "
+                    f"The file {medium.name} has changed since the job was recorded; nothing was bought. Put "
                     "it back, or order a new video."
                 )
-            return Blob(data, content_type(data), media.name)
+            return Blob(data, media_type(data), medium.name)
         case bytes():
-            return Blob(media, content_type(media))
+            return Blob(medium, media_type(medium))
         case _:
-            return media
+            return medium

@@ -15,7 +15,8 @@ from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Ended
-from pika_async._engine.files import digest, hashes, reads_files, without_files
+from pika_async._engine.digest import digest, same_order
+from pika_async._engine.files import hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
@@ -78,7 +79,7 @@ class Orders:
         if idempotency_key is not None:
             change = await self._created(flight)
             if change.after.id != job_id:
-                return self._joined(change.after, flight.record.digest)
+                return self._joined(change.after, request, flight.record.files or {})
         if self.desk.closing:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
             raise self.desk.explain(flight, error)
@@ -98,7 +99,7 @@ class Orders:
         refusals: dict[str, str] = {}
         for account in self.desk.accounts.values():
             try:
-                account.capabilities.check(request)
+                account.loaded.check(request)
             except UnsupportedRequest as error:
                 refusals[account.name] = error.message
             else:
@@ -108,31 +109,29 @@ class Orders:
         return able
 
     def _build_ahead(self, flight: Flight, accounts: Sequence[Account]) -> None:
-        """Build the POST now, so that what no adapter can express is refused before anything is recorded.
+        """Build the POST now, so that what its adapter cannot express is refused before anything is recorded.
 
-        A client with one provider builds each request once. With several, those that cannot build it are left
-        out of the order.
+        It is kept for the moment of sending, so each request is built once. One that names files is built when
+        they are read.
         """
-        request, record = flight.request, flight.record
-        assert request is not None
+        request = flight.request
+        if request is None or reads_files(request):
+            return
         refusals: dict[str, str] = {}
-        able: list[Account] = []
-        for account in accounts:
+        for place, account in enumerate(accounts):
             try:
-                built = self._posts.build(flight, account, without_files(request))
+                built = self._posts.build(flight, account, request)
             except UnsupportedRequest as error:
                 refusals[account.name] = error.message
                 continue
-            if not able and not reads_files(request):
-                flight.built = record.newest.id, self._clock.now(), built
-            able.append(account)
-        if not able:
-            raise _registry.unsupported(refusals, request)
-        if refusals:
-            flight.account = able[0]
-            first = evolve(record.newest, account=able[0].key)
-            keys = tuple(account.key for account in able[1:])
-            flight.record = evolve(record, attempts=(first,), fallbacks=keys)
+            if place:
+                first = evolve(flight.record.newest, account=account.key)
+                fallbacks = tuple(other.key for other in accounts[place + 1 :])
+                flight.record = evolve(flight.record, attempts=(first,), fallbacks=fallbacks)
+                flight.account = account
+            flight.built = flight.record.newest.id, self._clock.now(), built
+            return
+        raise _registry.unsupported(refusals, request)
 
     async def _created(self, flight: Flight) -> Change:
         """Record an order with a key; a ledger that fails is tried again for a minute."""
@@ -148,8 +147,8 @@ class Orders:
                 flight.recorded = True
                 return change
 
-    def _joined(self, record: JobRecord, wanted: str | None) -> Flight:
-        if record.digest != wanted:
+    def _joined(self, record: JobRecord, wanted: VideoRequest, files: Mapping[str, str]) -> Flight:
+        if not same_order(record, wanted, files):
             raise UnsupportedRequest(
                 "This idempotency_key was used for another request; use a new key for a new video."
             )

@@ -14,15 +14,26 @@ from typing import Any
 from attrs import fields
 
 from pika_async._ledger.records import Refusal
-from pika_async.requests import Blob, Generate, Ingredients, Style, VideoRequest, fields_set
-from pika_async.results import Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
+from pika_async.errors import UnsupportedRequest
+from pika_async.requests import (
+    MEDIA_FIELDS,
+    Blob,
+    Camera,
+    Generate,
+    Ingredients,
+    Media,
+    Style,
+    VideoRequest,
+    as_json,
+    unchecked,
+)
+from pika_async.results import JSON, Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
 
 _KINDS: dict[str, type[VideoRequest]] = {kind.__name__: kind for kind in (Generate, Ingredients, Style)}
 _OUTCOMES: dict[str, type[Snapshot | Refusal]] = {
     kind.__name__: kind for kind in (Pending, Succeeded, Failed, Refusal)
 }
 _FIELDS = {kind: tuple(a.alias or a.name for a in fields(kind)) for kind in _OUTCOMES.values()}
-_MEDIA = frozenset({"image", "video"})
 
 
 def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
@@ -34,13 +45,7 @@ def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
     if not isinstance(request, Generate | Ingredients | Style):
         return None, {}
     blobs: dict[str, bytes] = {}
-    given = fields_set(request)
-    for name in _MEDIA & given.keys():
-        given[name] = _media(given[name], blobs)
-    if "images" in given:
-        given["images"] = [_media(image, blobs) for image in given["images"]]
-    if "camera" in given:
-        given["camera"] = {a.name: getattr(given["camera"], a.name) for a in fields(type(given["camera"]))}
+    given = as_json(request, lambda medium: _media(medium, blobs))
     return _dumps([type(request).__name__, given]), blobs
 
 
@@ -50,13 +55,25 @@ def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoReque
         return None
     try:
         kind, given = json.loads(text)
-        for name in _MEDIA & given.keys():
-            given[name] = _unmedia(given[name], blob)
-        if "images" in given:
-            given["images"] = [_unmedia(image, blob) for image in given["images"]]
-        return _KINDS[kind](**given)
+        for name in given.keys() & set(MEDIA_FIELDS):
+            found = given[name]
+            many = isinstance(found, list)
+            given[name] = [_unmedia(one, blob) for one in found] if many else _unmedia(found, blob)
+        return _made(_KINDS[kind], given)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not a request of this version") from error
+
+
+def _made(kind: type[VideoRequest], given: dict[str, Any]) -> VideoRequest:
+    try:
+        return kind(**given)
+    except UnsupportedRequest:
+        # An earlier release took it, and it may have been paid for: its job must stay readable.
+        if "images" in given:
+            given["images"] = tuple(given["images"])
+        if isinstance(given.get("camera"), dict):
+            given["camera"] = Camera(**given["camera"])
+        return unchecked(kind, given)
 
 
 def encode_task(task: Task) -> str:
@@ -126,7 +143,7 @@ def _values(outcome: Snapshot | Refusal) -> dict[str, Any]:
     return values
 
 
-def _media(media: object, blobs: dict[str, bytes]) -> object:
+def _media(media: Media, blobs: dict[str, bytes]) -> JSON:
     match media:
         case Path():
             return {"path": str(media)}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
-from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 from attrs.converters import optional
 
+from pika_async import _arguments as check
 from pika_async._crossing import Value
+from pika_async._links import fault
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -17,16 +18,13 @@ _SHORTEST = 16
 
 
 def _stripped(url: str) -> str:
+    if not isinstance(url, str):
+        raise check.refuse("public_url", "an http(s) address", url)
     return url.rstrip("/")
 
 
 def _check_url(_: object, __: Attribute[Any], url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole or not url.isascii() or not url.isprintable() or set(" ?#@") & set(url):
+    if fault(url) or not url.isascii() or set("?#") & set(url):
         raise ConfigError(
             "public_url must be an http(s) address without password, query or fragment, such as "
             '"https://app.example.com/pika"; correct it.'
@@ -39,27 +37,35 @@ def _wrapped(secret: str | bytes | Secret) -> Secret:
         case Secret():
             return secret
         case str():
-            return Secret(secret.encode().decode("latin-1"))
+            return Secret(secret.encode("utf-8", "surrogatepass").decode("latin-1"))
         case bytes():
             return Secret(secret.decode("latin-1"))
+    raise check.refuse("secret and old_secrets", "text or bytes", secret)
 
 
 def _all_wrapped(secrets: str | bytes | Iterable[str | bytes | Secret]) -> tuple[Secret, ...]:
-    return tuple(map(_wrapped, [secrets] if isinstance(secrets, str | bytes) else secrets))
+    if isinstance(secrets, str | bytes | Secret):
+        return (_wrapped(secrets),)
+    if isinstance(secrets, Mapping) or not isinstance(secrets, Iterable):
+        raise check.refuse("old_secrets", "a list of secrets", secrets)
+    return tuple(map(_wrapped, secrets))
 
 
-def _check_secrets(_: object, __: Attribute[Any], secrets: Secret | tuple[Secret, ...] | None) -> None:
+def _check_secrets(_: object, attribute: Attribute[Any], secrets: Secret | tuple[Secret, ...] | None) -> None:
     for secret in (secrets,) if isinstance(secrets, Secret) else secrets or ():
         if len(secret.reveal()) < _SHORTEST:
             raise ConfigError(
-                f"A callback secret has fewer than {_SHORTEST} bytes; make a long random one, for instance "
-                "with secrets.token_urlsafe()."
+                f"A callback secret in {attribute.name} has fewer than {_SHORTEST} bytes; make a long random "
+                "one, for instance with secrets.token_urlsafe()."
             )
 
 
-def _check_limit(_: object, attribute: Attribute[Any], value: float) -> None:
-    if value <= 0:
-        raise ConfigError(f"{attribute.name} must be above 0; leave it out for the usual limit.")
+def _check_size(_: object, attribute: Attribute[Any], value: object) -> None:
+    check.count(attribute.name, value)
+
+
+def _check_seconds(_: object, attribute: Attribute[Any], value: object) -> None:
+    check.number(attribute.name, value, above=0)
 
 
 @frozen(kw_only=True)
@@ -78,8 +84,8 @@ max_body=1048576, body_timeout=10.0)
     public_url: str = field(converter=_stripped, validator=_check_url)
     secret: Secret | None = field(default=None, converter=optional(_wrapped), validator=_check_secrets)
     old_secrets: tuple[Secret, ...] = field(default=(), converter=_all_wrapped, validator=_check_secrets)
-    max_body: int = field(default=1024 * 1024, validator=_check_limit)
-    body_timeout: float = field(default=10.0, validator=_check_limit)
+    max_body: int = field(default=1024 * 1024, validator=_check_size)
+    body_timeout: float = field(default=10.0, validator=_check_seconds)
 
     def address(self, token: str) -> Secret:
         """Return the address to which the provider sends the callbacks of one attempt."""

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+import errno
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final, cast
 
 import click
 
 from pika_async import PikaError, __version__
-from pika_async.cli._words import say
+from pika_async.cli._command import wants_json
+from pika_async.cli._terminal import Interrupted, make_streams_safe, say
 
-# A command is a module of this package with a `command`; its name goes here, in the order of the help.
-COMMANDS: Final = (
-    "generate",
-    "ingredients",
-    "style",
-    "batch",
-    "gallery",
-    "fetch",
-    "jobs",
-    "job",
-    "resolve",
-    "recover",
-    "listen",
-    "providers",
-    "sandbox",
-    "doctor",
-)
+COMMANDS: Final[Mapping[str, str]] = {
+    "generate": "video:generate",
+    "ingredients": "video:ingredients",
+    "style": "video:style",
+    "batch": "batch:command",
+    "gallery": "serve:gallery",
+    "fetch": "video:fetch",
+    "jobs": "jobs:jobs",
+    "job": "job:job",
+    "resolve": "recover:resolve",
+    "recover": "recover:recover",
+    "listen": "serve:listen",
+    "providers": "providers:providers",
+    "sandbox": "serve:sandbox",
+    "doctor": "doctor:doctor",
+}
+"""Each command, in the order of the help, with its module in this package and its name there."""
 
-INTERRUPTED: Final = 130
+_INTERRUPTED: Final = 130
+
+
+def load(name: str) -> click.Command:
+    """Return the command called *name*."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    return cast("click.Command", getattr(import_module(f"pika_async.cli.{module}"), attribute))
 
 
 class _Program(click.Group):
@@ -38,22 +50,64 @@ class _Program(click.Group):
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the one command that was asked for."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"pika_async.cli.{cmd_name}")
-        return cast("click.Command", module.command)
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the commands that a misspelt one may mean."""
+        near = get_close_matches(args[0], COMMANDS) if args and args[0] not in COMMANDS else []
+        if near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program on streams that take every character."""
+        make_streams_safe()
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command; the notes of an error say how to go on."""
         try:
             return super().invoke(ctx)
         except PikaError as error:
-            click.secho("Error: ", fg="red", nl=False, err=True)
-            say(error.message, *_notes(error))
+            _tell(ctx, error.message, error)
             ctx.exit(1)
+        except click.ClickException as error:
+            if wants_json(ctx):
+                _print_json("UsageError", error.format_message(), error)
+            raise
+        except click.Abort as no:
+            if wants_json(ctx):
+                _print_json("Aborted", "The question was not answered with yes.", no)
+            raise
         except KeyboardInterrupt as interrupt:
+            if wants_json(ctx):
+                _print_json("Interrupted", "The command was interrupted.", interrupt)
             say("Interrupted.", *_notes(interrupt))
-            ctx.exit(INTERRUPTED)
+            ctx.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else _INTERRUPTED)
+        except OSError as error:
+            # A pipe that nobody reads any more is no error of ours: click ends in silence.
+            if error.errno == errno.EPIPE:
+                raise
+            _tell(ctx, f"{error.strerror or error} ({error.filename or 'stdout'}).", error)
+            ctx.exit(1)
+
+
+def _tell(ctx: click.Context, message: str, error: BaseException) -> None:
+    if wants_json(ctx):
+        _print_json(type(error).__name__, message, error)
+    with suppress(OSError, ValueError):
+        click.secho("Error: ", fg="red", nl=False, err=True)
+    say(message, *_notes(error))
+
+
+def _print_json(kind: str, message: str, error: BaseException) -> None:
+    """Print what went wrong as the one object that a program which asked for JSON reads."""
+    facts = ("provider", "token", "charged", "retryable", "code", "status", "trace_id")
+    told = {"type": kind, "message": message, **{name: getattr(error, name, None) for name in facts}}
+    with suppress(OSError, ValueError):
+        click.echo(json.dumps({"error": {**told, "notes": _notes(error)}}))
 
 
 def _notes(error: BaseException) -> list[str]:

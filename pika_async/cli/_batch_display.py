@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pika_async import PikaError
-from pika_async.cli._batch_plan import BatchRow
-from pika_async.cli._batch_progress import Progress
-from pika_async.cli._batch_run import Watcher
-from pika_async.cli._words import printable, say, seconds
-from pika_async.gallery import Entry, RowState
+from pika_async.batch import Batch, Entry, Progress, RowEvent, RowState
+from pika_async.cli._terminal import printable, say, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -27,13 +24,36 @@ _STYLES = {
     RowState.DONE: "green",
     RowState.FAILED: "red",
 }
+_LONGEST = 10.0 * 365 * 86400
+
+
+class Watcher(Protocol):
+    """Shows what becomes of each row."""
+
+    def see(self, event: RowEvent, /) -> None: ...
+    def note(self, line: str, /) -> None: ...
+
+
+async def follow(batch: Batch, usual: float) -> None:
+    """Show on stderr what happens to *batch*, until its end; *usual* is the seconds a render takes."""
+    progress = Progress(width=batch.width, usual=usual)
+    for row in batch.report.rows:
+        progress.start(row.number, row.state)
+    with _watching(progress) as watcher:
+        for note in batch.notes:
+            watcher.note(note)
+        try:
+            async for event in batch:
+                watcher.see(event)
+        except asyncio.CancelledError:
+            if waiting := batch.unanswered:
+                watcher.note(f"Interrupted; waiting for {waiting} answers. Interrupt again to give them up.")
+            raise
 
 
 @contextmanager
-def watching(rows: Sequence[BatchRow], progress: Progress) -> Iterator[Watcher]:
-    """Show on stderr what becomes of *rows*; log lines and live lines would tear each other."""
-    for row in rows:
-        progress.start(row.entry.number, row.entry.state)
+def _watching(progress: Progress) -> Iterator[Watcher]:
+    # Log lines and live lines would tear each other.
     if not sys.stderr.isatty() or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
         yield PlainRows(progress)
         return
@@ -46,8 +66,10 @@ def watching(rows: Sequence[BatchRow], progress: Progress) -> Iterator[Watcher]:
         yield lines
 
 
-def _failure(row: BatchRow, error: PikaError) -> str:
-    return f"row {row.entry.number} (line {row.listed.line}): {error.message}"
+def _failure(event: RowEvent) -> str | None:
+    if event.error is None:
+        return None
+    return f"failed: row {event.row.number} (line {event.line}): {event.error.message}"
 
 
 class PlainRows:
@@ -55,27 +77,26 @@ class PlainRows:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._told: set[int] = set()
 
-    def see(self, entry: Entry, /) -> None:
-        self._progress.see(entry.number, entry.state, time.monotonic())
-        if entry.state is RowState.DONE and entry.number not in self._told:
-            self._told.add(entry.number)
-            done = self._progress.counts[RowState.DONE]
-            say(f"{done} of {self._progress.total} done: {entry.file}{_took(entry)}")
-
-    def fail(self, row: BatchRow, error: PikaError, /) -> None:
-        say(f"failed: {_failure(row, error)}")
+    def see(self, event: RowEvent, /) -> None:
+        row, before = event.row, self._progress.counts[RowState.DONE]
+        self._progress.see(row.number, row.state, time.monotonic())
+        done = self._progress.counts[RowState.DONE]
+        if done > before:
+            say(f"{done} of {self._progress.total} done: {row.file}{_took(row)}")
+        if failure := _failure(event):
+            say(failure)
 
     def note(self, line: str, /) -> None:
         say(line)
 
 
-def _took(entry: Entry) -> str:
-    timings = entry.timings
+def _took(row: Entry) -> str:
+    timings = row.timings
     if timings.submitted_at is None or timings.finished_at is None:
         return ""
-    return f" ({entry.provider}, {seconds(timings.finished_at - timings.submitted_at)})"
+    passed = min(max(timings.finished_at - timings.submitted_at, 0.0), _LONGEST)
+    return f" ({row.provider}, {seconds(passed)})"
 
 
 class LiveLines:
@@ -88,11 +109,10 @@ class LiveLines:
         self._console = console
         self._clock = clock
 
-    def see(self, entry: Entry, /) -> None:
-        self._progress.see(entry.number, entry.state, self._clock())
-
-    def fail(self, row: BatchRow, error: PikaError, /) -> None:
-        self.note(f"failed: {_failure(row, error)}")
+    def see(self, event: RowEvent, /) -> None:
+        self._progress.see(event.row.number, event.row.state, self._clock())
+        if failure := _failure(event):
+            self.note(failure)
 
     def note(self, line: str, /) -> None:
         self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import click
 
@@ -74,6 +74,26 @@ def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decor
         return function
 
     return decorate
+
+
+_JSON: Final = "pika_async.json"
+
+
+def json_option(help_: str = "Print a JSON object.") -> Decorator:
+    """Return the decorated function *as_json*; an error is then a JSON object as well."""
+
+    def note(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+        if value:
+            ctx.meta[_JSON] = True
+        return value
+
+    # Eager: whatever else is wrong with the words must be told in JSON too.
+    return click.option("--json", "as_json", is_flag=True, is_eager=True, callback=note, help=help_)
+
+
+def wants_json(ctx: click.Context) -> bool:
+    """Return whether `--json` was given to the command."""
+    return _JSON in ctx.meta
 
 
 def _verbose() -> click.Option:

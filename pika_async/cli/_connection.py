@@ -21,6 +21,8 @@ MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
 WIDTH: Final = 32
 TIMEOUT: Final = 900.0
 """What a batch does unless it is told otherwise: jobs in flight, and seconds for a job."""
+RENDER_TIME: Final = 2.0
+"""Seconds that the sandbox inside a command renders."""
 
 _SANDBOX_PROVIDER: Final = "acedata"
 
@@ -29,14 +31,13 @@ _SANDBOX_PROVIDER: Final = "acedata"
 class Connection:
     """How to reach the provider, and the *ledger* that remembers what it was asked.
 
-    *account* is the label that jobs are kept under, *render_time* that of the sandbox in seconds.
+    *account* is the label that jobs are kept under.
     """
 
     providers: tuple[str, ...] = ()
     base_url: str | None = None
     media_hosts: tuple[str, ...] = ()
     sandbox: bool = False
-    render_time: float = 2.0
     account: str = "default"
     ledger: Path | None = None
     max_submits: int | None = None
@@ -44,17 +45,20 @@ class Connection:
     @asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[Pika]:
         """Open a client with *options*, in front of a sandbox of its own where that was asked for."""
+        async with self.client(**options) as client, client as pika:
+            yield pika
+
+    @asynccontextmanager
+    async def client(self, *, journal: Path | None = None, **options: Any) -> AsyncIterator[Pika]:
+        """Make a client that is not open yet; *journal* is the file in which the sandbox keeps its orders."""
+        _silence_retries()
         if self.sandbox:
             from pika_async.sandbox import Sandbox
 
-            async with (
-                Sandbox(render_time=self.render_time) as server,
-                self._tried(server.url, options) as pika,
-            ):
-                yield pika
+            async with Sandbox(render_time=RENDER_TIME, journal=journal) as server:
+                yield self._tried(server.url, options)
         else:
-            async with self._real(options) as pika:
-                yield pika
+            yield self._real(options)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,10 +66,11 @@ class Connection:
         return self.providers or ((_SANDBOX_PROVIDER,) if self.sandbox else (_only_provider_with_key(),))
 
     def _tried(self, url: str, options: Mapping[str, Any]) -> Pika:
-        from pika_async import _registry
+        from pika_async.installed import adapter
 
-        adapters = (_registry.make(name, api_key=SANDBOX_KEY, base_url=url).adapter for name in self.names)
-        # Pretended jobs are kept in memory; in a ledger that was named, real accounts know nothing of them.
+        adapters = [adapter(name, api_key=SANDBOX_KEY, base_url=url) for name in self.names]
+        # Sandbox jobs live in memory. In a ledger that was named they are stored under the account
+        # `sandbox`, apart from real ones.
         kept = {"account": "sandbox", "ledger": self.ledger, "max_submits": self.max_submits}
         # Nobody is served but us: look-ups need no budget, and no proxy reaches our loopback.
         return Pika(
@@ -84,11 +89,11 @@ class Connection:
     def usual_render_time(self, provider: str) -> float | None:
         """Return the seconds that *provider* usually needs for a render, where that is known."""
         if self.sandbox:
-            return self.render_time
-        from pika_async import _registry
+            return RENDER_TIME
+        from pika_async.installed import providers
 
-        plugin = _registry.plugins().get(provider)
-        return plugin.capabilities.render_time if plugin and plugin.capabilities else None
+        found = providers().get(provider)
+        return found.capabilities.render_time if found and found.capabilities else None
 
     @property
     def remembers(self) -> bool:
@@ -104,13 +109,14 @@ class Connection:
 
 
 def _only_provider_with_key() -> str:
-    from pika_async import _registry
+    from pika_async.installed import providers
 
-    match _registry.with_keys():
+    found = providers().values()
+    match [one.name for one in found if one.key_variable is not None]:
         case [name]:
             return name
         case []:
-            able = (p.capabilities for p in _registry.plugins().values() if p.capabilities is not None)
+            able = [one.capabilities for one in found if one.capabilities is not None]
             variables = [capabilities.key_variables[0] for capabilities in able if capabilities.key_variables]
             raise ConfigError(
                 f"No API key is in the environment; set {' or '.join(variables) or 'one'}, or add --sandbox, "
@@ -120,6 +126,13 @@ def _only_provider_with_key() -> str:
             raise ConfigError(
                 f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
             )
+
+
+def _silence_retries() -> None:
+    """Keep what stamina logs of each retry of a download from stderr; this process is ours alone."""
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks(())
 
 
 _ADDRESS_OPTIONS = {
@@ -145,14 +158,6 @@ _CHOICE_OPTIONS = {
     ),
     "sandbox": click.option(
         "--sandbox", is_flag=True, help="Use a pretended provider inside this command: no key, no cost."
-    ),
-    "render_time": click.option(
-        "--render-time",
-        type=click.FloatRange(min=0),
-        default=2.0,
-        metavar="SECONDS",
-        show_default=True,
-        help="How long the sandbox renders.",
     ),
 }
 

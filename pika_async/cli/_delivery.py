@@ -1,18 +1,21 @@
-"""What becomes of a finished video: a file or a link, as text or as JSON."""
+"""What becomes of a finished video: a file or a link, as text or as JSON. Refuses bad names early."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from attrs import asdict, frozen
 
 from pika_async import Job, VideoResult
-from pika_async.cli._command import Decorator, gathered
-from pika_async.cli._words import printable
+from pika_async.cli._command import Decorator, gathered, json_option
+from pika_async.cli._terminal import clipped, hand_over, printable
+
+_BESIDE: Final = ".part.json"
+"""The longest ending of what a download writes beside its file."""
 
 
 @frozen(kw_only=True)
@@ -29,26 +32,43 @@ class Delivery:
         if self.as_json:
             file = str(self.file) if self.file else None
             whole = {**asdict(video), "token": job.token, "provider": job.provider, "file": file}
-            click.echo(json.dumps(whole))
+            hand_over(json.dumps(whole))
         else:
-            click.echo(str(self.file) if self.file else printable(video.video_url or ""))
+            hand_over(str(self.file) if self.file else printable(video.video_url or ""))
 
 
 def _checked(**given: Any) -> Delivery:
     delivery = Delivery(**given)
     if delivery.file is not None:
-        _refuse_unwritable(delivery.file, delivery.overwrite)
+        try:
+            _refuse_unwritable(delivery.file, delivery.overwrite)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            name = clipped(str(delivery.file))
+            raise _refused(f"{name!r} cannot be written ({reason}); choose another name.") from None
     return delivery
 
 
 def _refuse_unwritable(file: Path, overwrite: bool) -> None:
+    """Raise for a file that cannot be written; OSError and ValueError are for names that cannot exist."""
+    folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
+    for name in file.absolute().relative_to(folder).parts:
+        _ask_for(folder / name)
+    _ask_for(folder / f"{file.name}{_BESIDE}")
     if file.is_dir():
         raise _refused(f"{str(file)!r} is a folder; name a file in it.")
     if os.path.lexists(file) and not overwrite:
         raise _refused(f"{str(file)!r} exists; choose another name, or add --overwrite to replace it.")
-    folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise _refused(f"nothing can be written to {str(folder)!r}; choose another place.")
+
+
+def _ask_for(path: Path) -> None:
+    """Raise OSError when the file system cannot have such a name."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
 
 
 def _refused(sentence: str) -> click.BadParameter:
@@ -68,7 +88,7 @@ delivery_options: Decorator = gathered(
             help="Save the video here; without it, its link is printed.",
         ),
         "overwrite": click.option("--overwrite", is_flag=True, help="Replace FILE if it exists."),
-        "as_json": click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object."),
+        "as_json": json_option("Print the result as a JSON object."),
         "timeout": click.option(
             "--timeout",
             type=click.FloatRange(min=0, min_open=True),

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 import click
 
-from pika_async import Camera, PikaError
+from pika_async import Blob, Camera, PikaError
 from pika_async.cli._command import Decorator, gathered
+from pika_async.cli._terminal import clipped
 from pika_async.requests import Media, VideoRequest
 
 
 def media(text: str) -> Media:
-    """Read a link, or the name of a file that must be there before anything is bought."""
+    """Read a link, or the name of a file that must be there before anything is bought.
+
+    A `data:` link becomes the media inside it.
+    """
     if text.lower().startswith(("http://", "https://")):
         return text
+    if text[:5].lower() == "data:":
+        return _inline(text)
     path = Path(text).expanduser()
     try:
         with path.open("rb") as file:
@@ -26,11 +34,23 @@ def media(text: str) -> Media:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise click.BadParameter(
-            f"{text!r} is no http(s) link, and no file that can be read ({reason})."
+            f"{clipped(text)!r} is no http(s) link, and no file that can be read ({reason})."
         ) from None
     if empty:
-        raise click.BadParameter(f"the file {text!r} is empty.")
+        raise click.BadParameter(f"the file {clipped(text)!r} is empty.")
     return path
+
+
+def _inline(text: str) -> Blob:
+    head, _, body = text.partition(",")
+    kind, *parameters = head[5:].split(";")
+    try:
+        data = b64decode(unquote(body), validate=True) if "base64" in parameters else b""
+    except ValueError:
+        data = b""
+    if not data:
+        raise click.BadParameter(f"{clipped(text)!r} holds no media in base64.")
+    return Blob(data, kind or "application/octet-stream", f"inline.{kind.rpartition('/')[2] or 'bin'}")
 
 
 def _camera(text: str) -> Camera:
@@ -38,7 +58,9 @@ def _camera(text: str) -> Camera:
     try:
         return Camera(**{move.strip(): direction.strip() for move, _, direction in moves})  # type: ignore[arg-type]
     except TypeError:
-        raise click.BadParameter(f"{text!r} is not like pan=left,tilt=up,rotate=cw,zoom=in.") from None
+        raise click.BadParameter(
+            f"{clipped(text)!r} is not like pan=left,tilt=up,rotate=cw,zoom=in."
+        ) from None
     except PikaError as error:
         raise click.BadParameter(error.message) from None
 
@@ -47,9 +69,9 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not JSON ({error}).") from None
+        raise click.BadParameter(f"{clipped(text)!r} is not JSON ({error}).") from None
     if not isinstance(found, dict):
-        raise click.BadParameter(f'{text!r} is no JSON object such as {{"name": 1}}.')
+        raise click.BadParameter(f'{clipped(text)!r} is no JSON object such as {{"name": 1}}.')
     return found
 
 

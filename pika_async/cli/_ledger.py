@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import CompletionItem
 
-from pika_async import ConfigError, LedgerError
+from pika_async import ConfigError, LedgerError, PikaError
+from pika_async.cli._terminal import clipped, printable
 
 if TYPE_CHECKING:
-    from pika_async._ledger import Ledger
-    from pika_async._ledger.records import JobRecord
+    from pika_async.ledger import JobView, LedgerView
 
 VARIABLE: Final = "PIKA_ASYNC_LEDGER"
-_TOKEN: Final = "pika1."  # noqa: S105 - how every job token begins
+_COMPLETED: Final = 200
 
 ledger_option = click.option(
     "--ledger",
@@ -64,49 +66,50 @@ def ready(given: Path | None) -> Path:
 
 
 @asynccontextmanager
-async def opened(given: Path | None) -> AsyncIterator[Ledger]:
-    """Open the ledger to look at it: that makes no file, asks no network and needs no key."""
+async def opened(given: Path | None) -> AsyncIterator[LedgerView]:
+    """Open the ledger to look at it; only a ledger that was named must be there."""
+    from pika_async.ledger import open_ledger
+
     file = place(given)
     if given is not None and not file.exists():
         raise ConfigError(f"There is no ledger at {file}; check --ledger.")
-    ledger = _present(file)
-    await ledger.open()
-    try:
+    async with open_ledger(file, missing_ok=True) as ledger:
         yield ledger
-    finally:
-        await ledger.aclose()
 
 
-def _present(file: Path) -> Ledger:
-    from pika_async._ledger.memory import MemoryLedger
-    from pika_async._ledger.sqlite import SqliteLedger
-
-    return SqliteLedger(file) if file.exists() else MemoryLedger()
-
-
-def is_token(text: str) -> bool:
-    """Tell a token from an id."""
-    return text.strip().startswith(_TOKEN)
-
-
-async def find(ledger: Ledger, text: str) -> JobRecord | None:
-    """Read the job that *text* names: an id, the start of one, or a token."""
-    from pika_async._token import JobToken
-
-    text = text.strip()
-    return await (ledger.get(JobToken.decode(text).job_id) if is_token(text) else ledger.find(text))
-
-
-async def known(text: str, given: Path | None) -> JobRecord:
+async def known(text: str, given: Path | None) -> JobView:
     """Read the job that *text* names; raises `ConfigError` when the ledger has none, or several."""
     async with opened(given) as ledger:
-        record = await find(ledger, text)
-    if record is None:
+        job = await ledger.job(text)
+    if job is None:
         raise unknown(text, given)
-    return record
+    return job
 
 
 def unknown(text: str, given: Path | None) -> ConfigError:
     """Make the error for an id or token that names no job of the ledger."""
-    what = "this token" if is_token(text) else f"the id {text!r}, or several begin with it"
+    from pika_async.ledger import is_token
+
+    what = "this token" if is_token(text) else f"the id {clipped(text)!r}, or several begin with it"
     return ConfigError(f"No job in {place(given)} has {what}; `pika-async jobs` lists them.")
+
+
+def _complete(ctx: click.Context, _: click.Parameter, start: str) -> list[CompletionItem]:
+    """Return the newest jobs whose ids begin with *start*; a ledger that cannot be read has none."""
+
+    async def newest() -> Sequence[JobView]:
+        async with opened(ctx.params.get("ledger")) as ledger:
+            return await ledger.jobs(limit=_COMPLETED)
+
+    try:
+        jobs = asyncio.run(newest())
+    except PikaError:
+        return []
+    return [
+        CompletionItem(job.id, help=f"{job.state} {printable(job.prompt or '')[:40]}")
+        for job in jobs
+        if job.id.startswith(start)
+    ]
+
+
+job_argument = click.argument("job_id", metavar="ID|TOKEN", shell_complete=_complete)

@@ -7,21 +7,27 @@ import shlex
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pika_async import Job, JobFailed, JobTimeout, JobUnresolved, Pika, PikaError, SubmitUnknown, VideoResult
-from pika_async._token import JobToken
+from pika_async import (
+    DownloadError,
+    Job,
+    JobFailed,
+    JobTimeout,
+    JobUnresolved,
+    Pika,
+    PikaError,
+    SubmitUnknown,
+    VideoResult,
+)
 from pika_async.cli._connection import Connection
 from pika_async.cli._delivery import Delivery
-from pika_async.cli._display import Display, display
-from pika_async.cli._interrupt import run
-from pika_async.cli._words import say, seconds, size
+from pika_async.cli._terminal import Display, display, run, say, seconds, size
 
 if TYPE_CHECKING:
-    from pika_async.errors import JobHandle
     from pika_async.requests import VideoRequest
 
-_REFRESH = 0.1
+_REFRESH: Final = 0.1
 
 
 def buy(
@@ -29,18 +35,20 @@ def buy(
 ) -> None:
     """Buy *request* and hand the video over."""
     _carry_out(
-        _Order(connection, delivery),
+        _Order(connection, delivery, doing="sending the request"),
         lambda pika: pika.submit(request, idempotency_key=idempotency_key),
     )
 
 
-def resume(token: str, connection: Connection, delivery: Delivery) -> None:
-    """Hand over the video of a job that was bought before."""
+def resume(token: str, connection: Connection, delivery: Delivery, *, ended: bool = False) -> None:
+    """Hand over the video of a job that was bought before; *ended* if it is known to be rendered."""
 
     async def known(pika: Pika) -> Job:
         return pika.job(token)
 
-    _carry_out(_Order(connection, delivery), known)
+    provider = connection.providers[0]
+    doing = f"asking {provider} for the video" if ended else f"asking {provider} about the job"
+    _carry_out(_Order(connection, delivery, doing=doing, buys=False, shows_render=not ended), known)
 
 
 def resubmit(token: str, connection: Connection, delivery: Delivery) -> None:
@@ -51,7 +59,7 @@ def resubmit(token: str, connection: Connection, delivery: Delivery) -> None:
         await job.resubmit()
         return job
 
-    _carry_out(_Order(connection, delivery), again)
+    _carry_out(_Order(connection, delivery, doing="sending the request again"), again)
 
 
 def _carry_out(order: _Order, start: Callable[[Pika], Awaitable[Job]]) -> None:
@@ -71,11 +79,25 @@ def _carry_out(order: _Order, start: Callable[[Pika], Awaitable[Job]]) -> None:
 
 
 class _Order:
-    """What is known of the one job of a command, also after its event loop is gone."""
+    """What is known of the one job of a command, also after its event loop is gone.
 
-    def __init__(self, connection: Connection, delivery: Delivery) -> None:
+    *doing* is shown first; *buys* says whether the command buys the job, or only gets its video.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        delivery: Delivery,
+        *,
+        doing: str,
+        buys: bool = True,
+        shows_render: bool = True,
+    ) -> None:
         self.connection = connection
         self.delivery = delivery
+        self._doing = doing
+        self._buys = buys
+        self._shows_render = shows_render
         self._sent = False
         self._job: Job | None = None
         self._began = time.monotonic()
@@ -85,7 +107,7 @@ class _Order:
     ) -> tuple[VideoResult, Job]:
         """Start the job, wait for it, and download its video if a file was named."""
         async with self.connection.open() as pika:
-            shown.sending()
+            shown.begin(self._doing)
             job = self._job = await self._started(start(pika), shown)
             video = await self._awaited(job, shown)
             if self.delivery.file is not None:
@@ -108,14 +130,17 @@ class _Order:
 
         async def refresh() -> None:
             while True:
-                shown.rendering(job.provider, job.state, job.progress, usual)
+                # Before its first look a job that was bought earlier only seems to be rendering.
+                if self._buys or job.raw is not None:
+                    shown.rendering(job.provider, job.state, job.progress, usual)
                 await asyncio.sleep(_REFRESH)
 
-        refreshing = asyncio.ensure_future(refresh())
+        refreshing = asyncio.ensure_future(refresh()) if self._shows_render else None
         try:
             return await job.wait(self.delivery.timeout)
         finally:
-            refreshing.cancel()
+            if refreshing is not None:
+                refreshing.cancel()
 
     async def _downloaded(self, pika: Pika, job: Job, file: Path, shown: Display) -> None:
         def progress(done: int, total: int | None) -> None:
@@ -125,10 +150,14 @@ class _Order:
         await pika.download(job, file, overwrite=self.delivery.overwrite, on_progress=progress)
 
     def sum_up(self, job: Job) -> None:
-        """Return how it went, and what there is besides the result."""
+        """Say how it went, and what there is besides the result."""
         took = seconds(time.monotonic() - self._began)
         file = self.delivery.file
-        say(f"{job.provider} delivered {size(file.stat().st_size) if file else 'the video'} in {took}")
+        what = size(file.stat().st_size) if file else "the video" if self._buys else "the link"
+        if self._buys:
+            say(f"{job.provider} delivered {what} in {took}")
+        else:
+            say(f"{what} of job {job.id}, bought from {job.provider} before; nothing was bought now")
         for other in job.results[1:]:
             say(f"one more video of this job: {other.video_url}")
         if self.connection.sandbox and file is None:
@@ -139,9 +168,9 @@ class _Order:
         job = error.job or self._job
         if job is None:
             return []
-        accepted = JobToken.decode(job.token).task is not None
-        if accepted and not isinstance(error, JobFailed | JobUnresolved):
-            return self._to_go_on(job)
+        if _is_accepted(job.token) and not isinstance(error, JobFailed | JobUnresolved):
+            is_ready = isinstance(error, DownloadError)
+            return self._to_go_on(job.token, "Its video is ready" if is_ready else "The job goes on")
         if error.charged == "no":
             return []
         found = isinstance(error, SubmitUnknown | JobTimeout) and self.connection.remembers
@@ -150,7 +179,7 @@ class _Order:
     def after_interrupt(self) -> list[str]:
         """Return what became of the request, and how to go on."""
         if self._job is not None:
-            return self._to_go_on(self._job)
+            return self._to_go_on(self._job.token, "The job goes on")
         if not self._sent:
             return ["Nothing was bought."]
         if self.connection.remembers:
@@ -161,12 +190,18 @@ class _Order:
         words = ["pika-async", "recover", *self.connection.arguments]
         return ["To look for it, at no cost:", f"  {shlex.join(words)}"]
 
-    def _to_go_on(self, job: JobHandle) -> list[str]:
+    def _to_go_on(self, token: str, how_it_is: str) -> list[str]:
         output = ["-o", str(self.delivery.file or "FILE")]
-        words = ["pika-async", "fetch", job.token, *self.connection.arguments, *output]
+        words = ["pika-async", "fetch", token, *self.connection.arguments, *output]
         if self.connection.sandbox:
             return [
                 "The sandbox ended with this command; a real job goes on, and this would get its video:",
                 f"  {shlex.join(words)}",
             ]
-        return ["The job goes on; to get its video:", f"  {shlex.join(words)}"]
+        return [f"{how_it_is}; to get its video:", f"  {shlex.join(words)}"]
+
+
+def _is_accepted(token: str) -> bool:
+    from pika_async.ledger import read_token
+
+    return read_token(token).task is not None

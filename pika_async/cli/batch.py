@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from attrs import evolve, frozen
 
+from pika_async import ConfigError, LedgerError
+from pika_async._secret import Secret
 from pika_async.cli._command import command as make_command
-from pika_async.cli._connection import TIMEOUT, WIDTH, Connection, batch_options
+from pika_async.cli._command import json_option
+from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
+from pika_async.cli._terminal import run, say
+
+if TYPE_CHECKING:
+    from pika_async.batch import Report
+
+_USUAL: Final = 90.0
+_SHOWN: Final = 10
+_PAGE_EVERY: Final = 2.0
+_PAGE_SHARE: Final = 20
 
 
 @make_command(
@@ -26,10 +47,20 @@ from pika_async.cli._connection import TIMEOUT, WIDTH, Connection, batch_options
     metavar="DIR",
     help="Videos, gallery, manifest and ledger go here; the folder is made.",
 )
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep the record of jobs here, as when DIR is on a network disk.  [default: DIR/jobs.db]",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, without secrets; buy nothing.")
 @click.option(
     "--retry-failed", is_flag=True, help="Order rows anew that failed for good; that may cost again."
 )
+@click.option(
+    "--adopt", is_flag=True, help="Take over jobs that the manifest names and the ledger does not know."
+)
+@click.option("--ignore-extra-columns", is_flag=True, help="Leave out columns that no request has.")
 @click.option(
     "--max-concurrency",
     "width",
@@ -47,30 +78,204 @@ from pika_async.cli._connection import TIMEOUT, WIDTH, Connection, batch_options
     metavar="SECONDS",
     help="Wait this long for one render; its job goes on.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
+@json_option("Print the result as a JSON object.")
 @batch_options
-def command(
-    prompts: str,
-    *,
-    folder: Path,
-    dry_run: bool,
-    retry_failed: bool,
-    width: int,
-    timeout: float,
-    as_json: bool,
-    connection: Connection,
-) -> None:
+def command(prompts: str, *, dry_run: bool, as_json: bool, connection: Connection, **given: Any) -> None:
     """Bring a video of each row of PROMPTS to DIR. Asked again, it goes on where it stopped.
 
     PROMPTS is text with one prompt a line, CSV or JSON lines with any field of a request, or - for
     stdin. All rows are checked before the first is bought. The same command again buys nothing twice
     and fetches what is missing. DIR/index.html shows the videos.
     """
-    from pika_async.cli._batch import Batch
-    from pika_async.cli._batch_folder import BatchFolder
-
-    batch = Batch(prompts, BatchFolder(folder), connection, retry_failed, width, timeout)
+    shown = _Shown(prompts=prompts, connection=evolve(connection, ledger=given.pop("ledger")), **given)
     if dry_run:
-        batch.show()
-    elif not batch.carry_out(as_json=as_json):
+        shown.preview()
+    elif not shown.carry_out(as_json=as_json):
         click.get_current_context().exit(1)
+
+
+@frozen(kw_only=True)
+class _Shown:
+    """One run of the command; *timeout* is in seconds, *width* counts rows that render at a time."""
+
+    prompts: str
+    folder: Path
+    connection: Connection
+    retry_failed: bool
+    adopt: bool
+    ignore_extra_columns: bool
+    width: int
+    timeout: float
+
+    @property
+    def ledger(self) -> Path:
+        return self.connection.ledger or self.folder / "jobs.db"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "index.html"
+
+    def preview(self) -> None:
+        """Print, for each row that is not bought yet, the request that would buy it."""
+        from pika_async.batch.preview import adapters, preview, unbought
+
+        able = adapters(self.connection.names, key=Secret("unset"), base_url=self.connection.base_url)
+        listed = self._listed(able)
+        sandbox = self.connection.sandbox
+
+        async def shown() -> int:
+            new = await unbought(listed, self.folder, self.ledger, sandbox=sandbox, adopt=self.adopt)
+            for row in new:
+                click.echo(json.dumps(await preview(row, able), ensure_ascii=False))
+            return len(new)
+
+        new = asyncio.run(shown())
+        say(f"{new} of {len(listed)} rows would be bought; {len(listed) - new} are already.")
+
+    def carry_out(self, *, as_json: bool) -> bool:
+        """Bring every row to a file; return whether all are there. Raises `PikaError`, KeyboardInterrupt."""
+        from pika_async.batch.preview import adapters
+
+        key = Secret(SANDBOX_KEY) if self.connection.sandbox else None
+        listed = self._listed(adapters(self.connection.names, key=key, base_url=self.connection.base_url))
+        told: list[Report] = []
+        try:
+            try:
+                run(self._carried_out(listed, told, adopt=self.adopt))
+            except ConfigError as error:
+                if error.code != "unknown_jobs" or not self._may_adopt(error):
+                    raise
+                run(self._carried_out(listed, told, adopt=True))
+        except KeyboardInterrupt as interrupt:
+            done = [f"{report.done} of {report.total} videos are in {self.folder}" for report in told]
+            for line in [*done, *self._to_go_on()]:
+                interrupt.add_note(line)
+            raise
+        except LedgerError as error:
+            if self.connection.ledger is None:
+                error.add_note("--ledger FILE keeps the record of jobs on another disk.")
+            raise
+        report = told[-1]
+        say(*self._summed_up(report))
+        click.echo(self._as_json(report) if as_json else self.page)
+        return not report.missing
+
+    def _listed(self, able: Any) -> list[Any]:
+        from pika_async.batch.preview import check
+        from pika_async.batch.rows import read_list
+
+        return read_list(
+            self.prompts,
+            ignore_extra_columns=self.ignore_extra_columns,
+            check=lambda request: check(request, able),
+        )
+
+    def _may_adopt(self, error: ConfigError) -> bool:
+        if self.prompts == "-" or not _at_a_terminal():
+            return False
+        say(error.message, *getattr(error, "__notes__", []))
+        return click.confirm("Take these jobs over by their tokens? It buys nothing for them.", err=True)
+
+    async def _carried_out(self, listed: list[Any], told: list[Report], *, adopt: bool) -> None:
+        from pika_async.batch import Batch
+        from pika_async.cli._batch_display import follow
+        from pika_async.gallery import write_gallery
+
+        connection = evolve(self.connection, ledger=self.ledger)
+        journal = self.folder / "sandbox.jsonl"
+        usual = connection.usual_render_time(connection.names[0]) or _USUAL
+        async with connection.client(journal=journal, max_concurrency=self.width) as pika:
+            batch = Batch(
+                listed,
+                self.folder,
+                pika=pika,
+                timeout=self.timeout,
+                retry_failed=self.retry_failed,
+                adopt=adopt,
+            )
+            try:
+                async with batch:
+                    painting = asyncio.ensure_future(self._paint())
+                    try:
+                        await follow(batch, usual)
+                    finally:
+                        painting.cancel()
+            finally:
+                if batch.report.total:
+                    told.append(batch.report)
+                    with suppress(OSError):
+                        write_gallery(self.folder)
+
+    async def _paint(self) -> None:
+        """Write the page now and then, seldom enough to cost a twentieth of the time at most."""
+        from pika_async.gallery import write_gallery
+
+        while True:
+            began = time.monotonic()
+            with suppress(OSError):
+                await asyncio.to_thread(write_gallery, self.folder)
+            await asyncio.sleep(max(_PAGE_EVERY, _PAGE_SHARE * (time.monotonic() - began)))
+
+    @property
+    def again(self) -> list[str]:
+        """The words that continue this batch."""
+        words = ["pika-async", "batch", self.prompts, "--out", str(self.folder)]
+        words += [word for name in self.connection.providers for word in ("--provider", name)]
+        words += self.connection.arguments
+        words += ["--sandbox"] if self.connection.sandbox else []
+        words += ["--ignore-extra-columns"] if self.ignore_extra_columns else []
+        given = (
+            ("--max-submits", self.connection.max_submits, None),
+            ("--max-concurrency", self.width, WIDTH),
+            ("--timeout", self.timeout, TIMEOUT),
+        )
+        return words + [
+            word for name, value, usual in given if value != usual for word in (name, f"{value:g}")
+        ]
+
+    def _to_go_on(self, how: str = "To go on; nothing is bought twice:", *more: str) -> list[str]:
+        stdin = ["  with the same list on stdin."] if self.prompts == "-" else []
+        return [how, f"  {shlex.join([*self.again, *more])}", *stdin]
+
+    def _summed_up(self, report: Report) -> Iterator[str]:
+        """Return how many rows are files, why others are not, and what a person can do about it."""
+        yield f"{report.done} of {report.total} videos are in {self.folder}"
+        failed = [row for row in report.missing if row.state == "failed"]
+        for row in failed[:_SHOWN]:
+            why = row.error.message if row.error else "no reason was given"
+            yield f"  row {row.number} (line {report.line(row)}): {why}"
+            if row.error is not None and row.error.name == "JobUnresolved" and row.job_id:
+                yield f"    {shlex.join(['pika-async', 'resolve', '--ledger', str(self.ledger), row.job_id])}"
+        if len(failed) > _SHOWN:
+            yield f"  and {len(failed) - _SHOWN} more; {self.page} shows all"
+        waiting = [row for row in report.missing if row.state != "failed"]
+        reasons = dict.fromkeys(row.error.message for row in waiting if row.error)
+        yield from (f"  {len(waiting)} rows wait: {reason}" for reason in reasons)
+        if report.may_go_on:
+            yield from self._to_go_on()
+        if any(row.error and row.error.for_good for row in failed):
+            anew = "Rows that failed for good are ordered anew only with --retry-failed; that may cost again:"
+            yield from self._to_go_on(anew, "--retry-failed")
+        if report.astray:
+            yield f"{report.astray} jobs under way are of rows that the list has no more; to see them:"
+            yield f"  {shlex.join(['pika-async', 'jobs', '--ledger', str(self.ledger)])}"
+
+    def _as_json(self, report: Report) -> str:
+        """Return the whole result as one JSON object."""
+        return json.dumps(
+            {
+                "folder": str(self.folder),
+                "gallery": str(self.page),
+                "manifest": str(self.folder / "manifest.jsonl"),
+                "ledger": str(self.ledger),
+                "total": report.total,
+                "done": report.done,
+                "failed": report.failed,
+                "continue": shlex.join(self.again) if report.may_go_on else None,
+                "rows": [{"line": report.line(row), **json.loads(row.line())} for row in report.rows],
+            }
+        )
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

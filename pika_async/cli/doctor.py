@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, Literal
 
 import click
-from attrs import asdict
+from attrs import asdict, frozen
 
-from pika_async.cli._command import command as make_command
+from pika_async import PikaError, __version__, installed
+from pika_async.cli._command import command, json_option
 from pika_async.cli._ledger import ledger_option, place
-from pika_async.cli._words import printable
+from pika_async.cli._terminal import printable
 
-if TYPE_CHECKING:
-    from pika_async.cli._findings import Finding
+_OLDEST_PYTHON: Final = (3, 11)
+_BUILT: Final = 1_735_689_600.0
+"""2025 began then: no clock that is right says less."""
+_STYLES: Final = {"ok": "green", "note": "yellow", "wrong": "red"}
 
-_STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
+
+@frozen(kw_only=True)
+class Finding:
+    """One thing examined; *advice* says what to do, where there is something to do."""
+
+    subject: str
+    state: Literal["ok", "note", "wrong"]
+    told: str
+    advice: str = ""
 
 
-@make_command(
-    "doctor", "pika-async doctor", "pika-async doctor --network", "pika-async doctor --ledger jobs.db --json"
-)
-@click.option("--network", is_flag=True, help="Also connect to each provider; nothing is asked or bought.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@command("doctor", "pika-async doctor", "pika-async doctor --ledger jobs.db --json")
+@json_option()
 @ledger_option
-def command(*, network: bool, as_json: bool, ledger: Path | None) -> None:
+def doctor(*, as_json: bool, ledger: Path | None) -> None:
     """Examine this installation. Exits with 1 when something is wrong; no key is ever shown."""
-    findings = asyncio.run(_examined(place(ledger), network=network))
+    file = place(ledger)
+    # Opening the ledger may change its time, so the clock is compared with it first.
+    findings = [*_versions(), *_providers(), _clock(file), *asyncio.run(_ledger(file))]
     wrong = any(finding.state == "wrong" for finding in findings)
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}))
@@ -37,19 +50,6 @@ def command(*, network: bool, as_json: bool, ledger: Path | None) -> None:
         _show(findings)
     if wrong:
         click.get_current_context().exit(1)
-
-
-async def _examined(ledger: Path, *, network: bool) -> list[Finding]:
-    from pika_async.cli import _findings
-
-    findings = [
-        *_findings.versions(),
-        *_findings.providers(),
-        # Opening the ledger may change its time.
-        *await asyncio.to_thread(_findings.clock, ledger),
-        *await _findings.ledger(ledger),
-    ]
-    return findings + (await _findings.network() if network else [])
 
 
 def _show(findings: Iterable[Finding]) -> None:
@@ -66,3 +66,96 @@ def _show(findings: Iterable[Finding]) -> None:
             Text(finding.state, style=_STYLES[finding.state]), Text(printable(finding.subject)), told
         )
     Console().print(table)
+
+
+def _versions() -> Iterator[Finding]:
+    old = sys.version_info < _OLDEST_PYTHON
+    yield Finding(
+        subject="python",
+        state="wrong" if old else "ok",
+        told=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        advice="Install Python 3.11 or newer." if old else "",
+    )
+    yield Finding(subject="pika-async", state="ok", told=__version__)
+
+
+def _providers() -> Iterator[Finding]:
+    """Return which providers work, and whose key can be used; never what it is."""
+    found = installed.providers().values()
+    for one in found:
+        yield _provider(one)
+        if one.problem is not None:
+            yield Finding(
+                subject=one.name, state="wrong", told="cannot use its key or address", advice=one.problem
+            )
+    if all(one.capabilities is None for one in found):
+        yield Finding(
+            subject="providers",
+            state="wrong",
+            told="none works",
+            advice="Install pika-async again, or a distribution that offers one.",
+        )
+
+
+def _provider(one: installed.Installed) -> Finding:
+    if one.capabilities is None:
+        return Finding(
+            subject=one.name,
+            state="wrong",
+            told=f"is broken: {one.broken}",
+            advice=f"Update or remove {one.distribution}.",
+        )
+    if one.key_variable is not None:
+        return Finding(subject=one.name, state="ok", told=f"works; its key is in {one.key_variable}")
+    variables = " or ".join(one.capabilities.key_variables)
+    return Finding(
+        subject=one.name,
+        state="note" if variables else "ok",
+        told="works; no key is set",
+        advice=f"To use it, set {variables}." if variables else "",
+    )
+
+
+async def _ledger(path: Path) -> list[Finding]:
+    """Return whether the ledger can be read and what in it waits for a person; makes no file."""
+    from pika_async.ledger import open_ledger
+
+    if not await asyncio.to_thread(path.exists):
+        return [
+            Finding(subject="ledger", state="ok", told=f"{path} does not exist yet; the first job makes it")
+        ]
+    try:
+        async with open_ledger(path) as ledger:
+            unfinished = [job async for job in ledger.unfinished() if job.state != "abandoned"]
+    except PikaError as error:
+        return [Finding(subject="ledger", state="wrong", told=f"{path} cannot be used", advice=error.message)]
+    told = f"{path} is sound; {len(unfinished)} {'job is' if len(unfinished) == 1 else 'jobs are'} under way"
+    findings = [Finding(subject="ledger", state="ok", told=told)]
+    unresolved = [job.id for job in unfinished if job.needs_person]
+    if unresolved:
+        findings.append(
+            Finding(
+                subject="unresolved",
+                state="wrong",
+                told=f"{len(unresolved)} of them may have been bought, or not: only a person can tell",
+                advice="Look at the provider's console, then settle each, such as with: "
+                f"pika-async resolve --ledger {path} {unresolved[0]}",
+            )
+        )
+    return findings
+
+
+def _clock(beside: Path) -> Finding:
+    """Return whether the clock can be right: leases and history look-ups are measured with it."""
+    now = time.time()
+    newest = beside.stat().st_mtime if beside.exists() else 0.0
+    said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    if now < _BUILT or newest > now + 60.0:
+        past = "which is past" if now < _BUILT else "before the ledger's last change"
+        return Finding(
+            subject="clock",
+            state="wrong",
+            told=f"says {said}, {past}",
+            advice="Set the clock; lost answers are looked for by time.",
+        )
+    return Finding(subject="clock", state="ok", told=f"says {said}")

@@ -10,131 +10,123 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
+from attrs import asdict
 
-from pika_async.cli._command import command as make_command
-from pika_async.cli._ledger import find, ledger_option, opened, unknown
-from pika_async.cli._words import age, printable
+from pika_async.cli._command import command, json_option
+from pika_async.cli._ledger import job_argument, ledger_option, opened, unknown
+from pika_async.cli._terminal import age, printable
+from pika_async.cli.jobs import moment, summary
 
 if TYPE_CHECKING:
-    from pika_async._ledger.records import Attempt, JobRecord, Move
+    from pika_async.ledger import AttemptView, HistoryLine, JobView
 
-_WIDTH = 80
-_LABEL = 12
+_WIDTH: Final = 80
+_LABEL: Final = 12
+
+Step: TypeAlias = tuple[str, Sequence[str] | None]
+"""A sentence, and the words of the command that does what it says, if there is one."""
 
 
-@make_command(
+@command(
     "job",
     "pika-async job k3jq7xvm",
     "pika-async job pika1.WyJqMSIs...2f8b4ecb --json",
 )
-@click.argument("job_id", metavar="ID|TOKEN")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@job_argument
+@json_option()
 @ledger_option
-def command(job_id: str, as_json: bool, ledger: Path | None) -> None:
+def job(job_id: str, as_json: bool, ledger: Path | None) -> None:
     """Show one job: attempts, history, result, and what to do next. Asks no provider.
 
     The start of an id is enough if no other job's begins so.
     """
-    job, moves = asyncio.run(_read(job_id, ledger))
+    found, history = asyncio.run(_read(job_id, ledger))
     options = ["--ledger", str(ledger)] if ledger else []
     if as_json:
-        click.echo(json.dumps(_described(job, moves, options), indent=2))
+        click.echo(json.dumps(_described(found, history, options), indent=2))
     else:
-        for line in _lines(job, moves, options, time.time()):
+        for line in _lines(found, history, options, time.time()):
             click.echo(printable(line))
 
 
-async def _read(text: str, file: Path | None) -> tuple[JobRecord, Sequence[Move]]:
+async def _read(text: str, file: Path | None) -> tuple[JobView, Sequence[HistoryLine]]:
     async with opened(file) as ledger:
-        job = await find(ledger, text)
-        if job is None:
+        found = await ledger.job(text)
+        if found is None:
             raise unknown(text, file)
-        return job, await ledger.history(job.id)
+        return found, await ledger.history(found.id)
 
 
-def _described(job: JobRecord, moves: Sequence[Move], options: Sequence[str]) -> Mapping[str, Any]:
-    from attrs import asdict
-
-    from pika_async.cli import _record
-
-    failure = _record.error(job)
+def _described(found: JobView, history: Sequence[HistoryLine], options: Sequence[str]) -> Mapping[str, Any]:
+    error = found.error
     return {
-        **_record.summary(job),
-        "request": _record.request(job),
-        "attempts": [_attempt(attempt) for attempt in job.attempts],
-        "history": [{**asdict(move), "at": _record.moment(move.at)} for move in moves],
-        "results": [asdict(result) for result in _record.results(job)],
+        **summary(found),
+        "request": found.request,
+        "attempts": [_attempt(attempt) for attempt in found.attempts],
+        "history": [{**asdict(line), "at": moment(line.at)} for line in history],
+        "results": [asdict(result) for result in found.results],
         "error": None
-        if failure is None
+        if error is None
         else {
-            "type": type(failure).__name__,
-            "message": failure.message,
-            "code": failure.code,
-            "trace_id": failure.trace_id,
+            "type": type(error).__name__,
+            "message": error.message,
+            "code": error.code,
+            "trace_id": error.trace_id,
         },
         "extras": [
-            {"task": extra.task.id, "results": [asdict(r) for r in getattr(extra, "results", ())]}
-            for extra in job.extras
+            {"task": extra.task, "results": [asdict(result) for result in extra.results]}
+            for extra in found.extras
         ],
-        "next": [
-            shlex.join(("pika-async", *words)) for _, words in _record.next_steps(job, options) if words
-        ],
+        "next": [shlex.join(("pika-async", *words)) for _, words in _next_steps(found, options) if words],
     }
 
 
-def _attempt(attempt: Attempt) -> Mapping[str, Any]:
-    from pika_async._ledger.records import charged
-    from pika_async.cli._record import moment
-
-    return {
-        "id": attempt.id,
-        "number": attempt.number,
-        "account": attempt.account,
-        "state": attempt.state,
-        "claimed_at": None if attempt.claimed_at is None else moment(attempt.claimed_at),
-        "task": None if attempt.task is None else attempt.task.id,
-        "charged": charged(attempt),
-        "superseded": attempt.superseded,
-        "abandoned": attempt.abandoned,
-        "message": getattr(attempt.outcome, "message", None),
-        "trace_id": getattr(attempt.outcome, "trace_id", None),
-    }
+def _attempt(attempt: AttemptView) -> Mapping[str, Any]:
+    claimed_at = None if attempt.claimed_at is None else moment(attempt.claimed_at)
+    return {**asdict(attempt), "claimed_at": claimed_at}
 
 
-def _lines(job: JobRecord, moves: Sequence[Move], options: Sequence[str], now: float) -> Iterator[str]:
-    from pika_async.cli import _record
-
-    yield f"{job.id} {_record.standing(job)}"
+def _lines(
+    found: JobView, history: Sequence[HistoryLine], options: Sequence[str], now: float
+) -> Iterator[str]:
+    yield f"{found.id} {found.state}"
     yield ""
-    yield from _labelled("kind", _record.kind(job) or "not known here: the job came by its token")
-    for name, value in _record.request(job).items():
+    yield from _labelled("kind", found.kind or "not known here: the job came by its token")
+    for name, value in found.request.items():
         yield from _labelled(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
-    yield from _labelled("ordered", f"{_clock(job.created_at)}, {age(now - job.created_at)} ago")
-    yield from _labelled("charged", _record.charge(job))
+    yield from _labelled("ordered", f"{_clock(found.created_at)}, {age(now - found.created_at)} ago")
+    yield from _labelled("charged", found.charged)
+    if found.cost is not None:
+        yield from _labelled("cost", f"{found.cost:g}")
     # One line, however long: it must survive being copied.
-    yield f"  {'token':<{_LABEL}}{_record.token(job)}"
-    for result in _record.results(job):
+    yield f"  {'token':<{_LABEL}}{found.token}"
+    for result in found.results:
         yield f"  {'video':<{_LABEL}}{result.video_url or result.state}"
-    for extra in job.extras:
-        links = [r.video_url or r.state for r in getattr(extra, "results", ())]
-        yield f"  {'also paid':<{_LABEL}}task {extra.task.id} {' '.join(links)}"
-    failure = _record.error(job)
-    if failure is not None:
-        yield from _labelled("error", failure.message)
-        yield from _labelled("trace id", failure.trace_id)
+    for extra in found.extras:
+        links = [result.video_url or result.state for result in extra.results]
+        yield f"  {'also paid':<{_LABEL}}task {extra.task} {' '.join(links)}"
+    if found.error is not None:
+        yield from _labelled("error", found.error.message)
+        yield from _labelled("trace id", found.error.trace_id)
     yield ""
     yield "Attempts"
-    for attempt in job.attempts:
+    for attempt in found.attempts:
         yield f"  {attempt.number}  {_told(attempt)}"
-    if moves:
+    if history:
         yield ""
         yield "History"
-        for move in moves:
-            yield f"  {_clock(move.at)}  {_moved(job, move)}"
-    yield from _next(_record.next_steps(job, options))
+        for line in history:
+            yield f"  {_clock(line.at)}  {_moved(line)}"
+    steps = _next_steps(found, options)
+    if steps:
+        yield ""
+    for sentence, words in steps:
+        yield sentence
+        if words:
+            yield f"  {shlex.join(('pika-async', *words))}"
 
 
 def _labelled(name: str, value: str | None) -> Iterator[str]:
@@ -151,28 +143,57 @@ def _labelled(name: str, value: str | None) -> Iterator[str]:
         )
 
 
-def _told(attempt: Attempt) -> str:
-    sent = f"claimed {_clock(attempt.claimed_at)}" if attempt.claimed_at else "never sent"
-    task = [f"task {attempt.task.id}"] if attempt.task else []
+def _told(attempt: AttemptView) -> str:
+    if attempt.claimed_at is not None:
+        sent = f"sent {_clock(attempt.claimed_at)}"
+    elif attempt.task is not None:
+        sent = "sent by another process"
+    else:
+        sent = "not sent"
+    task = [f"task {attempt.task}"] if attempt.task else []
     words = [word for word in ("superseded", "abandoned") if getattr(attempt, word)]
     return ", ".join((f"{attempt.state} on {attempt.account}", sent, *task, *words))
 
 
-def _moved(job: JobRecord, move: Move) -> str:
-    attempt = job.attempt(move.subject)
-    what = f"attempt {attempt.number}" if attempt else "job"
-    change = move.after if move.before in {None, move.after} else f"{move.before} -> {move.after}"
-    return f"{what:<11}{change}{f' ({move.note})' if move.note else ''}"
-
-
-def _next(steps: Sequence[tuple[str, Sequence[str] | None]]) -> Iterator[str]:
-    if steps:
-        yield ""
-    for sentence, words in steps:
-        yield sentence
-        if words:
-            yield f"  {shlex.join(('pika-async', *words))}"
+def _moved(line: HistoryLine) -> str:
+    what = "job" if line.attempt is None else f"attempt {line.attempt}"
+    change = line.after if line.before in {None, line.after} else f"{line.before} -> {line.after}"
+    return f"{what:<11}{change}{f' ({line.note})' if line.note else ''}"
 
 
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _next_steps(found: JobView, options: Sequence[str]) -> Sequence[Step]:
+    recover = ("recover", *options)
+    if found.may_fetch:
+        return [("To get its video:", ("fetch", found.id, *options, "-o", "FILE"))]
+    match found.state:
+        case "queued":
+            return [
+                (
+                    "Nothing was sent or paid. If the process that ordered it is gone, this buys it:",
+                    ("recover", "--queued", *options),
+                )
+            ]
+        case "submitting":
+            return [
+                ("It is being sent. If the process that did so is gone, this finds out, at no cost:", recover)
+            ]
+        case "ambiguous":
+            return [("Do not order it again. This looks for it, at no cost:", recover)]
+        case "unresolved":
+            look: Step = (f"Look at {found.provider}'s console.", None)
+            again: Step = (
+                "If it is not there, this buys it again; if it was accepted after all, both are paid:",
+                ("resolve", found.id, "--resubmit", *options),
+            )
+            abandon: Step = ("To give it up:", ("resolve", found.id, "--abandon", *options))
+            return [look, *([again] if found.may_resubmit else ()), abandon]
+        case "abandoned":
+            return [("It was given up on your word; should its video turn up, it is kept.", None)]
+        case "cancelled" if found.charged == "no":
+            return [("It was cancelled before it was sent; nothing was bought.", None)]
+        case _:
+            return []

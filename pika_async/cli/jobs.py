@@ -6,20 +6,25 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from pika_async.cli._command import command as make_command
-from pika_async.cli._command import group as make_group
+from pika_async.cli._command import command, group, json_option
 from pika_async.cli._ledger import ledger_option, opened
-from pika_async.cli._words import say
+from pika_async.cli._terminal import age, printable, say
 
 if TYPE_CHECKING:
-    from pika_async._ledger.records import JobRecord
+    from pika_async.ledger import JobState, JobView
 
-STATES: Final = (
+SHORT: Final = 10
+"""So much of an id is shown; the start of one names its job everywhere."""
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_STATES: Final = (
     "queued",
     "submitting",
     "ambiguous",
@@ -30,8 +35,29 @@ STATES: Final = (
     "cancelled",
     "abandoned",
 )
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_PAGE: Final = 500
+_STYLES: Final = {
+    "succeeded": "green",
+    "running": "cyan",
+    "submitting": "cyan",
+    "failed": "red",
+    "ambiguous": "yellow",
+    "unresolved": "bold yellow",
+}
+
+
+def moment(at: float) -> str:
+    """Write a time for machines.
+
+    >>> moment(0.0)
+    '1970-01-01T00:00:00+00:00'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def summary(job: JobView) -> Mapping[str, Any]:
+    """Return the job as one JSON object of `pika-async jobs --json`; its keys stay."""
+    names = ("id", "state", "provider", "account", "kind", "prompt", "created_at", "charged", "token")
+    return {name: getattr(job, name) for name in names} | {"created_at": moment(job.created_at)}
 
 
 class _Span(click.ParamType[float]):
@@ -45,14 +71,16 @@ class _Span(click.ParamType[float]):
         return int(match[1]) * float(_SECONDS[match[2]])
 
 
-@make_group(
+@group(
     "jobs",
     "pika-async jobs",
     "pika-async jobs --state unresolved",
     "pika-async jobs --limit 1000 --json",
     "pika-async jobs prune --older-than 30d",
 )
-@click.option("--state", type=click.Choice(STATES), metavar="STATE", help=f"Only those: {', '.join(STATES)}.")
+@click.option(
+    "--state", type=click.Choice(_STATES), metavar="STATE", help=f"Only those: {', '.join(_STATES)}."
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -61,49 +89,64 @@ class _Span(click.ParamType[float]):
     metavar="N",
     help="Only the newest of them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@json_option()
 @ledger_option
 @click.pass_context
-def command(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledger: Path | None) -> None:
+def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledger: Path | None) -> None:
     """List jobs, newest first. Asks no provider and needs no key."""
     if ctx.invoked_subcommand is not None:
         ctx.obj = ledger
         return
-    from pika_async.cli._record import standing, summary
-
-    found = asyncio.run(_newest(ledger, state, limit))
+    found = asyncio.run(_newest(ledger, cast("JobState | None", state), limit))
     if as_json:
         click.echo(json.dumps({"jobs": [summary(job) for job in found]}, indent=2))
         return
     if not found:
         say("There are no such jobs." if state else "There are no jobs yet.")
         return
-    from pika_async.cli._jobs_table import show
-
-    show(found, time.time())
-    if any(standing(job) == "unresolved" for job in found):
+    _show(found, time.time())
+    if any(job.needs_person for job in found):
         say("Unresolved jobs wait for you; `pika-async job ID` says what to do.")
 
 
-async def _newest(file: Path | None, state: str | None, limit: int) -> list[JobRecord]:
-    """Read the *limit* newest jobs that stand at *state*, page by page."""
-    from pika_async.cli._record import standing
-
-    found: list[JobRecord] = []
-    # A job stands at one state, and may have attempts in several.
-    asked = "unresolved" if state == "abandoned" else state
+async def _newest(file: Path | None, state: JobState | None, limit: int) -> Sequence[JobView]:
     async with opened(file) as ledger:
-        last: str | None = None
-        while len(found) < limit:
-            page = await ledger.jobs(asked, min(_PAGE, limit) if state is None else _PAGE, last)
-            found += (job for job in page if state is None or standing(job) == state)
-            if not page:
-                break
-            last = page[-1].id
-    return found[:limit]
+        return await ledger.jobs(state, limit=limit)
 
 
-@make_command("prune", "pika-async jobs prune --older-than 30d --dry-run")
+def _show(found: Sequence[JobView], now: float) -> None:
+    """Print a table of one line a job, however narrow the terminal is; *now* is wall-clock seconds."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    table.add_column("id", no_wrap=True, min_width=SHORT)
+    for name in ("state", "provider", "kind"):
+        table.add_column(name, no_wrap=True)
+    table.add_column(
+        "prompt",
+        no_wrap=True,
+        overflow="ellipsis" if console.encoding.startswith("utf") else "crop",
+        ratio=1,
+    )
+    table.add_column("age", no_wrap=True, justify="right")
+    table.add_column("paid", no_wrap=True)
+    for job in found:
+        table.add_row(
+            job.id[:SHORT],
+            Text(job.state, style=_STYLES.get(job.state, "")),
+            Text(printable(job.provider)),
+            job.kind or "-",
+            Text(printable(job.prompt or "-")),
+            age(now - job.created_at),
+            job.charged,
+        )
+    console.print(table)
+
+
+@command("prune", "pika-async jobs prune --older-than 30d --dry-run")
 @click.option(
     "--older-than",
     type=_Span(),
@@ -129,14 +172,7 @@ def prune(outer: Path | None, older_than: float, dry_run: bool, ledger: Path | N
 
 async def _prune(file: Path | None, before: float, dry_run: bool) -> int:
     async with opened(file) as ledger:
-        if not dry_run:
-            return await ledger.prune(before)
-        count = 0
-        last: str | None = None
-        while page := await ledger.jobs(None, _PAGE, last):
-            count += sum(job.settled and job.created_at < before for job in page)
-            last = page[-1].id
-        return count
+        return await ledger.prune(before, dry_run=dry_run)
 
 
-command.add_command(prune)
+jobs.add_command(prune)

@@ -9,33 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pika_async.cli._command import command as make_command
-from pika_async.cli._words import printable, seconds
+from pika_async import installed
+from pika_async.cli._command import command, json_option
+from pika_async.cli._terminal import printable, seconds
 
 if TYPE_CHECKING:
-    from pika_async._registry import Plugin
+    from pika_async.installed import Installed
     from pika_async.provider import Capabilities
 
 _CALLBACKS = {"no": "none", "optional": "optional", "required": "always"}
 
 
-@make_command("providers", "pika-async providers", "pika-async providers --json")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def command(as_json: bool) -> None:
+@command("providers", "pika-async providers", "pika-async providers --json")
+@json_option()
+def providers(as_json: bool) -> None:
     """List who can render, and what. Broken providers are listed with the reason."""
-    from pika_async import _registry
-
-    plugins = _registry.plugins()
+    found = installed.providers()
     if as_json:
-        click.echo(json.dumps({"providers": [_described(plugin) for plugin in plugins.values()]}, indent=2))
+        click.echo(json.dumps({"providers": [_described(one) for one in found.values()]}, indent=2))
     else:
-        _show(plugins)
+        _show(found)
 
 
-def _described(plugin: Plugin) -> Mapping[str, Any]:
-    """Return *plugin* as JSON; of keys it says whether they are set, and never what they are."""
-    described = {"name": plugin.name, "distribution": plugin.distribution, "broken": plugin.broken}
-    able = plugin.capabilities
+def _described(one: Installed) -> Mapping[str, Any]:
+    """Return *one* as JSON; of keys it says whether they are set, and never what they are."""
+    described = {"name": one.name, "distribution": one.distribution, "broken": one.broken}
+    able = one.capabilities
     if able is None:
         return described
     return described | {
@@ -52,7 +51,7 @@ def _described(plugin: Plugin) -> Mapping[str, Any]:
     }
 
 
-def _show(plugins: Mapping[str, Plugin]) -> None:
+def _show(found: Mapping[str, Installed]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -60,19 +59,19 @@ def _show(plugins: Mapping[str, Plugin]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for number, plugin in enumerate(plugins.values()):
+    for number, one in enumerate(found.values()):
         if number:
             table.add_row()
-        table.add_row(Text(plugin.name, style="bold"), Text(f"from {plugin.distribution}"))
-        for label, value in _lines(plugin):
+        table.add_row(Text(one.name, style="bold"), Text(f"from {one.distribution}"))
+        for label, value in _lines(one):
             table.add_row(Text(f"  {label}"), Text(printable(value)))
     Console().print(table)
 
 
-def _lines(plugin: Plugin) -> Iterator[tuple[str, str]]:
-    able = plugin.capabilities
+def _lines(one: Installed) -> Iterator[tuple[str, str]]:
+    able = one.capabilities
     if able is None:
-        yield "broken", f"{plugin.broken}; update or remove {plugin.distribution}"
+        yield "broken", f"{one.broken}; update or remove {one.distribution}"
         return
     yield "kinds", ", ".join(_kinds(able))
     yield "fields", ", ".join(sorted(able.fields))

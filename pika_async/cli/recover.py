@@ -1,4 +1,4 @@
-"""The command `recover`: goes on with what dead processes left in the ledger."""
+"""The commands `recover` and `resolve`: jobs that dead processes left, and jobs that need a person's word."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from attrs import evolve
 
-from pika_async import Job, JobUnresolved, PikaError
-from pika_async.cli._command import command as make_command
+from pika_async import ConfigError, Job, JobUnresolved, PikaError
+from pika_async.cli import _order
+from pika_async.cli._command import command, json_option
 from pika_async.cli._connection import Connection, buying_options
-from pika_async.cli._interrupt import run
-from pika_async.cli._ledger import opened
-from pika_async.cli._words import printable, say
+from pika_async.cli._delivery import Delivery, delivery_options
+from pika_async.cli._ledger import job_argument, known, opened
+from pika_async.cli._terminal import printable, run, say
+from pika_async.cli.jobs import SHORT, summary
 
 if TYPE_CHECKING:
-    from pika_async._ledger.records import JobRecord
+    from pika_async.ledger import JobView
 
 SECOND_LOOK = 3.0
 """Seconds in which a job that nobody could settle before is looked for once more."""
 
+_ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
-@make_command("recover", "pika-async recover", "pika-async recover --queued --max-submits 100")
+
+@command("recover", "pika-async recover", "pika-async recover --queued --max-submits 100")
 @click.option("--queued", is_flag=True, help="Also buy what was ordered and never sent.")
 @click.option(
     "--account", default="default", show_default=True, metavar="LABEL", help="Those bought with this account."
@@ -38,22 +42,22 @@ SECOND_LOOK = 3.0
     show_default=True,
     help="Stop waiting for a job after this long; it goes on.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@json_option("Print a JSON object a line.")
 @buying_options
-def command(queued: bool, account: str, timeout: float, as_json: bool, connection: Connection) -> None:
+def recover(queued: bool, account: str, timeout: float, as_json: bool, connection: Connection) -> None:
     """Take over what dead processes left, and wait for all of it.
 
     What may have been paid is looked for, at no cost. Prints a line for each job as it ends. Exits with 1
     when some did not end.
     """
-    left = [job for job in asyncio.run(_left(connection.ledger)) if _is_ours(job, account, queued)]
+    unwanted = _ENDED | (set() if queued else {"queued"})
+    left = asyncio.run(_left(connection.ledger, account, unwanted))
     if not left:
         say("There is nothing to recover.")
         return
-    providers = _with_keys(left)
-    at = evolve(connection, providers=providers, account=account)
+    at = evolve(connection, providers=_with_keys(left), account=account)
     try:
-        open_ids = run(_recover(left, at, queued, timeout, as_json))
+        open_ids = run(_recovered(left, at, queued, timeout, as_json))
     except KeyboardInterrupt as interrupt:
         interrupt.add_note("The jobs go on; `pika-async recover` takes them up again.")
         raise
@@ -62,32 +66,26 @@ def command(queued: bool, account: str, timeout: float, as_json: bool, connectio
         click.get_current_context().exit(1)
 
 
-async def _left(file: Path | None) -> Sequence[JobRecord]:
+async def _left(file: Path | None, account: str, unwanted: frozenset[str]) -> Sequence[JobView]:
     async with opened(file) as ledger:
-        return await ledger.unfinished()
+        return [
+            job async for job in ledger.unfinished() if job.account == account and job.state not in unwanted
+        ]
 
 
-def _is_ours(job: JobRecord, account: str, queued: bool) -> bool:
-    from pika_async.cli._record import label, standing
-
-    unwanted = {"succeeded", "failed", "cancelled", "abandoned"} | (set() if queued else {"queued"})
-    return label(job) == account and standing(job) not in unwanted
-
-
-def _with_keys(jobs: Sequence[JobRecord]) -> tuple[str, ...]:
+def _with_keys(jobs: Sequence[JobView]) -> tuple[str, ...]:
     """Name the providers of *jobs* whose key is at hand; with no key at all the client says what to set."""
-    from pika_async import _registry
-    from pika_async.cli._record import providers
+    from pika_async.installed import providers
 
-    wanted = tuple(dict.fromkeys(name for job in jobs for name in providers(job)))
-    keyed = _registry.with_keys()
+    wanted = tuple(dict.fromkeys(name for job in jobs for name in job.providers))
+    keyed = {name for name, one in providers().items() if one.key_variable is not None}
     return tuple(name for name in wanted if name in keyed) or wanted
 
 
-async def _recover(
-    left: Sequence[JobRecord], connection: Connection, queued: bool, patience: float, as_json: bool
+async def _recovered(
+    left: Sequence[JobView], connection: Connection, queued: bool, patience: float, as_json: bool
 ) -> set[str]:
-    """Wait for all of *left*, and tell of each; gives the ids of those that did not end."""
+    """Wait for all of *left*, and tell of each; return the ids of those that did not end."""
     still_open = {job.id for job in left}
     async with connection.open() as pika:
         waits = [
@@ -126,6 +124,100 @@ async def _ended(job: Job, patience: float) -> Mapping[str, Any]:
 
 
 def _line(end: Mapping[str, Any]) -> str:
-    from pika_async.cli._record import SHORT
-
     return f"{end['id'][:SHORT]}  {end['state']:<10}  {printable(end['video_url'] or end['error'] or '')}"
+
+
+@command(
+    "resolve",
+    "pika-async resolve k3jq7xvm --resubmit -o cat.mp4",
+    "pika-async resolve k3jq7xvm --abandon",
+)
+@job_argument
+@click.option("--resubmit", is_flag=True, help="Order it again: a second video may be paid.")
+@click.option("--abandon", is_flag=True, help="Give it up: nothing is sent; a late video is kept.")
+@click.option("--yes", is_flag=True, help="Do not ask back.")
+@click.option("--no-wait", is_flag=True, help="Once it is accepted again, do not wait for the video.")
+@delivery_options
+@buying_options
+def resolve(
+    job_id: str,
+    *,
+    resubmit: bool,
+    abandon: bool,
+    yes: bool,
+    no_wait: bool,
+    connection: Connection,
+    delivery: Delivery,
+) -> None:
+    """Settle an unresolved job. Look at the provider's console first; `pika-async job ID` says for what."""
+    if resubmit is abandon:
+        raise click.UsageError("Say either --resubmit or --abandon.")
+    job = asyncio.run(known(job_id, connection.ledger))
+    if not job.needs_person:
+        raise _changed(job)
+    if abandon:
+        _abandon(job, connection.ledger, yes, delivery.as_json)
+    else:
+        _resubmit(job, connection, delivery, yes, no_wait)
+
+
+def _abandon(job: JobView, file: Path | None, yes: bool, as_json: bool) -> None:
+    if not yes:
+        click.confirm(f"Give up {_named(job)}?", abort=True, err=True)
+    after = asyncio.run(_given_up(job.id, file))
+    if after.needs_person:
+        raise _changed(after)
+    if as_json:
+        click.echo(json.dumps(summary(after)))
+    else:
+        say(f"Job {after.id} is {after.state}. If its video turns up all the same, it is kept.")
+
+
+async def _given_up(job_id: str, file: Path | None) -> JobView:
+    async with opened(file) as ledger:
+        return await ledger.abandon(job_id)
+
+
+def _resubmit(job: JobView, connection: Connection, delivery: Delivery, yes: bool, no_wait: bool) -> None:
+    if job.kind is None:
+        raise ConfigError(
+            f"The ledger holds no request for job {job.id}, which came by its token; order a new video."
+        )
+    if not job.may_resubmit:
+        raise ConfigError(f"Job {job.id} was ordered again before; it can only be given up, with --abandon.")
+    if not yes:
+        click.confirm(
+            f"Order {_named(job)} again? If it was accepted after all, two videos are paid.",
+            abort=True,
+            err=True,
+        )
+    at = evolve(connection, providers=job.providers, account=job.account)
+    if not no_wait:
+        _order.resubmit(job.token, at, delivery)
+        return
+    run(_sent(job.token, at))
+    after = asyncio.run(known(job.id, connection.ledger))
+    if after.error is not None:
+        raise after.error
+    if delivery.as_json:
+        click.echo(json.dumps(summary(after)))
+    else:
+        say(f"Job {after.id} is {after.state}; `pika-async job {after.id}` says what to do next.")
+
+
+async def _sent(token: str, connection: Connection) -> None:
+    """Order a job again; closing the client waits until the provider has answered."""
+    async with connection.open() as pika:
+        await pika.job(token).resubmit()
+
+
+def _changed(job: JobView) -> ConfigError:
+    return ConfigError(
+        f"Job {job.id} is {job.state}, not unresolved; `pika-async job {job.id}` says what to do."
+    )
+
+
+def _named(job: JobView) -> str:
+    what = job.prompt
+    named = f" ({what[:40]}{'...' if len(what) > 40 else ''})" if what else ""
+    return f"{job.id[:SHORT]}{named} on {job.provider}"

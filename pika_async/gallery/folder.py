@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pika_async.gallery.manifest import Manifest
+from pika_async.batch.files import replace_whole
+from pika_async.batch.manifest import MANIFEST, Manifest
 from pika_async.gallery.page import render_page
 from pika_async.gallery.row import Row
 
-MANIFEST = "manifest.jsonl"
 PAGE = "index.html"
 
 
@@ -30,7 +30,5 @@ def write_gallery(folder: str | os.PathLike[str]) -> Path:
     """
     page = Path(folder) / PAGE
     html = render_page(read_rows(folder), title_of(folder))
-    part = page.with_name(PAGE + ".part")
-    part.write_bytes(html.encode("utf-8", "replace"))
-    part.replace(page)
+    replace_whole(page, html.encode("utf-8", "replace"))
     return page

@@ -14,7 +14,8 @@ from attrs import frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pika_async.gallery.manifest import RowState
+from pika_async._crossing import Value
+from pika_async.batch.manifest import RowState
 from pika_async.gallery.row import Row, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -24,7 +25,7 @@ _MOST = 1e15
 
 
 @frozen
-class Live:
+class Live(Value):
     """The address at which a served page asks for changes, and the revision of the rows it shows."""
 
     url: str

@@ -5,22 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Final, TypeVar
 
 from attrs import field, frozen
 
-from pika_async.gallery.manifest import Entry, RowState, Timings
+from pika_async._crossing import Value
+from pika_async.batch.manifest import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, Timings, media_path
 from pika_async.results import JSON
-
-VIDEO_TYPES: Final = {".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}
-IMAGE_TYPES: Final = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-}
 
 # What may be shown of a request. `extra_body` is not among it: people put keys there.
 _SETTINGS: Final = (
@@ -68,7 +59,7 @@ def _size(value: int | None) -> int | None:
 
 
 @frozen(kw_only=True)
-class Row:
+class Row(Value):
     """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
@@ -103,8 +94,8 @@ class Row:
             prompt=_text(request.get("prompt")),
             state=entry.state,
             provider=entry.provider,
-            file=_inside(entry.file, VIDEO_TYPES) if entry.state is RowState.DONE else None,
-            poster=_inside(entry.poster, IMAGE_TYPES),
+            file=media_path(entry.file, VIDEO_TYPES) if entry.state is RowState.DONE else None,
+            poster=media_path(entry.poster, IMAGE_TYPES),
             size=entry.size,
             seconds=_between(started, timings),
             duration=entry.result.duration if entry.result else None,
@@ -117,7 +108,7 @@ class Row:
 
 
 @frozen(kw_only=True)
-class Summary:
+class Summary(Value):
     """The totals of all rows; *busy* is how many seconds at least one of them was under way."""
 
     counts: Mapping[RowState, int]
@@ -162,16 +153,6 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
         covered += max(end - max(start, reached), 0.0)
         reached = max(reached, end)
     return covered
-
-
-def _inside(path: str | None, types: Mapping[str, str]) -> str | None:
-    """Return *path* if it names a medium in the folder or below it, and nothing hidden."""
-    if not path or "\\" in path or "\0" in path:
-        return None
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or any(part.startswith(".") for part in parts.parts):
-        return None
-    return str(parts) if parts.suffix.lower() in types else None
 
 
 def _settings(request: Mapping[str, JSON]) -> Iterable[tuple[str, str]]:

@@ -13,10 +13,11 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from pika_async.batch.manifest import IMAGE_TYPES, MANIFEST, VIDEO_TYPES
 from pika_async.errors import ConfigError
-from pika_async.gallery.folder import MANIFEST, PAGE, read_rows, title_of
+from pika_async.gallery.folder import PAGE, read_rows, title_of
 from pika_async.gallery.page import Live, content_policy, render_card, render_page, render_summary
-from pika_async.gallery.row import IMAGE_TYPES, VIDEO_TYPES, Row, Summary
+from pika_async.gallery.row import Row, Summary
 
 _NEWS: Final = "rows.json"
 _REVISION: Final = re.compile(r"[0-9]{1,18}")

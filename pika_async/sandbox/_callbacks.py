@@ -11,14 +11,15 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from enum import StrEnum
 from io import BytesIO
 from typing import Final, Self, TypeAlias
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from attrs import evolve, frozen
+from yarl import URL
 
 from pika_async.results import JSON
-from pika_async.sandbox._guard import is_address, is_loopback
+from pika_async.sandbox._guard import is_loopback
 
 _log = logging.getLogger("pika_async.sandbox")
 
@@ -159,13 +160,16 @@ class CallbackSender:
         if not callback.times or not callback.url.isascii():
             return None
         try:
-            parts = urlsplit(callback.url)
-            host = parts.hostname or ""
+            # Read as aiohttp will read it, so that both see the same host.
+            url = URL(callback.url)
+            host = url.raw_host or ""
         except ValueError:
             return None
-        if parts.scheme not in {"http", "https"} or host.endswith(".invalid"):
+        if url.scheme not in {"http", "https"} or host.endswith(".invalid"):
             return None
-        if is_address(host) and not (host in self._allowed or is_loopback(host)):
+        # aiohttp resolves no such host, and the system may read 167772161 as 10.0.0.1.
+        numeric = ":" in host or host.replace(".", "").isdigit()
+        if numeric and not (host in self._allowed or is_loopback(host)):
             self._refuse(host)
             return None
         delivery = asyncio.create_task(self._deliver(callback))

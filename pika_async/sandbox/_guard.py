@@ -23,7 +23,7 @@ def host_names(given: Iterable[str]) -> frozenset[str]:
     >>> host_names(["App.local", "::1"]) == {"app.local", "::1"}
     True
     """
-    if isinstance(given, str | bytes):
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ConfigError("allowed_hosts is a list of host names; put the name into brackets: [name].")
     return frozenset(map(_checked, given))
 

@@ -1,4 +1,4 @@
-"""Media served as HTTP demands. aiohttp's own file answer ignores a wrong If-Range, so it is not used."""
+"""Serves media with ranges, as RFC 9110 says. aiohttp's own file answer ignores a wrong If-Range."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attrs import Factory, field, frozen
 from pika_async._http import HttpResponse
 
 _FOLDER: Final = Path(__file__).parent / "media"
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @frozen
@@ -28,9 +28,9 @@ class Media:
     )
 
     def answer(self, headers: Mapping[str, str]) -> HttpResponse:
-        """Return the whole, the one range that *headers* (lower-case names) ask for, or 416.
+        """Return the whole file, the one range that *headers* (lower-case names) ask for, or 416.
 
-        Several ranges, other units and malformed ones get the whole, as RFC 9110 allows.
+        Several ranges, other units and malformed ones get the whole file, as RFC 9110 allows.
         """
         common = {"content-type": self.content_type, "etag": self.etag, "accept-ranges": "bytes"}
         size = len(self.data)

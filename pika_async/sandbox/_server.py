@@ -6,22 +6,27 @@ import asyncio
 import json
 import logging
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 from attrs import frozen
 
+from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
 from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
 from pika_async.sandbox._guard import cross_site, host_names, refusal
+from pika_async.sandbox._journal import Remembering, last_port
 from pika_async.sandbox._media import shipped_media
 from pika_async.sandbox._world import SandboxWorld
 
@@ -55,6 +60,8 @@ class Sandbox:
     The sandbox answers programs on this machine, and sends callbacks to this machine. *allowed_hosts* are
     other host names or addresses under which it may be reached, and to which it may send callbacks.
 
+    *journal* is a file of accepted orders: a later sandbox with the same file knows their tasks.
+
     `billed` counts accepted submits by prompt, at the moment of acceptance; `requests` counts what
     arrived, by method and path; `broken` names the emulators that failed to load, and why. Raises
     `ConfigError` for a render time that is no time, and for an allowed host that is none.
@@ -75,6 +82,7 @@ class Sandbox:
         callback_faults: CallbackFault | Iterable[CallbackFault | None] | ChoosesFault | None = None,
         video: bytes | None = None,
         allowed_hosts: Iterable[str] = (),
+        journal: str | os.PathLike[str] | None = None,
     ) -> None:
         self.billed: Counter[str] = Counter()
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -84,6 +92,20 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
         if not callable(render_time) and not _is_time(render_time):
             raise ConfigError("render_time must be a number of seconds, 0 or more; correct it.")
+        check.text("host", host)
+        check.count("port", port, least=0)
+        if not callable(clock):
+            raise check.refuse("clock", "a function that returns seconds", clock)
+        if not callable(callback_faults) and not isinstance(callback_faults, CallbackFault | None):
+            check.series("callback_faults", callback_faults, "faults")
+        if video is not None:
+            check.instance("video", video, bytes)
+        if journal is not None:
+            check.path("journal", journal)
+        if emulators is not None:
+            emulators = tuple(check.series("emulators", emulators, "emulators"))
+            for emulator in emulators:
+                check.able("emulators", emulator, "answer")
         self._allowed = host_names(allowed_hosts)
         self._sender = CallbackSender(clock, self._allowed)
         self._media = shipped_media(video)
@@ -99,10 +121,17 @@ class Sandbox:
                 choose_fault=choose_fault,
             )
 
-        self._hosted = tuple(
-            _Hosted(tuple(emulator.paths), emulator, world())
-            for emulator in (self._installed() if emulators is None else emulators)
-        )
+        self._journal = None if journal is None else Path(journal)
+        self._forgotten: list[tuple[Remembering, SandboxWorld]] = []
+
+        def hosted(emulator: Emulator) -> _Hosted:
+            own = world()
+            if self._journal is not None:
+                emulator = Remembering(emulator, self._journal)
+                self._forgotten.append((emulator, own))
+            return _Hosted(tuple(emulator.paths), emulator, own)
+
+        self._hosted = tuple(map(hosted, self._installed() if emulators is None else emulators))
 
     @property
     def url(self) -> str:
@@ -124,9 +153,8 @@ class Sandbox:
         # `stop` cuts held answers; by its own default the runner would wait for them for a minute.
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.02)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, backlog=4096)
         try:
-            await site.start()
+            await self._listen(self._runner)
         except BaseException:
             await self.stop()
             raise
@@ -134,6 +162,18 @@ class Sandbox:
         self._port = port
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+        while self._forgotten:
+            emulator, world = self._forgotten.pop()
+            emulator.remember(world)
+
+    async def _listen(self, runner: web.ServerRunner) -> None:
+        # Links to videos hold the address: with a journal, those of an earlier sandbox go on to work.
+        earlier = last_port(self._journal) if self._journal is not None and not self._port else 0
+        if earlier:
+            with suppress(OSError):
+                await web.TCPSite(runner, self._host, earlier, backlog=4096).start()
+                return
+        await web.TCPSite(runner, self._host, self._port, backlog=4096).start()
 
     async def stop(self) -> None:
         """Cut held answers, drop callbacks that are not due yet, and close; tasks and counts stay."""
@@ -216,8 +256,10 @@ class Sandbox:
             return _plain(500, f"The emulator of {path} crashed; its log says why.")
 
     async def _wait_for_answer(self, hosted: _Hosted, request: HttpRequest) -> HttpResponse | None:
-        answer = hosted.emulator.answer(request, hosted.world)
-        if awaited := hosted.world.post():
+        with hosted.world.one_moment():
+            answer = hosted.emulator.answer(request, hosted.world)
+            awaited = hosted.world.post()
+        if awaited:
             await asyncio.wait(awaited)
         if isinstance(answer, HttpResponse):
             return answer

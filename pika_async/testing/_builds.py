@@ -68,7 +68,7 @@ class Builds:
         style = next(iter(capabilities.styles), "Inflate")
         plain: dict[type[VideoRequest], VideoRequest] = {
             Generate: Generate("A cat"),
-            Style: Style(style, "A cat"),
+            Style: Style("A cat", style=style),
             Ingredients: Ingredients("A cat", (_IMAGE,)),
         }
         kinds = [request for kind, request in plain.items() if kind in capabilities.kinds]
@@ -113,8 +113,8 @@ class Builds:
             hold(
                 wire != self.submit(evolve(plain, prompt="A dog")), f"{name}.prompt does not reach the wire."
             )
-            extra = evolve(plain, extra_body={"conformance": 1})
-            hold(wire != self.submit(extra), f"{name}.extra_body does not reach the wire.")
+            extra: dict[str, Any] = {"extra_body": {"conformance": 1}}
+            hold(wire != self.submit(evolve(plain, **extra)), f"{name}.extra_body does not reach the wire.")
 
     def check_fields(self) -> None:
         """Set each declared field in turn: it changes the wire, or is refused by name."""

@@ -12,6 +12,7 @@ from pika_async import _contract
 from pika_async.provider import (
     REFUSALS,
     Emulator,
+    Failed,
     HttpRequest,
     HttpResponse,
     Pending,
@@ -72,6 +73,13 @@ def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
         for status in (400, 401, 402, 403, 409, 422, 429):
             refused = isinstance(reads.submit(evolve(answer, status=status)), REFUSALS)
             hold(not refused, f"An answer that names a task is refused for HTTP {status}.")
+        for status in (200, 400, 403, 422, 500):
+            told = reads.submit(evolve(answer, status=status, body=_with_error(answer.body)))
+            hold(
+                not isinstance(told, (*REFUSALS, Failed)),
+                f"An answer that names a task beside an error is read as {type(told).__name__} for HTTP "
+                f"{status}: return Pending, so that the task is looked at before the error is believed.",
+            )
         pushed = [HttpResponse(status=200, body=json.dumps(body).encode()) for _, _, body in world.callbacks]
         for push in pushed if "reads_callbacks" in builds.powers else ():
             seen = reads.callback(push.body)
@@ -80,6 +88,13 @@ def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
         for good in (answer, looked, *pushed):
             for status in (200, 400, 502):
                 reads.check(spoilt(evolve(good, status=status)), (task, TASKS[0]))
+
+
+def _with_error(body: bytes) -> bytes:
+    """Put an error, in every common place, beside what an answer says."""
+    why = "the request is not valid"
+    error = {"error": {"code": "bad_request", "message": why}, "code": 400, "message": why, "msg": why}
+    return json.dumps({**json.loads(body), **error, "success": False}).encode()
 
 
 def _asked(world: FakeWorld, emulator: Emulator, request: HttpRequest) -> HttpResponse:

@@ -56,7 +56,7 @@ def make_receiver(inbox):
 
 @asynccontextmanager
 async def serve_aiohttp(receiver):
-    """Serve *receiver* as a part of an aiohttp application; gives the port."""
+    """Serve *receiver* as a part of an aiohttp application; yields the port."""
     app = web.Application()
     app.add_subapp("/pika", receiver.aiohttp())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
@@ -70,7 +70,7 @@ async def serve_aiohttp(receiver):
 
 @asynccontextmanager
 async def serve_fastapi(receiver):
-    """Serve *receiver* as a part of a FastAPI application under uvicorn; gives the port."""
+    """Serve *receiver* as a part of a FastAPI application under uvicorn; yields the port."""
     app = FastAPI()
     app.mount("/pika", receiver.asgi())
     with listening() as listener:
@@ -81,7 +81,7 @@ async def serve_fastapi(receiver):
 
 @asynccontextmanager
 async def serve_bare(receiver):
-    """Serve *receiver* under uvicorn with nothing around it; gives the port."""
+    """Serve *receiver* under uvicorn with nothing around it; yields the port."""
     with listening() as listener:
         async with running(receiver.asgi(), listener, lifespan="on"):
             yield listener.getsockname()[1]
@@ -96,7 +96,7 @@ def listening():
 
 
 class PromptServer(uvicorn.Server):
-    """A uvicorn that ends when it is told to, not at its next look at the clock."""
+    """A uvicorn that ends as soon as `end` is set, not at its next look at the clock."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -135,7 +135,7 @@ async def client(anyio_backend):
 
 
 async def converse(port, *pieces, path=f"/pika/{TOKEN}", head="Transfer-Encoding: chunked\r\n"):
-    """Send a POST as raw text, piece by piece; gives the status, None when the server hangs up."""
+    """Send a POST as raw text, piece by piece; returns the status, or None if the server hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"POST {path} HTTP/1.1\r\nHost: app.test\r\n{head}\r\n".encode())

@@ -9,7 +9,7 @@ import signal
 import sys
 
 from pika_async._ledger.sqlite import SqliteLedger, commit
-from pika_async.callbacks._standalone import receiving
+from pika_async.callbacks.standalone import receiving
 
 
 async def main(path, port, die):

@@ -58,13 +58,13 @@ def ends(caplog):
 
 @pytest.fixture
 def ended(caplog):
-    """Log what ends, and give the counting."""
+    """Log what ends, and return the counting adapter."""
     caplog.set_level(logging.INFO, "pika_async")
     return lambda: ends(caplog)
 
 
 async def all_of(pika, requests):
-    """Buy *requests* at once and give what each gave."""
+    """Buy *requests* at once and return the results."""
 
     async def one(request):
         return await (await pika.submit(request)).wait(timeout=15)
@@ -256,7 +256,7 @@ async def receiver_process(path, port=0, die="never"):
 
 
 async def call_back(session, pika, job):
-    """POST what the provider would, and give the status; None when the line is cut."""
+    """POST what the provider would, and return the status; None when the connection is closed."""
     body = {"success": True, "task_id": job._flight.task.id, "data": [{"state": "succeeded"}]}
     try:
         async with session.post(address_of(pika, job), json=body) as answer:

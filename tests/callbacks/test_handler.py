@@ -54,7 +54,7 @@ def test_only_the_last_segment_is_read(path):
 )
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 def test_a_forged_address_is_not_found(path, method):
-    """Always the same answer, so that it tells nothing."""
+    """Always with the same answer, which reveals nothing."""
     assert HANDLER.handle(method, path, JSON, b"{}") == FORGED
 
 

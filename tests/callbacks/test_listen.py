@@ -6,7 +6,7 @@ import pytest
 
 from pika_async import ConfigError
 from pika_async._ledger.memory import MemoryLedger
-from pika_async.callbacks._standalone import receiving
+from pika_async.callbacks.standalone import receiving
 from pika_async.callbacks.token import make_token
 from tests.callbacks.conftest import ATTEMPT
 

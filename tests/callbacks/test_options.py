@@ -44,13 +44,40 @@ def test_what_is_no_plain_address_is_refused(url):
 
 @pytest.mark.parametrize("options", [{"secret": "short"}, {"secret": b"short"}, {"old_secrets": ["short"]}])
 def test_a_secret_that_could_be_guessed_is_refused(options):
-    """Fewer than 16 bytes are too few, and the error does not tell them."""
+    """Fewer than 16 bytes are too few, and the error does not show them."""
     with pytest.raises(ConfigError, match="fewer than 16 bytes") as refusal:
         Callbacks(public_url=URL, **options)
     assert "short" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("limit", [{"max_body": 0}, {"body_timeout": -1.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"public_url": 5},
+        {"secret": 5},
+        {"old_secrets": 5},
+        {"old_secrets": {"a": 1}},
+        {"old_secrets": [None]},
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(options):
+    """A secret that is none must not be replaced by the ledger's in silence."""
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        Callbacks(**{"public_url": URL, **options})
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"max_body": 0},
+        {"max_body": "1"},
+        {"max_body": 1.5},
+        {"body_timeout": -1.0},
+        {"body_timeout": float("nan")},
+        {"body_timeout": "10"},
+        {"body_timeout": True},
+    ],
+)
 def test_a_limit_that_lets_nothing_through_is_refused(limit):
     """It would switch callbacks off in silence."""
     with pytest.raises(ConfigError, match=next(iter(limit))):

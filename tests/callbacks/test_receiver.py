@@ -93,7 +93,7 @@ async def test_a_slow_body_is_given_up(make_receiver, inbox):
 
 
 async def test_half_a_body_is_none(make_receiver, inbox):
-    """A sender that goes away has told nothing."""
+    """A body that breaks off is not received."""
 
     async def breaking():
         yield b"{"

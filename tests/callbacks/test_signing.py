@@ -38,7 +38,7 @@ def test_its_keys_are_fetched_without_a_credential():
     [({"state": "done", "url": "u"}, Succeeded), ({"state": "failed"}, Failed), ({}, Pending)],
 )
 def test_what_is_signed_is_believed(told, kind):
-    """A good signature gives what the provider says of the task."""
+    """With a good signature, the reader returns what the provider says about the task."""
     snapshot = read(json.dumps({"id": "t1", **told}).encode())
     assert isinstance(snapshot, kind)
     assert snapshot.task.id == "t1"
@@ -80,7 +80,7 @@ def test_a_replay_is_not_believed(age):
 
 @pytest.mark.parametrize(("body", "keys"), [(b"no json", None), (DONE, b"<html>")])
 def test_what_cannot_be_read_is_a_bad_reply(body, keys):
-    """The engine tells errors of the provider from those of the adapter."""
+    """The engine distinguishes errors of the provider from those of the adapter."""
     with pytest.raises(BadReply):
         read(body, keys=keys)
 

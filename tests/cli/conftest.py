@@ -49,11 +49,17 @@ def run():
 
 
 @pytest.fixture
-def tried(run):
+def quick(monkeypatch):
+    """Have the sandbox inside a command render at once."""
+    monkeypatch.setattr(_connection, "RENDER_TIME", 0.01)
+
+
+@pytest.fixture
+def tried(run, quick):
     """Run the command line with a sandbox in it that renders at once."""
 
     def invoke(*words):
-        return run(*words, "--sandbox", "--render-time", "0.01")
+        return run(*words, "--sandbox")
 
     return invoke
 
@@ -90,7 +96,7 @@ class Process:
     """The command line as a process of its own, which a test can interrupt."""
 
     def __init__(self, *words):
-        program = "from pika_async.cli import main; main()"
+        program = "from pika_async.cli import _connection, main; _connection.RENDER_TIME = 0.01; main()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", program, *words],
             stdout=subprocess.PIPE,
@@ -125,6 +131,10 @@ class Process:
     def interrupt(self):
         """Do what Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
+
+    def signal(self, number):
+        """Send any signal."""
+        self._process.send_signal(number)
 
     def terminate(self):
         """Do what `kill` and a service manager do."""

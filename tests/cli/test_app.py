@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-from importlib import import_module
 
 import click
 import pytest
 
 from pika_async import __version__
-from pika_async.cli._app import COMMANDS
+from pika_async.cli._app import COMMANDS, load
 
 
 def test_help_names_every_command(run):
@@ -43,8 +42,7 @@ def test_every_command_shows_examples(run, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_option_takes_a_key(name):
     """A key on the command line would stay in the shell's history, so there is no option for it."""
-    command = import_module(f"pika_async.cli.{name}").command
-    options = [o for p in command.params if isinstance(p, click.Option) for o in p.opts]
+    options = [o for p in load(name).params if isinstance(p, click.Option) for o in p.opts]
     assert {option for option in options if "key" in option} <= {"--idempotency-key"}
 
 
@@ -53,8 +51,23 @@ def test_version(run):
     assert run("--version").stdout == f"pika-async, version {__version__}\n"
 
 
-def test_unknown_command_is_a_usage_error(run):
-    """A command that does not exist ends with 2."""
-    result = run("genrate")
+@pytest.mark.parametrize(("slip", "meant"), [("genrate", "generate"), ("recovr", "recover"), ("Job", "job")])
+def test_a_misspelt_command_is_suggested(run, slip, meant):
+    """A command that does not exist ends with 2, and what may be meant is named."""
+    result = run(slip)
     assert result.exit_code == 2
-    assert "genrate" in result.stderr
+    assert f"No such command {slip!r}. Did you mean {meant}" in result.stderr
+
+
+def test_a_command_like_no_other_is_a_usage_error(run):
+    """Where nothing is near, nothing is suggested."""
+    result = run("xyzzy")
+    assert result.exit_code == 2
+    assert "Did you mean" not in result.stderr
+
+
+def test_python_runs_the_package(monkeypatch):
+    """`python -m pika_async` is the command line, with the same name in its help."""
+    words = [sys.executable, "-m", "pika_async", "--help"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert out.startswith("Usage: pika-async ")

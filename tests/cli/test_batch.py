@@ -1,18 +1,26 @@
 """A list of prompts becomes a folder of videos: what is bought, what is not, and what is said."""
 
+import errno
 import json
+import os
 import shlex
+import signal
 import threading
+import time
 from collections import Counter
 
 import pytest
 from click.testing import CliRunner
 
 from pika_acedata import AceDataEmulator
+from pika_async import LedgerError
 from pika_async._engine import sweeper
+from pika_async._ledger import opening
 from pika_async._ledger.events import Times
+from pika_async.batch import folder
+from pika_async.batch.folder import BatchFolder
+from pika_async.cli import batch
 from pika_async.cli._app import app
-from pika_async.cli._batch_folder import BatchFolder
 from pika_async.emulator import Held
 from pika_async.gallery import MANIFEST, Manifest, RowState
 
@@ -159,6 +167,18 @@ def test_a_dry_run_shows_what_would_be_sent(run, sandbox, listed, videos, monkey
     assert not videos.exists()
 
 
+def test_a_dry_run_shows_no_value_of_extra_body(run, listed, videos):
+    """People put keys there: the names are shown, wherever the adapter has put them."""
+    extra = {"user": "canary-in-extra", "fps": 77, "deep": {"key": "canary-2"}}
+    row = json.dumps({"prompt": "A cat", "extra_body": extra})
+    words = [listed(row, name="p.jsonl"), "--provider", "acedata", "--out", videos, "--dry-run"]
+    result = run("batch", *words)
+    shown = json.loads(result.stdout)["body"]
+    assert (shown["user"], shown["fps"], shown["deep"]) == ("***", "***", {"key": "***"})
+    assert shown["prompt"] == "A cat"
+    assert "canary" not in result.output
+
+
 def test_a_dry_run_leaves_out_what_is_bought(run, sandbox, listed, videos):
     """Rows that are done or under way are not sent again, so they are not shown."""
     run("batch", listed("A cat"), "--out", videos)
@@ -209,14 +229,96 @@ def test_a_video_whose_row_is_gone_stays(run, sandbox, listed, videos):
     ]
 
 
+def test_nothing_goes_on_where_every_open_row_failed_for_good(tried, listed, videos):
+    """The same command again would do nothing: only the one that may cost again is told."""
+    prompts = listed("A cat", "A bat sandbox-render-fails")
+    result = tried("batch", prompts, "--out", videos)
+    assert "To go on" not in result.stderr
+    assert result.stderr.splitlines()[-1].endswith(f"--out {videos} --sandbox --retry-failed")
+    assert json.loads(tried("batch", prompts, "--out", videos, "--json").stdout)["continue"] is None
+
+
+def test_a_ledger_elsewhere(run, sandbox, listed, videos, tmp_path):
+    """A folder on a network disk keeps the record of its jobs on a local one; how to go on names it."""
+    ledger = tmp_path / "local.db"
+    words = ["batch", listed("A cat", "B sandbox-no-balance"), "--out", videos, "--ledger", ledger]
+    result = run(*words)
+    assert f"--ledger {ledger}" in result.stderr
+    assert ledger.exists()
+    assert not (videos / "jobs.db").exists()
+    (videos / "001-a-cat.mp4").unlink()
+    run(*words)
+    assert is_video(videos / "001-a-cat.mp4")
+    assert sandbox.billed == {"A cat": 1}
+
+
+def test_a_ledger_that_cannot_be_kept_is_told_with_the_way_out(tried, listed, videos, monkeypatch):
+    """A file system that loses commits is refused before an order, and the option is named."""
+    monkeypatch.setattr(opening, "prepare", lambda path: (_ for _ in ()).throw(LedgerError("It is on nfs4.")))
+    result = tried("batch", listed("A cat"), "--out", videos)
+    assert result.exit_code == 1
+    assert "It is on nfs4." in result.stderr
+    assert "--ledger FILE" in result.stderr
+
+
+def test_a_folder_without_locks_is_told(tried, listed, videos, monkeypatch):
+    """Some network disks have none: the batch goes on, and says that it keeps no other batch out."""
+
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(folder.fcntl, "flock", flock)
+    result = tried("batch", listed("A cat"), "--out", videos)
+    assert result.exit_code == 0
+    assert "has no locks (No locks available): run one batch at a time there" in result.stderr
+
+
+def test_extra_columns_are_told_once_and_left_out_on_demand(tried, listed, videos):
+    """A table that people keep has columns of their own."""
+    rows = ("Nr;Prompt;Owner", *(f"{n};Cat {n};me" for n in range(9)))
+    words = ["batch", listed(*rows, name="p.csv"), "--out", videos]
+    result = tried(*words)
+    assert result.stderr.count("no field is called") == 2
+    assert "--ignore-extra-columns" in result.stderr
+    assert tried(*words, "--ignore-extra-columns").exit_code == 0
+    assert [row.request["prompt"] for row in rows_of(videos)] == [f"Cat {n}" for n in range(9)]
+
+
+def test_a_lost_ledger_is_a_question(tried, listed, videos):
+    """Without a terminal the question is an error that names both ways on; nothing is bought."""
+    words = ["batch", listed("A cat", "A dog"), "--out", videos]
+    tried(*words)
+    (videos / "002-a-dog.mp4").unlink()
+    (videos / "jobs.db").unlink()
+    result = tried(*words)
+    assert result.exit_code == 1
+    assert "--ledger" in result.stderr
+    assert f"row 2: {rows_of(videos)[1].token}" in result.stderr
+    assert tried(*words, "--adopt").exit_code == 0
+    assert is_video(videos / "002-a-dog.mp4")
+
+
+def test_the_question_is_asked_at_a_terminal(tried, listed, videos, monkeypatch):
+    """Who says yes goes on at once."""
+    words = ["batch", listed("A cat"), "--out", videos]
+    tried(*words)
+    (videos / "001-a-cat.mp4").unlink()
+    (videos / "jobs.db").unlink()
+    asked = []
+    monkeypatch.setattr(batch, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(batch.click, "confirm", lambda text, **_: asked.append(text) or len(asked) > 1)
+    assert [tried(*words).exit_code for _ in range(2)] == [1, 0]
+    assert "by their tokens" in asked[0]
+
+
 def test_json_is_one_object(tried, listed, videos):
     """`--json` prints one object: the counts, the command that continues, and every row."""
-    prompts = listed("A cat", "A bat sandbox-render-fails")
+    prompts = listed("A cat", "A bat sandbox-render-fails", "A fox sandbox-no-balance")
     result = tried("batch", prompts, "--out", videos, "--json")
     found = json.loads(result.stdout)
-    assert [found[name] for name in ("total", "done", "failed")] == [2, 1, 1]
+    assert [found[name] for name in ("total", "done", "failed")] == [3, 1, 2]
     assert found["continue"] == f"pika-async batch {prompts} --out {videos} --sandbox"
-    assert [row["state"] for row in found["rows"]] == ["done", "failed"]
+    assert [row["state"] for row in found["rows"]] == ["done", "failed", "failed"]
     assert found["rows"][1]["error"]["name"] == "JobFailed"
 
 
@@ -317,6 +419,26 @@ def test_ctrl_c_waits_for_answers_and_says_how_to_go_on(process, run, sandbox_be
     assert continued[:5] == ["pika-async", *map(str, words[:4])]
     assert run(*continued[1:]).exit_code == 0
     assert sandbox.billed == Counter(prompts)
+
+
+def test_a_sandbox_that_was_interrupted_goes_on_with_its_own_orders(tried, listed, videos, run):
+    """The sandbox of the next run knows them: forty rows are forty orders, and none is left open."""
+    words = ["batch", listed(*(f"Cat {n}" for n in range(40))), "--out", videos, "--max-concurrency", 3]
+
+    def interrupt():
+        while not list(videos.glob("*.mp4")):
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    interrupted = tried(*words)
+    interrupting.join()
+    assert interrupted.exit_code == 130
+    assert tried(*words).exit_code == 0
+    jobs = json.loads(run("jobs", "--ledger", videos / "jobs.db", "--limit", "100", "--json").stdout)["jobs"]
+    assert [job["state"] for job in jobs] == ["succeeded"] * 40
+    assert len((videos / "sandbox.jsonl").read_text().splitlines()) == 40
 
 
 def test_stdin_is_a_list(sandbox, videos):

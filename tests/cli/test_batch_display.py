@@ -12,12 +12,8 @@ import pytest
 from rich.console import Console
 
 from pika_async import JobFailed
+from pika_async.batch import Entry, Progress, RowEvent, RowState, Timings
 from pika_async.cli._batch_display import LiveLines, PlainRows
-from pika_async.cli._batch_plan import BatchRow
-from pika_async.cli._batch_progress import Progress
-from pika_async.cli._rows import Listed
-from pika_async.gallery import Entry, RowState, Timings
-from pika_async.requests import Generate
 
 COLUMNS = 80
 
@@ -26,16 +22,9 @@ def entry(number, state, **fields):
     return Entry(number=number, request={}, state=state, provider="acedata", **fields)
 
 
-def row(number):
-    """Make a row as the display knows it."""
-    return BatchRow(
-        listed=Listed(number=number, line=number + 10, request=Generate("A cat")),
-        key="key",
-        entry=entry(number, RowState.FAILED),
-        job_id=None,
-        file="a.mp4",
-        overwrite=False,
-    )
+def event(number, state, error=None, **fields):
+    """Make what a batch tells of a row."""
+    return RowEvent(row=entry(number, state, **fields), line=number + 10, error=error)
 
 
 @pytest.fixture
@@ -61,11 +50,11 @@ def test_live_lines_hold_states_rate_and_time_left(live):
     """Two lines say everything, and neither is wider than the terminal."""
     lines, shown = live
     for number in range(32):
-        lines.see(entry(number, RowState.RENDERING))
+        lines.see(event(number, RowState.RENDERING))
     shown(60.0)
     for number in range(16):
-        lines.see(entry(number, RowState.DOWNLOADING))
-        lines.see(entry(number, RowState.DONE))
+        lines.see(event(number, RowState.DOWNLOADING))
+        lines.see(event(number, RowState.DONE))
     bar, states = shown(61.0)
     assert states.strip() == "queued 968 · rendering 16 · downloading 0 · done 16 · failed 0"
     assert re.search(r"16/1000 · \d+\.\d/min · about \d+ min left", bar)
@@ -86,10 +75,10 @@ def test_plain_rows_tell_each_end_once(capsys):
     for number in (1, 2):
         progress.start(number, RowState.QUEUED)
     rows = PlainRows(progress)
-    done = entry(1, RowState.DONE, file="001-a-cat.mp4", timings=Timings(submitted_at=10.0, finished_at=52.0))
+    done = event(1, RowState.DONE, file="001-a-cat.mp4", timings=Timings(submitted_at=10.0, finished_at=52.0))
     rows.see(done)
     rows.see(done)
-    rows.fail(row(2), JobFailed("no\x1b[2J cats"))
+    rows.see(event(2, RowState.FAILED, JobFailed("no\x1b[2J cats")))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [

@@ -24,7 +24,8 @@ import pika_async.gallery
 from pika_async import Pika
 from pika_async._engine import engine, sweeper
 from pika_async._ledger.events import Times
-from pika_async.cli import _batch, _connection, main
+import pika_async.batch
+from pika_async.cli import _batch_display, _connection, batch, main
 
 _connection.Pika = partial(Pika, poll_rate=None, poll_interval=0.02)
 Times.lease = property(lambda self: 1.0)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pika_async import State
-from pika_async.cli._display import LiveLine, PlainLines, display
+from pika_async.cli._terminal import LiveLine, PlainLines, display
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_terminal_gets_a_live_line(monkeypatch, caplog):
     monkeypatch.setenv("TERM", "xterm")
     caplog.set_level(logging.WARNING, "pika_async")
     with display() as shown:
-        shown.sending()
+        shown.begin("sending")
         shown.note("a note that stays")
     assert "a note that stays" in terminal.getvalue()
     assert terminal.getvalue().endswith("\x1b[2K")

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from pika_async.cli._app import COMMANDS, app
 
 DOCS = Path(__file__).parents[2] / "docs"
-QUICK = "--sandbox --render-time 0.01"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -31,20 +30,19 @@ def commands(document):
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(tmp_path, monkeypatch, quick):
     """Run commands in a folder of their own: ours in this process, others in a shell that finds ours."""
     tools, folder = tmp_path / "tools", tmp_path / "work"
     tools.mkdir()
     folder.mkdir()
     program = tools / "pika-async"
-    ours = "from pika_async.cli import main; main()"
+    ours = "from pika_async.cli import _connection, main; _connection.RENDER_TIME = 0.01; main()"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{ours}" "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(folder)
 
     def run(command):
-        command = command.replace("--sandbox", QUICK)
         first, *words = shlex.split(command, comments=True)
         if first == "pika-async" and not set("|<>") & set(command):
             result = CliRunner().invoke(app, words, prog_name=first)

@@ -34,7 +34,7 @@ WORDS = {
 def bought(monkeypatch):
     """Keep what would be bought."""
     requests = []
-    monkeypatch.setattr("pika_async.cli._order.buy", lambda request, *_: requests.append(request))
+    monkeypatch.setattr("pika_async.cli.video.buy", lambda request, *_: requests.append(request))
     return requests
 
 
@@ -61,7 +61,7 @@ def test_arguments_become_the_request(run, bought):
     """Prompt, style and images are arguments."""
     run("ingredients", "They dance", LINK, LINK)
     run("style", "Melt", "A cat")
-    assert bought == [Ingredients("They dance", [LINK, LINK]), Style("Melt", "A cat")]
+    assert bought == [Ingredients("They dance", [LINK, LINK]), Style("A cat", style="Melt")]
 
 
 @pytest.mark.parametrize(

@@ -154,13 +154,13 @@ def test_a_timeout_names_the_ledger(run, sandbox, tmp_path):
 
 def test_listen_takes_the_same_ledger(run, ledger, monkeypatch):
     """Without options, `listen` receives into the ledger of all other commands."""
-    from pika_async.cli import listen
+    from pika_async.cli import serve
 
     seen = []
 
     async def listened(used, *_):
-        seen.append(used.path)
+        seen.append(used)
 
-    monkeypatch.setattr(listen, "_listen", listened)
+    monkeypatch.setattr(serve, "_listen", listened)
     assert run("listen").exit_code == 0
-    assert seen == [ledger.resolve()]
+    assert seen == [ledger]

@@ -7,6 +7,7 @@ import socket
 import aiohttp
 import pytest
 
+from pika_async import Pika
 from pika_async.emulator import Outcome
 
 
@@ -17,18 +18,26 @@ def test_the_sandbox_serves_whoever_sets_its_variables(process, run, impatient, 
         for name, value in re.findall(r"export (\w+)=(\S+)", introduction):
             monkeypatch.setenv(name, value)
         result = run("generate", "A cat", "--provider", "duomi", "-o", tmp_path / "cat.mp4")
+        for provider in ("acedata", "duomi"):
+            asyncio.run(_in_python(provider, tmp_path / f"{provider}.mp4"))
         serving.interrupt()
         code, _, err = serving.end()
     assert result.exit_code == 0
+    assert len({path.read_bytes() for path in tmp_path.glob("*.mp4")}) == 1
     assert (code, err) == (0, "The sandbox has ended.\n")
     assert all(outcome.value in introduction for outcome in Outcome)
     assert max(map(len, introduction.splitlines())) <= 80
 
 
+async def _in_python(provider, path):
+    """Order and download as a program does, with nothing but the environment."""
+    async with Pika(provider, poll_interval=0.02) as pika:
+        await pika.download(await pika.generate("A cat"), path)
+
+
 @pytest.mark.parametrize(
     ("words", "last"),
     [
-        ("sandbox", "The sandbox has ended.\n"),
         ("listen", "No callbacks are received any more.\n"),
         ("gallery videos --serve", "The gallery is served no more.\n"),
     ],
@@ -51,8 +60,9 @@ def test_a_host_can_be_allowed(process):
         introduction = serving.await_stdout(Outcome.DROPPED.value)
         url = re.search(r"http://\S+", introduction)[0]
         answers = [asyncio.run(_get(url, host)) for host in ("app.test", "other.test")]
-        serving.interrupt()
-        serving.end()
+        serving.terminate()
+        code, _, err = serving.end()
+    assert (code, err) == (0, "The sandbox has ended.\n")
     assert [status for status, _ in answers] == [404, 403]
     assert "--allow-host" in answers[1][1]
 

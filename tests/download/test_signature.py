@@ -56,3 +56,10 @@ def test_how_the_bytes_come_changes_nothing(data, pieces):
     for at in range(0, len(data), pieces):
         split.add(memoryview(data)[at : at + pieces])
     assert (split.size, split.sha256, split.is_cut) == (whole.size, whole.sha256, whole.is_cut)
+
+
+def test_boxes_without_end_are_not_followed():
+    """A file of nothing but empty boxes is looked at no further than any video goes."""
+    tally = Tally()
+    tally.add(video(100) + b"\0\0\0\x08free" * 100_001 + b"\0\0\1\0mdat")
+    assert not tally.is_cut

@@ -5,42 +5,15 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pika_async import Camera, Generate, Ingredients, Style
-from pika_async._engine.files import content_type, digest, hashes, with_blobs
+from pika_async import Generate, Ingredients
+from pika_async._engine.files import check_files, hashes, with_blobs
 from pika_async.errors import UnsupportedRequest
-from pika_async.requests import Blob
+from pika_async.requests import Blob, unchecked
 
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9).filter(str.strip)
 PNG = b"\x89PNG\r\n\x1a\n..."
 
 pytestmark = pytest.mark.anyio
-
-
-def same(one, two):
-    """Return whether two requests without files are the same to a ledger."""
-    return digest(one, {}) == digest(two, {})
-
-
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF....WEBPVP8 ", "image/webp"),
-        (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
-        (b"\x1aE\xdf\xa3", "video/webm"),
-        (b"what is this", "application/octet-stream"),
-        (b"", "application/octet-stream"),
-    ],
-)
-def test_the_type_of_media_is_in_their_first_bytes(data, kind):
-    """A file's name may say anything."""
-    assert content_type(data) == kind
 
 
 async def test_files_and_bytes_become_blobs(tmp_path):
@@ -103,65 +76,51 @@ async def test_only_files_are_hashed():
     assert await hashes(Generate("a cat", image=b"x", video="https://x.test/v.mp4")) == {}
 
 
-def test_the_digest_covers_every_field():
-    """Changing any one of them is another request."""
-    base = Generate("a cat")
-    changed = [
-        Generate("a dog"),
-        *(
-            evolve(base, **{name: value})
-            for name, value in {
-                "negative_prompt": "rain",
-                "model": "2.0",
-                "aspect_ratio": "1:1",
-                "seed": 0,
-                "frame_rate": 24,
-                "guidance_scale": 1.5,
-                "motion": 0,
-                "camera": Camera(pan="left"),
-                "sound_effects": False,
-                "extra_body": {"a": 1},
-                "image": "https://x.test/a.png",
-                "video": "https://x.test/a.png",
-            }.items()
-        ),
-        Style("Inflate", "a cat"),
-        Ingredients("a cat", ["https://x.test/a.png"]),
-    ]
-    digests = [digest(request, {}) for request in (base, *changed)]
-    assert len(set(digests)) == len(digests)
+HTML, POINTER = b"<!doctype html><p>Not found", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"
 
 
-def test_the_digest_covers_only_what_is_set():
-    """A field left out, one set to None and another order of words in a mapping are the same request."""
-    assert same(Generate("a cat"), Generate("a cat", seed=None, image=None, extra_body=None))
-    assert same(
-        Generate("a cat", extra_body={"a": 1, "b": 2}), Generate("a cat", extra_body={"b": 2, "a": 1})
-    )
-    assert same(Generate("a cat", model=2.0), Generate("a cat", model="2.0"))
-
-
-async def test_the_digest_covers_the_bytes_of_media(tmp_path):
-    """Wherever they lie and however they are given."""
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(HTML, "text/html"), (POINTER, "text/x-git-lfs-pointer"), (b"II*\0", "image/tiff"), (b"", "is empty")],
+)
+async def test_a_file_that_holds_something_else_is_refused(tmp_path, content, found):
+    """Before the purchase, and by its name and its field, whether it is looked at or read whole."""
     path = tmp_path / "cat.png"
-    path.write_bytes(PNG)
-    from_file = Generate("a cat", image=path)
-    digests = {
-        digest(from_file, await hashes(from_file)),
-        digest(Generate("a cat", image=PNG), {}),
-        digest(Generate("a cat", image=Blob(PNG, "image/png", "other.png")), {}),
-    }
-    assert len(digests) == 1
-    assert not same(Generate("a cat", image=PNG), Generate("a cat", image=PNG + b"."))
+    path.write_bytes(content)
+    for request in (Generate("a cat", image=path), Ingredients("dance", ["https://x.test/a.png", path])):
+        with pytest.raises(UnsupportedRequest, match=rf"cat\.png.*{found}"):
+            check_files(request)
+        with pytest.raises(UnsupportedRequest, match=rf"cat\.png.*{found}"):
+            await with_blobs(request)
 
 
-def test_the_digest_is_the_same_in_every_version():
-    """A key outlives an upgrade: this value may change together with the digest's version only."""
-    request = Generate("A cat", seed=7, image=b"GIF89a")
-    assert digest(request, {}) == "40cb4b2867e0d07cf5bc9da65d040d9712d5dbf80395563f3c2749390d22ef62"
+def test_a_look_at_files_reads_only_their_heads(tmp_path):
+    """A list of a thousand large files is checked before its first row."""
+    path = tmp_path / "cat.mp4"
+    with path.open("wb") as file:
+        file.write(b"\0\0\0\x18ftypmp42")
+        file.truncate(2**40)  # nobody has the memory to read this
+    check_files(Generate("a cat", video=path))
 
 
-@given(TEXT, TEXT)
-def test_different_prompts_differ(one, two):
-    """Any two that are not equal; any text can be digested."""
-    assert same(Generate(one), Generate(two)) == (one == two)
+@pytest.mark.parametrize("name", ["missing.png", "nul\0.png"])
+def test_a_file_that_cannot_be_opened_is_refused_by_name(tmp_path, name):
+    """Whatever the reason is."""
+    with pytest.raises(UnsupportedRequest, match=r"^The file .*\.png in image cannot be read"):
+        check_files(Generate("a cat", image=tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"prompt": "nul \0"}, {"prompt": "A cat", "image": HTML}, {"prompt": "A", "negative_prompt": "\0"}],
+)
+async def test_what_an_earlier_release_took_is_refused_before_it_is_sent(given):
+    """Its job was recorded, and never sent."""
+    with pytest.raises(UnsupportedRequest):
+        await with_blobs(unchecked(Generate, given))
+
+
+async def test_a_heic_is_sent_as_what_it_is():
+    """Its first box is that of an MP4, and so it once was sent as a video."""
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    assert (await with_blobs(Generate("a cat", image=heic))).image.content_type == "image/heic"

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from pika_async import Generate, Ingredients, State
+from pika_async._engine.digest import first_digest
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async._token import JobToken
@@ -104,6 +105,54 @@ async def test_a_key_covers_the_bytes_of_media(tmp_path):
         with pytest.raises(UnsupportedRequest):
             await s.pika.submit(Generate("a cat", image=two), idempotency_key="k")
         assert s.host.billed == {"a cat": 1}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (Generate("a cat", aspect_ratio="16:9"), Generate("a cat ", aspect_ratio="16:9")),
+        (Generate("cafe\u0301"), Generate("caf\u00e9\n")),
+    ],
+)
+async def test_a_key_of_the_first_release_is_joined(monkeypatch, old, new):
+    """Its digest was another one; what was asked for is the same, and so nothing is bought again."""
+    async with scene() as s:
+        with monkeypatch.context() as first_release:
+            first_release.setattr("pika_async._engine.admission.digest", first_digest)
+            job = await s.pika.submit(old, idempotency_key="k")
+        assert (await s.pika.submit(new, idempotency_key="k")).id == job.id
+        with pytest.raises(UnsupportedRequest, match="idempotency_key"):
+            await s.pika.submit(Generate("a dog"), idempotency_key="k")
+        assert s.host.billed.total() == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Generate("a cat"), Generate("a cat \r\n")),
+        (Generate("caf\u00e9"), Generate("cafe\u0301")),
+        (Generate("a cat", image="https://x.test/a.png"), Generate("a cat", image="https://x.test/a.png\n")),
+    ],
+)
+async def test_what_looks_the_same_is_bought_once_by_its_key(one, other):
+    """A line break at the end, or an accent written in two characters, is no other order."""
+    async with scene() as s:
+        for request in (one, other):
+            await s.pika.submit(request, idempotency_key="k")
+        assert s.host.billed.total() == 1
+
+
+async def test_a_file_that_is_no_image_is_refused_before_the_purchase(tmp_path):
+    """The page of an error in a picture's place is told by its field, whether a file or bytes."""
+    path = tmp_path / "cat.png"
+    path.write_bytes(b"<!doctype html><title>404")
+    async with scene() as s:
+        with pytest.raises(UnsupportedRequest, match=r"image.*cat\.png.*text/html"):
+            await s.pika.submit(Generate("a cat", image=path))
+        with pytest.raises(UnsupportedRequest, match=r"image.*text/html"):
+            await s.pika.generate("a cat", image=path.read_bytes())
+        assert not s.wire.submits
+        assert s.stats.in_flight == 0
 
 
 async def test_a_key_whose_attempts_were_all_refused_is_free():

@@ -132,7 +132,7 @@ async def test_videos_play(browser, tmp_path: Path, how: str):
 
 
 async def test_videos_load_when_looked_at(browser, tmp_path: Path):
-    """Far rows have no source until they are near, and give it back when they are far again."""
+    """Far rows have no source until they are near, and lose it when they are far again."""
     fill(tmp_path, *(done(number) for number in range(1, 61)))
     async with shown(browser, tmp_path, "disk") as page:
         await until(page, "document.querySelector('#row-1 video').src")

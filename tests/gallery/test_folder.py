@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pika_async.batch import files
 from pika_async.gallery import Manifest, write_gallery
 from tests.gallery.entries import done, entry, fill
 
@@ -37,10 +38,10 @@ def test_failed_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.Mo
     """A page is replaced whole or stays as it was."""
     write_gallery(fill(tmp_path, entry(1, prompt="the old one")))
 
-    def full(*_):
+    def full(*_, mode):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(files, "open_own", full)
     with pytest.raises(OSError, match="No space left"):
         write_gallery(tmp_path)
     assert "the old one" in (tmp_path / "index.html").read_text("utf-8")

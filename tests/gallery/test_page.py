@@ -94,7 +94,7 @@ def test_policy_allows_exactly_our_style_and_script(live: Live | None):
 
 
 def test_page_from_disk_asks_nobody():
-    """Only a served page is told where to ask for news."""
+    """Only a served page holds an address to ask for changes."""
     rows = [Row.of(entry(1))]
     assert "data-live" not in render_page(rows, "sea")
     assert "connect-src &#39;none&#39;" in render_page(rows, "sea")
@@ -221,6 +221,6 @@ def test_settings_are_shown_as_far_as_they_make_sense():
 
 
 def test_unfinished_snapshot_says_how_to_watch():
-    """From disk, a page of a running batch tells how to see it live; a finished one does not."""
+    """From disk, a page of a running batch says how to see it live; a finished one does not."""
     assert "--serve" in render_page([Row.of(entry(1))], "sea")
     assert "--serve" not in render_page([Row.of(done(1))], "sea")

@@ -167,7 +167,7 @@ async def test_nothing_can_be_changed(tmp_path: Path):
 
 
 async def test_taken_port_is_an_os_error(tmp_path: Path):
-    """Whoever starts a second server on a port is told so, and has no address."""
+    """A second server on a port raises an error, and has no address."""
     async with GalleryServer(tmp_path) as server:
         second = GalleryServer(tmp_path, port=URL(server.url).port)
         with pytest.raises(OSError, match="address"):

@@ -133,7 +133,7 @@ def test_the_two_tables_cover_every_field():
 def test_styles_and_blobs_reach_the_wire():
     """A style is an effect; files travel inline as data links, images always as a list."""
     blob = Blob(b"\x89PNG", "image/png", "cat.png")
-    body = sent(Style("Bald Me", "A cat", image=blob, video=Blob(b"mp4", "video/mp4")))
+    body = sent(Style("A cat", style="Bald Me", image=blob, video=Blob(b"mp4", "video/mp4")))
     assert body["effect"] == "Bald Me"
     assert body["image_url"] == ["data:image/png;base64,iVBORw=="]
     assert body["video_url"] == "data:video/mp4;base64,bXA0"
@@ -147,9 +147,9 @@ def test_styles_and_blobs_reach_the_wire():
         (Generate("a"), "2.0"),
         (Generate("a", image=IMAGE), "2.0"),
         (Generate("a", video=VIDEO), "2.0"),
-        (Style("Melt", "a"), "1.5"),
-        (Style("Melt", "a", image=IMAGE), "1.5"),
-        (Style("Melt", "a", video=VIDEO), "2.0"),
+        (Style("a", style="Melt"), "1.5"),
+        (Style("a", style="Melt", image=IMAGE), "1.5"),
+        (Style("a", style="Melt", video=VIDEO), "2.0"),
         (Ingredients("a", [IMAGE]), "2.0"),
         (Generate("a", model="pika-2.2"), "pika-2.2"),
     ],
@@ -165,7 +165,7 @@ def test_default_models(request_, model):
         (Ingredients("a", [IMAGE], model="1.5"), "model"),
         (Generate("a", video=VIDEO, model="1.5"), "model"),
         (Generate("a", image=IMAGE, aspect_ratio="1:1"), "aspect_ratio"),
-        (Style("Melt", "a", video=VIDEO, aspect_ratio="1:1"), "aspect_ratio"),
+        (Style("a", style="Melt", video=VIDEO, aspect_ratio="1:1"), "aspect_ratio"),
         (Ingredients("a", [IMAGE], aspect_ratio="1:1"), "aspect_ratio"),
         (Generate("a", extra_body={"callback_url": "https://a.test"}), "callback_url"),
         (Generate("a", image=b"raw"), "image"),
@@ -278,12 +278,20 @@ def test_an_answer_that_names_a_task_is_never_a_refusal(status):
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [(403, "forbidden", Failed), (200, "used_up", Failed), (504, "timeout", Pending), (500, "x", Pending)],
+    ("status", "code"),
+    [(400, "bad_request"), (403, "forbidden"), (200, "used_up"), (422, "new"), (504, "timeout"), (500, "x")],
 )
-def test_a_task_with_an_error(status, code, kind):
-    """An error that would be a refusal fails the task; a gateway's says nothing of it."""
-    assert isinstance(submit({"task_id": "t", **error(code)}, status), kind)
+@pytest.mark.parametrize("named", [{"task_id": "t"}, {"data": [{"id": "t", "state": "failed"}]}])
+def test_a_task_beside_an_error_is_looked_at_before_the_error_is_believed(status, code, named):
+    """The video may exist: neither a refusal nor a failure is concluded without one look."""
+    told = submit({**named, **error(code)}, status)
+    assert told == Pending(task=Task("t"), trace_id="trace", raw={**named, **error(code)})
+
+
+@pytest.mark.parametrize("more", [{"success": False, "finished_at": 1.0}, {"data": [{"state": "failed"}]}])
+def test_a_failure_that_a_submit_tells_is_looked_at_too(more):
+    """The record of the task decides, not the answer that named it."""
+    assert isinstance(submit({"task_id": "t", **more}), Pending)
 
 
 def test_a_held_answer_may_know_only_its_video():
@@ -372,10 +380,12 @@ def test_a_task_may_be_unknown(body, status):
     ("status", "body", "kind"),
     [
         (400, error("no_token"), AuthError),
-        (401, b"", AuthError),
+        (401, b"", ProviderUnavailable),
         (403, error("forbidden"), AuthError),
         (403, error("used_up"), InsufficientBalance),
-        (403, b"<html>", AuthError),
+        (401, {"message": "Unauthorized"}, ProviderUnavailable),
+        (403, {"error": "plain text"}, ProviderUnavailable),
+        (403, b"<html>bot check</html>", ProviderUnavailable),
         (404, error("no_api"), ProviderUnavailable),
         (408, b"", ProviderUnavailable),
         (429, b"slow down", RateLimited),

@@ -192,8 +192,8 @@ ACEDATA: dict[str, object] = {
         Generate("moving", negative_prompt="ugly, blurry", model="1.5", aspect_ratio="16:9")
     ),
     "request.text": Sends(Generate("moving")),
-    "request.text-effect": Sends(Style("Ta-da", "moving")),
-    "request.video-to-video": Sends(Style("Pink Hair", "moving", video=MOVIE)),
+    "request.text-effect": Sends(Style("moving", style="Ta-da")),
+    "request.video-to-video": Sends(Style("moving", style="Pink Hair", video=MOVIE)),
     "submit.accepted": accepted,
     "submit.accepted-with-success": accepted,
     "submit.success-ingredients": finished,
@@ -236,13 +236,15 @@ DUOMI: dict[str, object] = {
     "feed.request-legacy-post": Never({"task_id": "d8833338-c265-3773-a00e-9bfb3e8622b3"}),
     "feed.running": duomi_pending(State.RUNNING),
     "feed.succeeded": duomi_done("poster"),
-    "request.image": Sends(Style("Inflate", "一只小猫", image=CAT, model="1.5", sound_effects=True)),
+    "request.image": Sends(Style("一只小猫", style="Inflate", image=CAT, model="1.5", sound_effects=True)),
     "request.image-header-auth": Never({"Authorization": KEY}),
     "request.minimal-text": Sends(Generate("一只小猫")),
     "request.text": Sends(
-        Style("Inflate", "一只小猫", aspect_ratio="16:9", sound_effects=True, model="1.5", **OPTIONS)
+        Style("一只小猫", style="Inflate", aspect_ratio="16:9", sound_effects=True, model="1.5", **OPTIONS)
     ),
-    "request.video-extend": Sends(Style("Inflate", "一只小猫", video=CLIP, sound_effects=True, **OPTIONS)),
+    "request.video-extend": Sends(
+        Style("一只小猫", style="Inflate", video=CLIP, sound_effects=True, **OPTIONS)
+    ),
     "submit.error-404": Raises(SubmitRefused, "404"),
     "submit.error-404-empty": Raises(SubmitRefused, None),
     "submit.error-no-key": Raises(AuthError, "400"),

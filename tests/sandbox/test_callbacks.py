@@ -106,7 +106,7 @@ async def test_repeated_callbacks_are_all_the_same(client, receiver, fault, time
 
 
 async def test_reordered_progress_comes_after_the_end(client, receiver):
-    """The end overtakes the progress, which is told as if nothing had happened."""
+    """The end overtakes the progress, which is sent all the same."""
     async with sandbox_with(callback_faults=CallbackFault.REORDERED) as sandbox:
         await submit_duomi(client, sandbox, receiver.url + TOKEN)
         bodies = await receiver.bodies(2)

@@ -143,7 +143,9 @@ def test_host_names_are_compared_in_lower_case():
     assert host_names(["App.Local"]) == {"app.local"}
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "10.0.0.1", "169.254.169.254", "[fd00::1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "10.0.0.1", "169.254.169.254", "[fd00::1]", "0.0.0.0", "167772161", "127.1"]
+)
 async def test_no_callback_goes_to_another_machine(client, caplog, host):
     """Whoever orders chooses the address; the log says the host once, and never the token."""
     async with sandbox_with() as sandbox:
@@ -152,6 +154,7 @@ async def test_no_callback_goes_to_another_machine(client, caplog, host):
         assert not sandbox._sender._deliveries
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert host.strip("[]") in record.message
+    assert "allowed_hosts" in record.message
     assert "a.token" not in caplog.text
 
 

@@ -1,6 +1,7 @@
 """The sandbox over real sockets: modes, outcomes, media, faults of callers and of emulators."""
 
 import asyncio
+import itertools
 import json
 import logging
 import shlex
@@ -76,7 +77,7 @@ async def post(client, url, body, headers=BEARER):
 
 
 def signalled(accepted):
-    """Return a render time of an hour that tells when it is asked for."""
+    """Return a render time of an hour that sets *accepted* when it is asked for."""
 
     def render_time():
         accepted.set()
@@ -203,7 +204,7 @@ async def test_media_are_really_served(client):
 
 
 async def test_media_can_be_resumed(client):
-    """Range and If-Range work over the wire, and an impossible range tells the size."""
+    """Range and If-Range work over the wire, and the answer to an impossible range holds the size."""
     async with sandbox_with(video=b"0123456789") as sandbox:
         url = f"{sandbox.url}/media/some-task/video.mp4"
         async with client.get(url, headers={"range": "bytes=4-"}) as answer:
@@ -320,7 +321,7 @@ async def test_half_a_request_is_none(client, caplog):
 
 
 async def test_render_times_can_vary(client):
-    """A function gives each render its own time."""
+    """A function returns a time of its own for each render."""
     times = iter([0.02, 3600.0])
     async with sandbox_with(render_time=lambda: next(times)) as sandbox:
         status, _ = await post(client, f"{sandbox.url}/pika/videos", ACE)
@@ -342,6 +343,23 @@ async def test_the_clock_is_injected(client):
         _, accepted = await post(client, f"{sandbox.url}/pika/videos", {**ACE, "async": True})
         _, task = await post(client, f"{sandbox.url}/pika/tasks", {"id": accepted["task_id"]})
     assert task["created_at"] == 1234.5
+
+
+async def test_an_answer_is_made_at_one_moment(client):
+    """However busy the machine is: the time stands still within an answer, and goes on between answers."""
+    seen = []
+
+    class Watching(Echo):
+        def answer(self, request, world, /):
+            seen.append({world.now for _ in range(3)})
+            return super().answer(request, world)
+
+    times = itertools.count(1000)
+    async with Sandbox(emulators=[Watching()], clock=lambda: float(next(times))) as sandbox:
+        for _ in range(2):
+            await client.post(f"{sandbox.url}/echo/it")
+    assert [len(moments) for moments in seen] == [1, 1]
+    assert seen[0] != seen[1]
 
 
 async def test_stopping_cuts_held_lines_at_once(client):
@@ -376,7 +394,7 @@ async def test_a_taken_port_is_an_oserror():
 
 
 def test_there_is_no_address_before_the_start():
-    """Asking too early is told in a sentence."""
+    """Asking too early is an error in one sentence."""
     with pytest.raises(ConfigError, match="start it first"):
         _ = sandbox_with().url
 

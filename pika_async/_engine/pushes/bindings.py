@@ -119,7 +119,7 @@ class Bindings:
         for binding in bindings:
             snapshot = found.get(binding.task.id)
             known = snapshot is not None and snapshot.task.id == binding.task.id
-            source = self._source(account, binding, snapshot) if known and snapshot is not None else None
+            source = self._source(binding, snapshot) if known and snapshot is not None else None
             if snapshot is not None and source is not None:
                 await self._bind(account, binding, snapshot, source)
                 continue
@@ -128,16 +128,16 @@ class Bindings:
                 log.warning("job %s: a callback names a task that echoes another address", binding.job_id)
                 self._settle(account, binding)
             elif binding.looks >= _LOOKS:
-                log.warning("job %s: a callback names a task that the provider does not know as ours", binding.job_id)
+                log.warning("job %s: a callback names a task that the provider does not know", binding.job_id)
                 self._settle(account, binding)
         return not any(binding.received.attempt_id in self._waiting[account.key] for binding in bindings)
 
-    def _source(self, account: Account, binding: Binding, snapshot: Snapshot) -> Source | None:
+    def _source(self, binding: Binding, snapshot: Snapshot) -> Source | None:
         """Return what proves that the task is the attempt's; None when nothing does.
 
-        Where look-ups echo our token nothing else counts: a callback may name a stranger's task.
+        A task that echoes another address is a stranger's, whatever the callback says.
         """
-        if not account.capabilities.echoes_token:
+        if snapshot.callback_url is None:
             return "callback"
         named = self._addresses.attempt_in(snapshot.callback_url)
         return "echo" if named == binding.received.attempt_id else None

@@ -8,7 +8,7 @@
   const everything = document.getElementById("everything");
   let wantedState = "";
 
-  // Only what is looked at is loaded, and let go of afterwards: a browser plays some dozens of videos at most.
+  // Videos are loaded near the visible part of the page only: a browser plays some dozens at most.
   const sight = new IntersectionObserver(seen => {
     for (const { target: card, isIntersecting } of seen) {
       const video = card.querySelector("video");
@@ -41,7 +41,7 @@
     time.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   }
 
-  // Playing: one at a time. Media events do not bubble, so they are caught on the way down.
+  // Playing: one at a time. Media events do not bubble, so they are caught in the capture phase.
   const cardOf = element => element.closest?.(".card");
   list.addEventListener("click", event => {
     const button = event.target.closest(".play");
@@ -133,7 +133,7 @@
     search.focus();
   });
 
-  // The keyboard. Enter and space are the buttons' own.
+  // The keyboard. Buttons handle Enter and Space themselves.
   const handle = card => card.querySelector(".play, summary");
   function go(card) {
     if (!card) return;
@@ -178,7 +178,7 @@
     }
   });
 
-  // Live: ask for what changed since what is shown.
+  // Live: ask for the rows that changed since the revision that is shown.
   const { live, revision: first } = document.body.dataset;
   let revision = first, finished = "finished" in document.body.dataset, asked = 0;
 

@@ -1,0 +1,154 @@
+"""What adapters read foreign answers with. Every function is linear in what it is given. No I/O here."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from attrs import field
+
+from pika_async._http import HttpRequest, clip, decode_json
+from pika_async._secret import Secret
+from pika_async.errors import ConfigError, UnsupportedRequest
+from pika_async.requests import Blob, Media
+from pika_async.results import State
+
+_NOWHERE = "http://adapter.invalid"
+_LONGEST_TEXT = 8192
+_LONGEST_MESSAGE = 200
+_LINK = re.compile(r"\w{1,20}://\S+")
+_STATES: Mapping[str, State] = {
+    **dict.fromkeys(
+        ["succeed", "succeeded", "success", "completed", "complete", "finished"], State.SUCCEEDED
+    ),
+    **dict.fromkeys(["failed", "failure", "error", "cancelled", "canceled", "rejected"], State.FAILED),
+    **dict.fromkeys(["queued", "pending", "waiting"], State.QUEUED),
+}
+
+
+def decoded(body: bytes, *, form: bool = False) -> Any:
+    """Decode a JSON body, or a *form* whose values may be JSON themselves; empty text for anything else.
+
+    >>> decoded(b'{"id": 5}'), decoded(b'id=5&data={"a": 1}', form=True), decoded(b"<html>")
+    ({'id': 5}, {'id': '5', 'data': {'a': 1}}, '')
+    """
+    try:
+        return decode_json(body)
+    except ValueError:
+        pairs = parse_qsl(body.decode(errors="replace")) if form else []
+        return {name: _form_value(value) for name, value in pairs} or ""
+
+
+def _form_value(value: str) -> Any:
+    return (decoded(value.encode()) or value) if value[0] in "[{tfn" else value
+
+
+def key(variable: str) -> Any:
+    """Declare the API key of an adapter; *variable* is the environment's name for it.
+
+    A key that is empty, or that no HTTP header can carry, is a `ConfigError` when the adapter is made.
+    """
+
+    def check(_: object, __: object, value: Secret) -> None:
+        if not value:
+            raise ConfigError(f"api_key is empty; set {variable} or pass api_key.")
+        HttpRequest(method="GET", url=_NOWHERE, headers={"authorization": value})
+
+    return field(converter=Secret, validator=check)
+
+
+def base_url(default: str) -> Any:
+    """Declare the address that an adapter sends to; one that is no http(s) address is a `ConfigError`."""
+
+    def check(_: object, __: object, value: str) -> None:
+        HttpRequest(method="GET", url=value)
+
+    return field(default=None, converter=lambda url: (url or default).rstrip("/"), validator=check)
+
+
+def text() -> Any:
+    """Declare an id, word or link of an attrs class, with the annotation `Any`.
+
+    What is no text, not printable or longer than 8192 characters reads as empty text, so that one spoilt
+    field spoils nothing else.
+    """
+    return field(default="", converter=_text)
+
+
+def _text(value: object) -> str:
+    known = isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()
+    return value if known else ""  # type: ignore[return-value]  # mypy does not follow `known`
+
+
+def state(word: str) -> State | None:
+    """Return the state that a provider's *word* means: running for an unknown one, None for no word.
+
+    >>> state(" Success "), state("polishing"), state("")
+    (<State.SUCCEEDED: 'succeeded'>, <State.RUNNING: 'running'>, None)
+    """
+    word = word.strip().casefold()
+    return _STATES.get(word, State.RUNNING) if word else None
+
+
+def is_link(text: str) -> bool:
+    """Return whether *text* begins as an http(s) link."""
+    return text.startswith(("http://", "https://"))
+
+
+def inlined(media: Media) -> str:
+    """Return *media* as a link, or as a `data:` link that holds its bytes.
+
+    >>> inlined(Blob(b"mp4", "video/mp4"))
+    'data:video/mp4;base64,bXA0'
+    """
+    match media:
+        case str():
+            return media
+        case Blob(data=data, content_type=kind):
+            return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    raise UnsupportedRequest("image and video reach an adapter as a link or a Blob; read the file first.")
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that have a value.
+
+    >>> given(seed=None, motion=0)
+    {'motion': 0}
+    """
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def first_text(value: Any, depth: int = 9) -> str:
+    """Return the first text inside an error of unknown shape; its `message` comes before its other fields.
+
+    >>> first_text({"code": 5, "message": {"detail": ["no more points"]}})
+    'no more points'
+    """
+    if isinstance(value, dict):
+        rest = (inner for name, inner in value.items() if name != "message")
+        value = [value.get("message"), *rest]
+    if isinstance(value, list) and depth:
+        return next(filter(None, (first_text(inner, depth - 1) for inner in value)), "")
+    return value if isinstance(value, str) else ""
+
+
+def shown(text: str, key: Secret, length: int = _LONGEST_MESSAGE) -> str:
+    """Return the visible start of a provider's *text*, without *key* and without links.
+
+    Links may bear tokens. Empty text stays empty.
+
+    >>> shown("key sk-1 is bad, see https://a.test/x", Secret("sk-1"))
+    'key *** is bad, see (link)'
+    """
+    # A letter of a percent-encoded key takes three. What is cut may end in a part of the key, so that part
+    # goes; what comes before it is long enough to fill the rest.
+    longest = 3 * len(key.reveal())
+    start = key.hidden_in(text[: 4 * length + longest])
+    if longest and len(text) > 4 * length + longest:
+        start = start[:-longest]
+    if not start or (len(start) <= length and start.isalnum()):
+        return start
+    return clip(_LINK.sub("(link)", start).encode(errors="replace"), length)

@@ -1,0 +1,286 @@
+"""The record of a batch: one JSON object a line; a later line replaces an earlier one of the same row."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from attrs import asdict, evolve, field, frozen
+
+from pika_async._crossing import Value, process_bound
+from pika_async._token import JobToken
+from pika_async._tolerant import structure
+from pika_async.batch.files import open_own, replace_whole
+from pika_async.errors import BadReply, ConfigError, PikaError
+from pika_async.requests import Blob, Camera, VideoRequest, fields_set
+from pika_async.results import JSON, Charged, State, VideoResult
+
+MANIFEST: Final = "manifest.jsonl"
+VIDEO_TYPES: Final = {".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}
+IMAGE_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+}
+
+_SHOWN_LINK: Final = 40
+_TOKEN: Final = re.compile(rb'"token": ?"(pika1\.[A-Za-z0-9_-]+\.[0-9a-f]+)"')
+# Refusals of the request, not of the account or the moment: the same request would be refused again.
+_FOR_GOOD: Final = frozenset({"JobFailed", "ContentBlocked", "SubmitRefused", "UnsupportedRequest"})
+
+
+class RowState(StrEnum):
+    """Where a row of a batch stands; done means that its file is on disk."""
+
+    QUEUED = "queued"
+    RENDERING = "rendering"
+    DOWNLOADING = "downloading"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Timings(Value):
+    """When things happened to a row, in seconds since 1970 (UTC)."""
+
+    created_at: float | None = None
+    submitted_at: float | None = None
+    rendered_at: float | None = None
+    finished_at: float | None = None
+
+
+@frozen(kw_only=True)
+class Failure(Value):
+    """Why a row has no file: the error's *name*, its sentence, and whether money went."""
+
+    name: str
+    message: str
+    charged: Charged = "unknown"
+
+    @classmethod
+    def of(cls, error: PikaError) -> Failure:
+        """Keep what a line can hold of *error*."""
+        return cls(name=type(error).__name__, message=error.message, charged=error.charged)
+
+    @property
+    def for_good(self) -> bool:
+        """Return whether waiting or asking again brings no video: only a new order may."""
+        return self.name in _FOR_GOOD
+
+
+def _video(value: VideoResult | None) -> VideoResult | None:
+    # The tolerant reader leaves words as text; a result read back is to equal the one written.
+    return value and evolve(value, state=State(value.state))
+
+
+@frozen(kw_only=True)
+class Entry(Value):
+    """What is known of one row.
+
+    *number* counts from 1; *request* is what `described` made of it; *key* is the idempotency key of its job;
+    *file* and *poster* are relative to the manifest's folder, with forward slashes; *size* is in bytes and
+    *sha256* in hex. A manifest may come from anywhere: use `media_path` before a name is opened or linked.
+    """
+
+    number: int
+    request: Mapping[str, JSON]
+    state: RowState = field(default=RowState.QUEUED, converter=RowState)
+    provider: str | None = None
+    key: str | None = None
+    token: str | None = field(default=None, repr=False)
+    result: VideoResult | None = field(default=None, converter=_video)
+    file: str | None = None
+    poster: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    timings: Timings = field(factory=Timings)
+    error: Failure | None = None
+
+    @property
+    def job_id(self) -> str | None:
+        """The id of the row's job, as its token has it; None without a token that can be read."""
+        try:
+            return None if self.token is None else JobToken.decode(self.token).job_id
+        except ConfigError:
+            return None
+
+    def line(self) -> bytes:
+        """Encode as the one line that `parse` reads; a number that JSON cannot hold becomes null."""
+        value = asdict(self)
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+        try:
+            return text.encode() + b"\n"
+        except UnicodeEncodeError:
+            # Half a surrogate pair, as in the name of a file that is not UTF-8.
+            return json.dumps(_finite(value), allow_nan=False).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: bytes) -> Entry | None:
+        """Read a line; None where it is torn, of another version, or no entry."""
+        try:
+            entry = structure(json.loads(line), cls)
+        except (ValueError, RecursionError, BadReply):
+            return None
+        return entry if entry.number >= 1 else None
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
+
+
+def media_path(name: str | None, types: Mapping[str, str]) -> str | None:
+    """Return *name* if it is a medium of *types* in the folder or below it, and nothing hidden; else None.
+
+    >>> media_path("001-a-cat.mp4", VIDEO_TYPES), media_path("../x.mp4", VIDEO_TYPES)
+    ('001-a-cat.mp4', None)
+    >>> media_path("/tmp/x.mp4", VIDEO_TYPES), media_path("jobs.db", VIDEO_TYPES)
+    (None, None)
+    """
+    if not name or "\\" in name or "\0" in name:
+        return None
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or any(part.startswith(".") for part in parts.parts):
+        return None
+    return str(parts) if parts.suffix.lower() in types else None
+
+
+def described(request: VideoRequest) -> dict[str, JSON]:
+    """Return *request* as JSON for people: its kind and what the caller set.
+
+    Media in memory are named by their size only, `extra_body` by its names only: people put keys there.
+
+    >>> from pika_async import Style
+    >>> described(Style("A duck", style="Inflate", extra_body={"user": "me"}))
+    {'kind': 'style', 'extra_body': {'user': '***'}, 'prompt': 'A duck', 'style': 'Inflate'}
+    """
+    plain = {name: _plain(value) for name, value in fields_set(request).items()}
+    return without_secrets({"kind": type(request).__name__.lower(), **plain})
+
+
+def without_secrets(request: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a description, also one of an earlier version, without the values of `extra_body`."""
+    extra = request.get("extra_body")
+    hidden: dict[str, JSON] = (
+        {"extra_body": dict.fromkeys(extra, "***")} if isinstance(extra, Mapping) else {}
+    )
+    return {**request, **hidden}
+
+
+def _plain(value: object) -> JSON:
+    match value:
+        case Path():
+            return value.as_posix()
+        case bytes():
+            return f"<{len(value)} bytes>"
+        case str() if value[:5].lower() == "data:":
+            return shortened(value)
+        case Blob():
+            return f"{value.name} <{len(value.data)} bytes>"
+        case Camera():
+            return {name: move for name, move in asdict(value).items() if move is not None}
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            plain: JSON = value  # type: ignore[assignment]  # the request refused everything but JSON
+            return plain
+
+
+def shortened(text: str, longest: int = _SHOWN_LINK) -> str:
+    """Return *text*, or its beginning and its length: media may be written as text.
+
+    >>> shortened("data:image/png;base64," + "A" * 400_000)
+    'data:image/png;base64,AAAAAAAAAAAAAAAAAA... (400022 characters)'
+    """
+    return text if len(text) <= longest + 20 else f"{text[:longest]}... ({len(text)} characters)"
+
+
+@process_bound("make Manifest(path) in the other process")
+class Manifest:
+    """The manifest at *path*, which need not exist yet; one process writes it, any number read it.
+
+    Only its owner may read it, since it holds job tokens. A line reaches the operating system before `append`
+    returns: it outlives this process, not a power cut. The ledger, not the manifest, knows what was paid for.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.unread: set[str] = set()
+        self._file: IO[bytes] | None = None
+
+    def entries(self) -> dict[int, Entry]:
+        """Read every row's newest entry, in order of number; a line that is no entry is passed over."""
+        newest = {entry.number: entry for entry in self._parsed()}
+        return dict(sorted(newest.items()))
+
+    def append(self, entry: Entry) -> None:
+        """Add a line, making missing folders; raises OSError, as when the disk is full."""
+        line = entry.line()
+        file = self._file or self._open()
+        file.write(line)
+        file.flush()
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Make *entries* the whole manifest; readers see the old one or the new one, never half of it."""
+        self.close()
+        replace_whole(self.path, b"".join(entry.line() for entry in entries), mode=0o600)
+
+    def compact(self) -> None:
+        """Leave one line for each row."""
+        self.replace(self.entries().values())
+
+    def close(self) -> None:
+        """Let go of the file; `append` opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _parsed(self) -> Iterator[Entry]:
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        # Only this byte ends a line: a prompt may hold the other characters that Unicode breaks lines at.
+        for line in content.split(b"\n"):
+            entry = Entry.parse(line) if line.strip() else None
+            if entry is not None:
+                yield entry
+            elif found := _TOKEN.search(line):
+                self.unread.add(found[1].decode())
+
+    def _open(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = file = open_own(self.path, "a+b", mode=0o600)
+        # A run that was killed may have left half a line; the next one must not grow on it.
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        return file

@@ -1,0 +1,73 @@
+"""What a batch tells: an event for each change of a row, and how all rows stand. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from pika_async._crossing import Value
+from pika_async.batch.manifest import Entry, RowState
+from pika_async.errors import PikaError
+
+
+@frozen(kw_only=True)
+class RowEvent(Value):
+    """A row has changed. *row* is what the manifest says now, *line* is its line in the list.
+
+    *error* is set in the event with which a row fails, and only there.
+    """
+
+    row: Entry
+    line: int
+    error: PikaError | None = None
+
+
+@frozen(kw_only=True)
+class Report(Value):
+    """How the rows of a batch stand; *lines* are those of the list.
+
+    *astray* counts jobs under way, ordered for *folder*, whose rows are no longer in the list.
+    """
+
+    folder: Path
+    rows: Sequence[Entry]
+    lines: Sequence[int]
+    astray: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of rows."""
+        return len(self.rows)
+
+    @property
+    def missing(self) -> Sequence[Entry]:
+        """The rows that are not a file on disk. Looks at the disk."""
+        return [row for row in self.rows if not self._is_there(row)]
+
+    @property
+    def done(self) -> int:
+        """The number of rows that are a file on disk."""
+        return self.total - len(self.missing)
+
+    @property
+    def failed(self) -> int:
+        """The number of rows that failed in this run, or earlier for good."""
+        return sum(row.state is RowState.FAILED for row in self.rows)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the same batch again can bring more videos without a new order on your word."""
+        return any(not _failed_for_good(row) for row in self.missing)
+
+    def line(self, row: Entry) -> int:
+        """Return the line of the list on which *row*, one of `rows`, begins."""
+        return self.lines[row.number - 1]
+
+    def _is_there(self, row: Entry) -> bool:
+        return row.state is RowState.DONE and row.file is not None and (self.folder / row.file).is_file()
+
+
+def _failed_for_good(row: Entry) -> bool:
+    return row.state is RowState.FAILED and row.error is not None and row.error.for_good

@@ -1,0 +1,193 @@
+"""Read a ledger: what each job is, what it cost, and what may be done next.
+
+    async with open_ledger("jobs.db") as ledger:
+        for job in await ledger.jobs("unresolved"):
+            print(job.id, job.charged, job.token)
+
+Reading sends no request and needs no key.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from pika_async._crossing import Value, process_bound
+from pika_async._job_view import (
+    STATES,
+    AttemptView,
+    ExtraTask,
+    HistoryLine,
+    JobState,
+    JobView,
+    line_of,
+    view_of,
+)
+from pika_async._ledger.events import Abandon
+from pika_async._token import JobToken
+from pika_async.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pika_async._ledger import Ledger
+
+__all__ = [
+    "STATES",
+    "AttemptView",
+    "ExtraTask",
+    "HistoryLine",
+    "JobState",
+    "JobView",
+    "LedgerView",
+    "Token",
+    "file_ledger",
+    "is_token",
+    "open_ledger",
+    "read_token",
+]
+
+_PAGE: Final = 500
+_TOKEN: Final = "pika1."  # noqa: S105 - how every job token begins
+
+
+@frozen(kw_only=True)
+class Token(Value):
+    """What a job's token says: its id, its provider, the label of its account, and its task if known."""
+
+    job_id: str
+    provider: str
+    account: str
+    task: str | None
+
+
+def is_token(text: str) -> bool:
+    """Return whether *text* looks like a token, and not like an id."""
+    return text.strip().startswith(_TOKEN)
+
+
+def read_token(text: str) -> Token:
+    """Read a token; raises `ConfigError` for one that was not copied whole."""
+    token = JobToken.decode(text)
+    return Token(
+        job_id=token.job_id,
+        provider=token.provider,
+        account=token.label,
+        task=None if token.task is None else token.task.id,
+    )
+
+
+@asynccontextmanager
+async def open_ledger(path: str | os.PathLike[str], *, missing_ok: bool = False) -> AsyncIterator[LedgerView]:
+    """Open the ledger in the file *path* for reading; other processes may go on to use it.
+
+    Raises `ConfigError` when there is no such file, and `LedgerError` when it is no ledger. With *missing_ok*
+    a file that is not there reads as a ledger without jobs. No file is made.
+    """
+    if await _exists(path):
+        ledger = file_ledger(path)
+    elif missing_ok:
+        from pika_async._ledger.memory import MemoryLedger
+
+        ledger = MemoryLedger()
+    else:
+        raise ConfigError(f"There is no ledger at {os.fspath(path)}; check the name.")
+    await ledger.open()
+    try:
+        yield LedgerView(ledger)
+    finally:
+        await ledger.aclose()
+
+
+async def _exists(path: str | os.PathLike[str]) -> bool:
+    import anyio
+
+    return await anyio.Path(path).exists()
+
+
+def file_ledger(path: str | os.PathLike[str]) -> Ledger:
+    """Return the ledger in the file *path*, not open yet, for `Pika(ledger=...)` and for receivers."""
+    from pika_async._ledger.sqlite import SqliteLedger
+
+    return SqliteLedger(Path(path))
+
+
+@process_bound("call open_ledger(path) in the other process")
+class LedgerView:
+    """An open ledger, for reading; `open_ledger` makes it. Every method raises `LedgerError`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def jobs(
+        self, state: JobState | None = None, *, limit: int = 100, before: str | None = None
+    ) -> Sequence[JobView]:
+        """Return at most *limit* jobs, newest first, of those ordered before the job with the id *before*.
+
+        With *state*, only the jobs in that state.
+        """
+        found: list[JobView] = []
+        while len(found) < limit:
+            page = await self._ledger.jobs(_asked(state), limit if state is None else _PAGE, before)
+            found += (job for job in map(view_of, page) if state in {None, job.state})
+            if not page:
+                break
+            before = page[-1].id
+        return found[:limit]
+
+    async def unfinished(self) -> AsyncIterator[JobView]:
+        """Yield every job that has not ended, newest first."""
+        before: str | None = None
+        while page := await self._ledger.jobs("open", _PAGE, before):
+            for record in page:
+                yield view_of(record)
+            before = page[-1].id
+
+    async def job(self, text: str) -> JobView | None:
+        """Return the job that *text* names: a token, an id, or the start of one id only. None for no job.
+
+        Raises `ConfigError` for a token that was not copied whole.
+        """
+        text = text.strip()
+        named = read_token(text).job_id if is_token(text) else None
+        record = await (self._ledger.find(text) if named is None else self._ledger.get(named))
+        return None if record is None else view_of(record)
+
+    async def history(self, job_id: str) -> Sequence[HistoryLine]:
+        """Return what happened to a job, oldest first."""
+        record = await self._ledger.get(job_id)
+        if record is None:
+            return ()
+        return [line_of(record, move) for move in await self._ledger.history(job_id)]
+
+    async def abandon(self, job_id: str) -> JobView:
+        """Give up an unresolved job, on a person's word. Sends nothing; a video that comes late is kept."""
+        record = await self._ledger.get(job_id)
+        if record is None:
+            raise ConfigError(f"No job in the ledger has the id {job_id!r}.")
+        decisive = view_of(record).attempt
+        return view_of(await self._ledger.apply(job_id, Abandon(attempt=decisive.id), time.time()))
+
+    async def prune(self, ordered_before: float, *, dry_run: bool = False) -> int:
+        """Forget ended jobs that were ordered before that time (seconds since 1970); return their number.
+
+        Jobs that may still cost money, or may have cost money without a known result, stay. With *dry_run*
+        nothing is forgotten.
+        """
+        if not dry_run:
+            return await self._ledger.prune(ordered_before)
+        count = 0
+        before: str | None = None
+        while page := await self._ledger.jobs(None, _PAGE, before):
+            count += sum(job.settled and job.created_at < ordered_before for job in page)
+            before = page[-1].id
+        return count
+
+
+def _asked(state: JobState | None) -> str | None:
+    # To the store an abandoned job is an unresolved one.
+    return "unresolved" if state == "abandoned" else state

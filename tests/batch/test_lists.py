@@ -1,0 +1,133 @@
+"""Lists as programs write them: encodings, line ends, and the tables of Excel."""
+
+import csv
+import random
+import time
+
+import pytest
+
+from pika_async import ConfigError
+from pika_async.batch.lists import Cells, Source, WrongRowError, lines_of
+
+
+def read(name, content):
+    """Return what each line of the list sets, by line."""
+    content = content if isinstance(content, bytes) else content.encode()
+    return {
+        line: dict(row.by_name) if isinstance(row, Cells) else row
+        for line, row in lines_of(Source(name, content, None))
+    }
+
+
+def wrong(name, content):
+    """Return what is wrong with each line."""
+    rows = read(name, content)
+    return {line: row.reasons for line, row in rows.items() if isinstance(row, WrongRowError)}
+
+
+PROMPTS = ["A cat", "夕日の猫", "一", "Ein Bär", "кот"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_text_of_any_editor(codec, end):
+    """Encodings with and without a byte order mark, and the three line ends, make the same rows."""
+    content = end.join(PROMPTS).encode(codec)
+    assert list(read("p.txt", content).values()) == [{"prompt": prompt} for prompt in PROMPTS]
+    assert list(read("p.txt", content)) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_wide_tables_and_json(codec):
+    """Excel's Unicode text is UTF-16 with tabs; stdin has no name to tell the format by."""
+    assert read("p.csv", "Prompt\tSeed\r\nA cat\t7\r\n".encode(codec)) == {
+        2: {"prompt": "A cat", "seed": "7"}
+    }
+    assert read("stdin", '{"prompt": "A cat"}\n'.encode(codec)) == {1: {"prompt": "A cat"}}
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.csv", "p.jsonl", "stdin"])
+def test_nul_is_refused_with_its_line(name):
+    """No prompt holds a NUL: the file is damaged, or no text at all."""
+    with pytest.raises(ConfigError, match=r"line 2: this holds a NUL character"):
+        read(name, b"prompt\nA \0cat\n")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        read(name, b"prompt\nA caf\xe9\0 with a cat\n")
+
+
+def test_a_carriage_return_inside_a_line_is_refused():
+    """Whether it ends a line nobody can tell, and two prompts are two purchases."""
+    assert list(wrong("p.txt", "A cat\nA dog\rA fox\n")) == [2]
+    assert list(wrong("p.csv", "prompt\nA cat\nA dog\rA fox\n")) == [3]
+    assert read("p.csv", 'prompt\n"A dog\rA fox"\n') == {2: {"prompt": "A dog\rA fox"}}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_tables_of_excel(delimiter):
+    """The delimiter is found in the heading; names are read in any case."""
+    table = f"PROMPT{delimiter}Negative Prompt{delimiter}\r\nA cat{delimiter}rain{delimiter}\r\n"
+    assert read("p.csv", table) == {2: {"prompt": "A cat", "negative_prompt": "rain"}}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_delimiter_may_be_named(delimiter):
+    """Excel says it on a line of its own, which shifts the others."""
+    table = f"sep={delimiter}\r\nPrompt{delimiter}Seed\r\nA cat{delimiter}7\r\n"
+    assert read("p.csv", table) == {3: {"prompt": "A cat", "seed": "7"}}
+
+
+def test_commas_in_a_table_with_semicolons():
+    """The other delimiters are letters like any."""
+    assert read("p.csv", 'Prompt;images\nA cat, surfing;"a.png;b.png"\n') == {
+        2: {"prompt": "A cat, surfing", "images": "a.png;b.png"}
+    }
+
+
+def test_a_cell_of_any_length_is_read_and_the_limit_put_back():
+    """Python's limit of 128 kB a cell belongs to the process, and media may be written as text."""
+    before = csv.field_size_limit()
+    assert read("p.csv", f"prompt,image\nA cat,data:{'A' * 400_000}\n")[2]["image"][:6] == "data:A"
+    assert csv.field_size_limit() == before
+
+
+def test_a_cell_without_a_column_name_is_told():
+    """Empty columns are left alone."""
+    assert read("p.csv", "prompt,,\nA cat,,\n") == {2: {"prompt": "A cat"}}
+    assert wrong("p.csv", "prompt,,\nA cat,,x\n") == {2: ("the cell 'x' stands in a column without a name.",)}
+
+
+def test_an_open_quote_is_told_in_our_words():
+    """The line on which it opens is named."""
+    ((line, reasons),) = wrong("p.csv", 'prompt\nA cat\n"A dog\nA fox\n').items()
+    assert line == 3
+    assert "a quote opens here and is not closed" in reasons[0]
+
+
+@pytest.mark.parametrize("seed", ['"', "sep=;", "data:;", "\r", "a,", "\ufeff", "{", '"a"b', "\n", ";\t,"])
+@pytest.mark.parametrize("name", ["p.txt", "p.csv", "p.jsonl", "stdin"])
+def test_reading_takes_time_in_proportion(name, seed):
+    """Eight times the list takes at most sixteen times as long, whatever is repeated in it."""
+
+    def spent(count):
+        source = Source(name, (seed * count).encode(), None)
+        times = []
+        for _ in range(3):
+            began = time.thread_time()
+            for _, _ in lines_of(source):
+                pass
+            times.append(time.thread_time() - began)
+        return min(times)
+
+    assert spent(8 * 4096) <= max(16 * spent(4096), 0.05)
+
+
+def test_any_bytes_are_rows_or_a_config_error():
+    """Nothing else escapes, whatever the file holds."""
+    chance = random.Random(7)
+    for _ in range(300):
+        content = bytes(chance.choices(b'\0\r\n",;\t{}ab\xff\xfe\xc3', k=chance.randrange(40)))
+        for name in ("p.txt", "p.csv", "p.jsonl", "stdin"):
+            try:
+                read(name, content)
+            except ConfigError as error:
+                assert "line" in error.message  # noqa: PT017 - either outcome is right
