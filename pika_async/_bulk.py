@@ -67,9 +67,22 @@ class Item(Value):
     def __getstate__(self) -> dict[str, Any]:
         return {a.name: getattr(self, a.name) for a in fields(Item)} | {"job": None, "_token": self.token}
 
-    *index* is its place in the input, from 0; *key* is its idempotency key, if it had one. An item without
-    result and error is still running: it comes from `Map.aclose`, and its job lives on. In another process an
-    item holds the *token* in place of the *job*, as errors do.
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    def __copy__(self) -> Self:
+        return self  # nothing in it changes, and its job stays with it
+
+
+@frozen
+class _Asked:
+    index: int
+    request: Any  # what was asked for may be no request at all
+    key: str | None
+
+
+@process_bound("keep the token of each `item.job`, and call pika.job(token) in the other process")
 class Map(AsyncIterator[Item]):
     """Yields an item for each request, in the order in which the jobs end.
 

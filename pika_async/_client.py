@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
 from pika_async import _arguments as check
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._events import JobEvent
-    from pika_async._recovery import Recovered
     from pika_async._ledger import Ledger
+    from pika_async._recovery import Recovered
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
@@ -169,7 +169,9 @@ class Pika:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
-            raise ConfigError("Use the client inside a coroutine, in the event loop that opened it.") from None
+            raise ConfigError(
+                "Use the client inside a coroutine, in the event loop that opened it."
+            ) from None
         if running is not self._loop:
             raise ConfigError(
                 "The client belongs to another event loop; open one client in each loop that needs one."
@@ -184,16 +186,27 @@ class Pika:
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
         """Buy one video of *prompt* and wait for it.
 
-        *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. Costs
-        one render; the same *idempotency_key* gives the same job and never a second POST. Raises a
-        `PikaError` that says whether money went, and holds the job's token.
+        *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. The
+        same *idempotency_key* gives the same job and never a second POST. *on_event* is called with each
+        `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*,
+        *negative_prompt*), how (*aspect_ratio*, *seed*, *frame_rate*, *guidance_scale*, *motion*, *camera*,
+        *sound_effects*), with which *model*, and *extra_body* for what only the provider knows.
+
+        Costs one render. Raises a `PikaError` that says whether money went, and holds the job's token.
         """
-        request = Generate(prompt, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
+        return await self._bought(
+            Generate(prompt, **fields),
+            timeout=timeout,
+            queue_timeout=queue_timeout,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+            on_event=on_event,
+        )
 
     async def ingredients(
         self,
@@ -209,22 +222,37 @@ class Pika:
     ) -> VideoResult:
         """Buy one video in which the things on *images* appear together, and wait for it."""
         request = Ingredients(prompt, images, mode=mode, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
+        return await self._bought(
+            request,
+            timeout=timeout,
+            queue_timeout=queue_timeout,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+        )
 
     async def style(
         self,
-        style: str,
         prompt: str,
-        *,
+        *old: str,
+        style: str = "",
         timeout: Timeout = Unset.CLIENTS,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
         **fields: Unpack[MediaFields],
     ) -> VideoResult:
-        """Buy one video with an effect such as `Inflate`, and wait for it."""
-        request = Style(prompt, style=style, **fields)
-        return await self._bought(request, timeout, queue_timeout, callback_url, idempotency_key)
+        """Buy one video with the effect *style*, `Inflate` say, and wait for it.
+
+        The other fields are those of `Style`. Two positional texts are read as style and prompt, their order
+        in 0.1, until 0.3.
+        """
+        return await self._bought(
+            Style(prompt, *old, style=style, **fields),
+            timeout=timeout,
+            queue_timeout=queue_timeout,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+        )
 
     async def submit(
         self,
@@ -237,13 +265,15 @@ class Pika:
     ) -> Job:
         """Buy a video and return as soon as the provider has the order; the job is waited for later.
 
-        *request* is a request, or a prompt with the *fields* of `generate`. The caller holds the job and so its
-        token. Costs one render.
+        *request* is a request, or a prompt with the *fields* of `generate`. The caller holds the job, and so
+        its token. Costs one render.
         """
         orders = self._open().orders
         check.seconds("queue_timeout", queue_timeout)
         flight = await self._ordered(_request(request, fields), callback_url, idempotency_key)
-        await _waits().wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
+        from pika_async._waits import wait_for_order
+
+        await wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         if flight.error is not None:
             orders.told(flight)
             raise flight.error
@@ -251,7 +281,10 @@ class Pika:
         return Job(orders, flight)
 
     def job(self, token: str) -> Job:
-        """Turn a token back into its job, whoever submitted it and whenever; what is known is shown. Costs nothing."""
+        """Turn a token back into its job, whoever submitted it and whenever.
+
+        What is known of the job is shown at once. Costs nothing.
+        """
         from pika_async._token import JobToken
 
         orders = self._open().orders
@@ -259,12 +292,14 @@ class Pika:
         flight.held = True
         return Job(orders, flight)
 
-    async def jobs(self, state: str | None = None, *, limit: int = 100, before: str | None = None) -> list[Job]:
+    async def jobs(
+        self, state: str | None = None, *, limit: int = 100, before: str | None = None
+    ) -> list[Job]:
         """Return the jobs that the ledger knows on this client's accounts, newest first. Costs nothing.
 
         *state* is one of a job (`open`, `succeeded`, `failed`, `cancelled`) or of an attempt (`queued`,
-        `running`, `ambiguous`, `unresolved`); *before* is the id of the last job of the page before. The memory
-        ledger keeps the last thousand jobs that ended.
+        `running`, `ambiguous`, `unresolved`); *before* is the id of the last job of the page before. The
+        memory ledger keeps the last thousand jobs that ended.
         """
         orders = self._open().orders
         return [Job(orders, flight) for flight in await orders.jobs(state, limit, before)]
@@ -275,14 +310,12 @@ class Pika:
         flight = orders.origin(video)
         return None if flight is None else Job(orders, flight)
 
-    def map(
-        self, requests: Iterable[Row] | AsyncIterable[Row], *, timeout: Timeout = Unset.CLIENTS
-    ) -> Map:
+    def map(self, requests: Iterable[Row] | AsyncIterable[Row], *, timeout: Timeout = Unset.CLIENTS) -> Map:
         """Buy a video for each of *requests* and yield items in the order in which the jobs end.
 
-        Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled only
-        as slots free up; each item holds its index, key, request, job, and result or error. One that fails
-        leaves the others alone.
+        Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled
+        only as slots free up; each item holds its index, key, request, job, and result or error. One that
+        fails leaves the others alone.
         """
         from pika_async._bulk import Map
 
@@ -382,6 +415,7 @@ class Pika:
     async def _bought(
         self,
         request: VideoRequest,
+        *,
         timeout: Timeout,
         queue_timeout: float | None,
         callback_url: str | Literal[False] | None,
@@ -395,15 +429,10 @@ class Pika:
             from pika_async._events import report
 
             report(flight, on_event)
-        waits = _waits()
-        await waits.wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
-        return waits.first_result(orders, flight)
+        from pika_async._waits import first_result, wait_for_order
 
-
-def _waits() -> ModuleType:
-    from pika_async import _waits
-
-    return _waits
+        await wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
+        return first_result(orders, flight)
 
 
 def _request(order: Order, fields: MediaFields) -> VideoRequest:
@@ -411,7 +440,9 @@ def _request(order: Order, fields: MediaFields) -> VideoRequest:
     if isinstance(order, str):
         return Generate(order, **fields)
     if fields:
-        raise ConfigError(f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only.")
+        raise ConfigError(
+            f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only."
+        )
     return order
 
 

@@ -26,7 +26,7 @@ class Unset(Enum):
     CLIENTS = "the client's"
 
 
-Timeout: TypeAlias = float | None | Literal[Unset.CLIENTS]
+Timeout: TypeAlias = float | Literal[Unset.CLIENTS] | None
 
 
 class Cancelled(StrEnum):
@@ -103,8 +103,8 @@ class Job:
     async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> VideoResult:
         """Wait for the video; `await job` does the same without a time limit.
 
-        *timeout* is in seconds, from the later of now and the POST; None is no limit. Raises `JobTimeout` when
-        it is over (the job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider
+        *timeout* is in seconds, from the later of now and the POST; None is no limit. Raises `JobTimeout`
+        when it is over (the job goes on), `JobFailed`, `JobUnresolved`, or the error with which the provider
         refused. Costs nothing.
         """
         from pika_async._waits import wait_for_video

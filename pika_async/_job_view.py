@@ -12,9 +12,8 @@ from attrs import field, frozen
 from pika_async._crossing import Value
 from pika_async._engine.verdict import outcome
 from pika_async._ledger import records
-from pika_async._ledger.events import NextAttempt, Resubmit
-from pika_async._ledger.machine import step
-from pika_async._ledger.records import OPEN, Attempt, AttemptState, JobRecord, Move
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Move
+from pika_async._ledger.standing import OPEN, charged, may_resubmit, spent
 from pika_async._token import JobToken
 from pika_async.errors import PikaError
 from pika_async.requests import Blob, Generate, Ingredients, Style, fields_set
@@ -138,7 +137,7 @@ def view_of(job: JobRecord) -> JobView:
         prompt=getattr(job.request, "prompt", None),
         request=_request(job.request),
         created_at=job.created_at,
-        charged=_charged(job),
+        charged=spent(job),
         cost=getattr(attempt.outcome, "cost", None),
         attempt=_attempt(attempt),
         attempts=tuple(map(_attempt, job.attempts)),
@@ -147,7 +146,7 @@ def view_of(job: JobRecord) -> JobView:
             ExtraTask(task=extra.task.id, results=getattr(extra, "results", ())) for extra in job.extras
         ),
         error=found if isinstance(found, PikaError) and state != "cancelled" else None,
-        may_resubmit=state == "unresolved" and job.request is not None and _would_resubmit(job),
+        may_resubmit=state == "unresolved" and job.request is not None and may_resubmit(job),
     )
 
 
@@ -186,16 +185,6 @@ def _state(job: JobRecord, attempt: Attempt) -> JobState:
     return next(state for state in STATES if state == word)
 
 
-def _would_resubmit(job: JobRecord) -> bool:
-    word = Resubmit(next=NextAttempt(id="", account=job.newest.account))
-    return step(job, word, 0.0) is not job
-
-
-def _charged(job: JobRecord) -> Charged:
-    found = {records.charged(attempt) for attempt in job.attempts} | ({"yes"} if job.extras else set())
-    return "yes" if "yes" in found else "unknown" if "unknown" in found else "no"
-
-
 def _token(job: JobRecord) -> str:
     provider, _, label = job.newest.account.partition(":")
     task = next((a.task for a in reversed(job.attempts) if a.task is not None), None)
@@ -210,7 +199,7 @@ def _attempt(attempt: Attempt) -> AttemptView:
         state=attempt.state.value,
         claimed_at=attempt.claimed_at,
         task=None if attempt.task is None else attempt.task.id,
-        charged=records.charged(attempt),
+        charged=charged(attempt),
         superseded=attempt.superseded,
         abandoned=attempt.abandoned,
         message=getattr(attempt.outcome, "message", None),
@@ -221,6 +210,7 @@ def _attempt(attempt: Attempt) -> AttemptView:
 _REASONS: Final = {
     "Claim": "the request is being sent",
     "Evidence answer": "the provider answered",
+    "Evidence echo": "the provider echoed the job's token",
     "Evidence history": "found in the provider's history",
     "Evidence callback": "the provider called back",
     "Refused": "the provider refused",

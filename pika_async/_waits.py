@@ -1,4 +1,4 @@
-"""Waiting for a job: until the provider has it, or until its video, with what is told when a wait ends early."""
+"""Waiting for a job: until the provider has it, or until its video; and what is told when a wait ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) 
 
 
 async def wait_for_order(
-    orders: Orders, flight: Flight, *, timeout: float | None, queue_timeout: float | None, accepted: bool = False
+    orders: Orders,
+    flight: Flight,
+    *,
+    timeout: float | None,
+    queue_timeout: float | None,
+    accepted: bool = False,
 ) -> None:
     """Wait for a job that was just ordered; a caller who is cancelled in time buys nothing."""
     try:

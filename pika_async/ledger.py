@@ -10,7 +10,6 @@ Reading sends no request and needs no key.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from pika_async._job_view import (
     view_of,
 )
 from pika_async._ledger.events import Abandon
+from pika_async._ledger.standing import settled
 from pika_async._token import JobToken
 from pika_async.errors import ConfigError
 
@@ -170,7 +170,7 @@ class LedgerView:
         if record is None:
             raise ConfigError(f"No job in the ledger has the id {job_id!r}.")
         decisive = view_of(record).attempt
-        return view_of(await self._ledger.apply(job_id, Abandon(attempt=decisive.id), time.time()))
+        return view_of((await self._ledger.apply(job_id, Abandon(attempt=decisive.id))).after)
 
     async def prune(self, ordered_before: float, *, dry_run: bool = False) -> int:
         """Forget ended jobs that were ordered before that time (seconds since 1970); return their number.
@@ -183,7 +183,7 @@ class LedgerView:
         count = 0
         before: str | None = None
         while page := await self._ledger.jobs(None, _PAGE, before):
-            count += sum(job.settled and job.created_at < ordered_before for job in page)
+            count += sum(settled(job) and job.created_at < ordered_before for job in page)
             before = page[-1].id
         return count
 

@@ -175,8 +175,8 @@ class Pending(_Told):
     """The provider has the task and has not finished it.
 
     *progress* runs from 0 to 1. *poll_after* is the provider's wish in seconds before the next
-    look; 0 means "there is more to fetch now" and is honoured once in a row. In every snapshot, *callback_url*
-    is the address that the provider echoes for the task: it proves whose task this is.
+    look; 0 means "there is more to fetch now" and is honoured once in a row. In every snapshot,
+    *callback_url* is the address that the provider echoes for the task: it proves whose task this is.
     """
 
     task: Task

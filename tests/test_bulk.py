@@ -152,7 +152,7 @@ async def test_a_bad_request_is_an_item_with_its_error():
     wanted = [
         Generate("a"),
         Style("b", style="Inflate"),
-        "not a request",
+        42,
         Generate("c", motion=1),
         Generate("d"),
     ]

@@ -114,7 +114,7 @@ async def test_a_job_outlives_its_client_but_cannot_be_waited_for_there():
     """The handle says what to do; what it knows it still tells."""
     async with scene() as s:
         job = await s.pika.submit(Generate("a cat"))
-    for use in (job.wait(), job.status(), anext(job.events())):
+    for use in (job.wait(), job.refresh(), anext(job.events())):
         with pytest.raises(ConfigError, match="closed"):
             await use
     assert job.state is State.RUNNING
@@ -255,7 +255,7 @@ async def test_a_request_wrong_for_everyone_is_refused_before_the_client_is_aske
         with pytest.raises(UnsupportedRequest):
             await s.pika.generate("")
         with pytest.raises(UnsupportedRequest):
-            await s.pika.submit("a cat")
+            await s.pika.submit("")
         assert not s.engine.desk.flights
 
 

@@ -37,10 +37,10 @@ class AccountStats(Value):
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
-    *polls* says whether this process does the look-ups of the account. *submit_spacing* is the pace that a 429
-    left, in seconds between submits; *oldest_unresolved* is the age in seconds of the attempt that has waited
-    longest for a person; *outbox_age* is for how many seconds something learned has waited for the ledger;
-    *paused* says why nothing moves.
+    *polls* says whether this process does the look-ups of the account. *submit_spacing* is the pace that a
+    429 left, in seconds between submits; *oldest_unresolved* is the age in seconds of the attempt that has
+    waited longest for a person; *outbox_age* is for how many seconds something learned has waited for the
+    ledger; *paused* says why nothing moves.
     """
 
     queued: int

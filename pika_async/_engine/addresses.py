@@ -28,7 +28,9 @@ class Addresses:
         """Make the callback token of an attempt."""
         return callback_token.make_token(self.secrets[0], attempt_id)
 
-    def make(self, attempt_id: str, wish: Receiver, provider: str, capabilities: Capabilities) -> Secret | None:
+    def make(
+        self, attempt_id: str, wish: Receiver, provider: str, capabilities: Capabilities
+    ) -> Secret | None:
         """Make the address of an attempt; *wish* is the order's own receiver.
 
         Raises `UnsupportedRequest` when a provider that needs an address must not get one.

@@ -32,9 +32,10 @@ _UNKNOWN_STATUSES = frozenset({408, 409})
 class Posted:
     """A POST on its way, and what may follow if it is refused.
 
-    A *held* answer waits for the video on its connection; *fresh_connection* says that nothing but the connection
-    ties the answer to this POST. *fallback* is the account that the order may go on to. *again* says whether what was not sent may be tried
-    on the same account once more, *keeps* whether the order outlives trouble of the account or its key.
+    A *held* answer waits for the video on its connection; *fresh_connection* says that nothing but the
+    connection ties the answer to this POST. *fallback* is the account that the order may go on to. *again*
+    says whether what was not sent may be tried on the same account once more, *keeps* whether the order
+    outlives trouble of the account or its key.
     """
 
     attempt: Attempt
@@ -54,7 +55,7 @@ def read_answer(
     """Have the adapter read the answer; whatever is not proven stays unknown."""
     name = posted.loaded.name
     try:
-        snapshot = posted.loaded.provider.read_submit(response, request)
+        snapshot: object = posted.loaded.provider.read_submit(response, request)
     except REFUSALS as error:
         complete(error, name, "submit", response, wall)
         return unknown(posted, error.message, error) if proves_nothing(response) else refused(posted, error)
@@ -63,14 +64,15 @@ def read_answer(
         return unknown(posted, error.message, error)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter does, the answer stays unknown
         return unknown(posted, f"The adapter failed on the answer ({type(error).__name__})")
-    if not isinstance(snapshot, Pending | Succeeded | Failed):
+    if not isinstance(snapshot, Pending | Succeeded | Failed):  # a stranger's adapter may return anything
         return unknown(posted, f"The adapter returned a {type(snapshot).__name__} for the answer")
     return _accepted(posted, snapshot)
 
 
 def _accepted(posted: Posted, snapshot: Snapshot) -> Evidence:
     doubted = isinstance(snapshot, Failed) and snapshot.reason == "no_output"
-    # An answer on a pooled connection may be a stranger's, so a look that echoes our token must confirm an end.
+    # An answer on a pooled connection may be a stranger's, so a look that echoes our token must confirm an
+    # end.
     unproven = posted.loaded.capabilities.echoes_token and not posted.held
     if doubted or (unproven and isinstance(snapshot, Succeeded | Failed)):
         snapshot = Pending(task=snapshot.task, trace_id=snapshot.trace_id, raw=snapshot.raw)

@@ -1,7 +1,7 @@
 """The one door through which the engine changes a job: an event in, its effects carried out.
 
-It owns the flights, and what the ledger could not take yet. It knows none of the parts that carry effects out;
-`engine` wires them.
+It owns the flights, and what the ledger could not take yet. It knows none of the parts that carry effects
+out; `engine` wires them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pika_async._engine.flight import Flight, Stage
 from pika_async._engine.outbox import Outbox
 from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Abandon, Claim, Event, Evidence, Resubmit
+from pika_async._ledger.events import Abandon, Claim, Event, Resubmit
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage
 from pika_async._ledger.standing import LOST
@@ -69,7 +69,12 @@ class Desk:
         if before is None:
             self._acts[effect] = act
         else:
-            self._acts[effect] = lambda flight, what: (before(flight, what), act(flight, what)) and None
+
+            def both(flight: Flight, what: Any) -> None:
+                before(flight, what)
+                act(flight, what)
+
+            self._acts[effect] = both
 
     def act(self, flight: Flight, effect: Effect) -> None:
         """Carry out one effect."""
@@ -79,13 +84,12 @@ class Desk:
     async def tell(self, flight: Flight, event: Event) -> Change:
         """Let the ledger decide on *event* and carry out what follows.
 
-        What was learned is never lost to a ledger that fails: it waits in the outbox, and this process goes on
-        with it. A claim and a person's word need the ledger: for them this raises `LedgerError`.
+        What was learned is never lost to a ledger that fails: it waits in the outbox, and this process goes
+        on with it. A claim and a person's word need the ledger: for them this raises `LedgerError`.
         """
         needs = isinstance(event, _NEEDS_THE_LEDGER)
         try:
-            if flight.id in self.outbox:
-                raise LedgerError("The ledger has not taken what was learned before; try again later.")
+            self.outbox.refuse_before_others(flight.id)
             change = await self._applied(flight, event)
         except LedgerError as error:
             if needs:
@@ -123,7 +127,9 @@ class Desk:
         record = flight.record
         if flight.adopted:
             # Neither a slot nor a row before the provider vouched for the task that the token names.
-            record = evolve(record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),))
+            record = evolve(
+                record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),)
+            )
         change = await self.ledger.create(record, event)
         flight.recorded, flight.adopted = True, False
         if change.moved:

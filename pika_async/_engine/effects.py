@@ -1,8 +1,8 @@
 """What a change of a job's record calls for, as values. Pure and total.
 
 The order in which `effects` returns them is the order in which they are carried out: first the look-ups that
-begin and end, then what those who wait are told, then what is kept an eye on, and freed slots last, so that the
-next job starts only when everything about this one is done.
+begin and end, then what those who wait are told, then what is kept an eye on, and freed slots last, so that
+the next job starts only when everything about this one is done.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ _FORGET = Forget()
 def effects(change: Change, owner: str) -> list[Effect]:
     """Return what *change* calls for in the process *owner*.
 
-    A change without an event was made elsewhere and is only seen here; one without a *before* as well is a job
-    that this process has just read, whose slots are counted already.
+    A change without an event was made elsewhere and is only seen here; one without a *before* as well is a
+    job that this process has just read, whose slots are counted already.
     """
     before, after = change.before, change.after
     known = before.attempts if before is not None else ()

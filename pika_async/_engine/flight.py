@@ -8,9 +8,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pika_async._engine.clock import Clock, Timer
+from pika_async._http import HttpRequest
 from pika_async._ledger.records import JobRecord
 from pika_async._ledger.standing import in_doubt
-from pika_async._http import HttpRequest
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Snapshot, State, Succeeded, Task
@@ -34,7 +34,7 @@ class NoSlotError(TimeoutError):
 class Expectation:
     """Someone's wait for a stage of a job, with its own timeouts."""
 
-    __slots__ = ("future", "stage", "queue_timeout", "timeout", "timer")
+    __slots__ = ("future", "queue_timeout", "stage", "timeout", "timer")
 
     def __init__(self, stage: Stage, timeout: float | None, queue_timeout: float | None) -> None:
         self.stage = stage
@@ -75,9 +75,10 @@ class Expectation:
 class Flight:
     """The engine's side of a job; ten thousand of them are alive at once, so it is kept small.
 
-    *recorded* says whether the ledger has the job, *entered* whether it is under way here. *adopted* is a job of a token that no ledger has vouched
-    for yet. *wanted* says whether a caller of this process ordered it or asked for it; *held* whether a caller
-    has its handle and with it the token; *told* whether a caller has been told how it ended.
+    *recorded* says whether the ledger has the job, *entered* whether it is under way here. *adopted* is a job
+    of a token that no ledger has vouched for yet. *wanted* says whether a caller of this process ordered it
+    or asked for it; *held* whether a caller has its handle and with it the token; *told* whether a caller has
+    been told how it ended.
     """
 
     __slots__ = (

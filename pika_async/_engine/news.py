@@ -1,4 +1,4 @@
-"""What other processes did to a shared ledger: seen here, and carried out by the same effects as what we did."""
+"""What other processes did to a shared ledger; it has the same effects here as what this process did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How jobs enter the engine: bought anew, found again by key, token or ledger; and what a person says of them."""
+"""How jobs enter the engine: ordered anew, or found by key, token or ledger; and what people say of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pika_async import _registry
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
-from pika_async._engine.effects import Ended
 from pika_async._engine.digest import digest, same_order
+from pika_async._engine.effects import Ended
 from pika_async._engine.files import hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.posts import Posts
 from pika_async._engine.turns import Turns
-from pika_async._engine.verdict import in_doubt, refused_look, unresolved
+from pika_async._engine.verdict import refused_look, unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Receiver
-from pika_async._ledger.standing import OPEN, is_queued, unsent
+from pika_async._ledger.standing import OPEN, in_doubt, is_queued, unsent
 from pika_async._token import JobToken
 from pika_async._transport import SendError
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
@@ -111,8 +111,8 @@ class Orders:
     def _build_ahead(self, flight: Flight, accounts: Sequence[Account]) -> None:
         """Build the POST now, so that what its adapter cannot express is refused before anything is recorded.
 
-        It is kept for the moment of sending, so each request is built once. One that names files is built when
-        they are read.
+        It is kept for the moment of sending, so each request is built once. One that names files is built
+        when they are read.
         """
         request = flight.request
         if request is None or reads_files(request):
@@ -251,7 +251,9 @@ class Orders:
                 flight = self.desk.flights.get(record.id)
                 if flight is not None and flight.wanted:
                     continue
-                if not queued and all(a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN):
+                if not queued and all(
+                    a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN
+                ):
                     continue
                 try:
                     flight = self.desk.take_up(record)

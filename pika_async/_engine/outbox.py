@@ -41,8 +41,10 @@ class Outbox:
         self._timer: Timer | None = None
         self._working = False
 
-    def __contains__(self, job_id: str) -> bool:
-        return job_id in self._waiting
+    def refuse_before_others(self, job_id: str) -> None:
+        """Raise `LedgerError` while earlier events of the job wait: events keep their order."""
+        if job_id in self._waiting:
+            raise LedgerError("The ledger has not taken what was learned before; try again later.")
 
     @property
     def age(self) -> float | None:
@@ -97,7 +99,10 @@ class Outbox:
                 await self._deliver()
             except LedgerError as error:
                 if asyncio.get_running_loop().time() >= give_up:
-                    for job_id, events in self._waiting.items():
-                        log.error("job %s: the ledger never took %d events: %s", job_id, len(events), error)
+                    self._say_what_remains(error)
                     return
                 await asyncio.sleep(_CLOSING_PAUSE)
+
+    def _say_what_remains(self, error: LedgerError) -> None:
+        for job_id, events in self._waiting.items():
+            log.error("job %s: the ledger never took %d events: %s", job_id, len(events), error)

@@ -27,7 +27,7 @@ from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._transport import Sender
-from pika_async.errors import AuthError, ConfigError, InsufficientBalance, LedgerError, PikaError
+from pika_async.errors import AuthError, ConfigError, LedgerError, PikaError
 from pika_async.provider import Call
 from pika_async.requests import VideoRequest
 
@@ -67,7 +67,7 @@ class Posts:
             line.slots = line.usage.slots
 
     def add(self, flight: Flight) -> bool:
-        """Have the newest attempt of *flight* sent as soon as its account allows; return whether it is now."""
+        """Have the newest attempt of *flight* sent when its account allows; return whether that is now."""
         line = self.lines[flight.account.key]
         line.add(flight)
         self._pump(line)
@@ -147,7 +147,11 @@ class Posts:
             line.ledger_works()
             line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
             attempt = change.after.newest
-            if change.moved and attempt.state is AttemptState.SUBMITTING and attempt.owner == self._desk.owner:
+            if (
+                change.moved
+                and attempt.state is AttemptState.SUBMITTING
+                and attempt.owner == self._desk.owner
+            ):
                 await self._post(line, flight, attempt, request, clocks)
             else:
                 await self._not_claimed(line, flight, change)
@@ -165,12 +169,14 @@ class Posts:
 
     async def _built(self, line: Line, flight: Flight) -> HttpRequest:
         built, flight.built = flight.built, None
-        if built is not None and built[0] == flight.record.newest.id:
-            if self._clock.now() - built[1] < _BUILT_LASTS:
-                return built[2]
+        if built is not None and built[0] == flight.record.newest.id and not self._is_old(built[1]):
+            return built[2]
         if flight.request is None:
             raise ConfigError("The request of this job is not known here; it cannot be sent.")
         return self.build(flight, line.account, await with_blobs(flight.request, flight.record.files))
+
+    def _is_old(self, built_at: float) -> bool:
+        return self._clock.now() - built_at >= _BUILT_LASTS
 
     def _claim(self, line: Line, flight: Flight, request: HttpRequest) -> Claim:
         render = line.account.capabilities.longest_render
@@ -233,7 +239,7 @@ class Posts:
         await self._desk.tell(flight, Cancel())
 
     async def _ledger_failed(self, line: Line, flight: Flight, error: LedgerError) -> None:
-        """Try again while the ledger may come back: an order in it outlives that trouble. No byte has left."""
+        """Try again while the ledger may come back: an order in it outlives that. No byte has left."""
         if not self._desk.ledger.remembers:
             await self._give_up(flight, error)
         elif line.ledger_failed(self._clock.now()):
@@ -247,11 +253,19 @@ class Posts:
     ) -> None:
         """Send a claimed attempt, and tell the one event that came of it."""
         posted = self._posted(line, flight, claimed, held=request.held)
-        if self._desk.closing:
+        if self._desk.closing or flight.request is None:
             await self._desk.tell(flight, answers.too_late(posted))
             return
         flight.posted()
-        event = await send(self._transport, self._desk.ledger, self._clock, posted, flight, request, clocks)
+        event = await send(
+            posted,
+            flight.request,
+            request,
+            transport=self._transport,
+            ledger=self._desk.ledger,
+            clock=self._clock,
+            claimed_at=clocks,
+        )
         change = await self._desk.tell(flight, event)
         line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
         match event:
@@ -275,8 +289,7 @@ class Posts:
             owner=self._desk.owner,
             loaded=line.account.loaded,
             held=held,
-            fresh_connection=self._may_ask_for_fresh
-            and (held or not line.account.capabilities.echoes_token),
+            fresh_connection=self._may_ask_for_fresh and (held or not line.account.capabilities.echoes_token),
             new_id=lambda: attempt_id(flight.id, claimed.number + 1),
             fallback=self._fallback(flight),
             again=flight.stale < _STALE_FENCES,

@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from pika_async._engine.answers import Posted, held_back, read_answer, unknown, unsent
 from pika_async._engine.clock import Clock
-from pika_async._engine.flight import Flight
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Times, Unknown
 from pika_async._ledger.standing import may_send
 from pika_async._transport import Sender, SendError
 from pika_async.errors import LedgerError, PikaError
+from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
 
@@ -31,12 +31,13 @@ def read_clocks(clock: Clock) -> Clocks:
 
 
 async def send(
+    posted: Posted,
+    order: VideoRequest,
+    request: HttpRequest,
+    *,
     transport: Sender,
     ledger: Ledger,
     clock: Clock,
-    posted: Posted,
-    flight: Flight,
-    request: HttpRequest,
     claimed_at: Clocks,
 ) -> Evidence | Refused | Unknown:
     """Send a claimed attempt once, and return what became of it; raises nothing but cancellation.
@@ -47,7 +48,7 @@ async def send(
 
     async def fence() -> None:
         nonlocal may_have_left
-        current = await ledger.get(flight.id)
+        current = await ledger.get(posted.attempt.job_id)
         row = current.attempt(posted.attempt.id) if current is not None else None
         if current is None or row is None or row.version != posted.attempt.version:
             raise StaleFenceError
@@ -59,8 +60,6 @@ async def send(
         may_have_left = True
 
     try:
-        if flight.request is None:
-            raise PikaError("The request of this job is not known here; nothing was sent.")
         if posted.fresh_connection:
             response = await transport.submit(request, fence, fresh_connection=True)
         else:
@@ -72,7 +71,7 @@ async def send(
     except LedgerError as error:
         return held_back(posted, error)
     except Exception as error:
-        log.exception("job %s: the engine failed after the claim", flight.id)
+        log.exception("job %s: the engine failed after the claim", posted.attempt.job_id)
         why = f"A defect in pika_async, please report it: {error!r}"
         return unknown(posted, why) if may_have_left else held_back(posted, PikaError(f"{why}."))
-    return read_answer(posted, flight.request, response, clock.wall())
+    return read_answer(posted, order, response, clock.wall())

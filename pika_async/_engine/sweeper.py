@@ -38,9 +38,7 @@ owner may be dead, or its POST slow."""
 class Sweeper:
     """Sweeps a shared ledger every five seconds, and memory only while it holds an open question."""
 
-    def __init__(
-        self, desk: Desk, looks: Mapping[str, Looks], clock: Clock, addresses: Addresses
-    ) -> None:
+    def __init__(self, desk: Desk, looks: Mapping[str, Looks], clock: Clock, addresses: Addresses) -> None:
         self._desk = desk
         self._looks = looks
         self._clock = clock
@@ -129,7 +127,7 @@ class Sweeper:
         return True
 
     async def _may_search(self, key: str) -> bool:
-        """Return whether this process is the one that searches: whoever looks for the account, or nobody does."""
+        """Return whether this process searches: whoever looks up the account's tasks, or one of the others."""
         looks = self._looks[key]
         if looks.leading or not self._desk.ledger.shared:
             return True
@@ -161,8 +159,8 @@ class Sweeper:
     async def search_history(self, account: Account, lost: Sequence[Attempt]) -> None:
         """Search the provider's history for the tokens of *lost*; best effort: its shape is inferred.
 
-        What is found counts at once, for attempts of other processes as well. That nothing is found counts only
-        for what is ambiguous, and only once its time has come.
+        What is found counts at once, for attempts of other processes as well. That nothing is found counts
+        only for what is ambiguous, and only once its time has come.
         """
         if not account.searches:
             return

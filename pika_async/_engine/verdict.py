@@ -125,7 +125,8 @@ def unresolved(attempt: Attempt) -> JobUnresolved:
 def capped(max_submits: int | None) -> InsufficientBalance:
     """Make the error for an order that the spending cap holds back."""
     return InsufficientBalance(
-        f"The spending cap of {max_submits} submits is reached; nothing was bought. Raise max_submits to go on.",
+        f"The spending cap of {max_submits} submits is reached; nothing was bought. Raise "
+        "max_submits to go on.",
         phase="submit",
         code="max_submits",
     )
@@ -172,8 +173,8 @@ def refused_look(error: PikaError, provider: str) -> AuthError:
 def not_known(attempt: Attempt) -> JobUnresolved:
     """Make the error for a token whose task the provider does not know, and no ledger either."""
     return JobUnresolved(
-        f"{attempt.account} does not know the task that this token names, and neither does this ledger; check "
-        "the token, and that the key belongs to the account that ordered it.",
+        f"{attempt.account} does not know the task that this token names, and neither does this ledger; "
+        "check the token, and that the key belongs to the account that ordered it.",
         provider=attempt.account.partition(":")[0],
         phase="poll",
     )

@@ -1,4 +1,4 @@
-"""What a ledger made of an event: the job before and after it. A value, whichever process or store made it."""
+"""What a ledger made of an event: the job before and after it, whichever process or store made it."""
 
 from __future__ import annotations
 

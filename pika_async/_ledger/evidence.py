@@ -39,13 +39,14 @@ def learn(job: JobRecord, event: Evidence) -> JobRecord:
 def outranks(newcomer: Source, holder: Source | None) -> bool:
     """Return whether evidence from *newcomer* binds an attempt anew that *holder* has bound.
 
-    Only a bare callback yields: a task that our own answer named may be paid, so it is never dropped for another.
+    Only a bare callback yields: a task that our own answer named may be paid, so it is never dropped for
+    another.
     """
     return holder == "callback" and _RANK[newcomer] > _RANK[holder]
 
 
 def displaces(event: Evidence, held: Attempt) -> bool:
-    """Return whether *event* takes its task from *held*, another attempt that is bound to it with less proof."""
+    """Return whether *event* takes its task from *held*, another attempt bound to it with less proof."""
     return held.state in OPEN and _RANK[event.source] > _RANK[held.bound_by]
 
 

@@ -1,7 +1,7 @@
 """The pay-once table as one pure, total function. No clock, no storage, no randomness.
 
-The main rule: time and leases may lead to a look-up, never to a POST. The moves are those of docs/pay-once.md;
-what `Evidence` does is in `evidence`.
+The main rule: time and leases may lead to a look-up, never to a POST. The moves are those of
+docs/pay-once.md; what `Evidence` does is in `evidence`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from pika_async._ledger.evidence import closed, contested, displaces, learn, rep
 from pika_async._ledger.pacing import obstacle
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage, evolve
 from pika_async._ledger.standing import LOST, OPEN, UNANSWERED, doubted, makes_way, may_resubmit, may_send
-
 
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
 
@@ -120,7 +119,9 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case Unbind(attempt=id_):
             return _unbound(job, id_, lambda a: a.state in OPEN)
         case Mismatch(attempt=id_, task=task):
-            return _unbound(job, id_, lambda a: a.state in _WATCHED and a.task is not None and a.task.id == task)
+            return _unbound(
+                job, id_, lambda a: a.state in _WATCHED and a.task is not None and a.task.id == task
+            )
         case Cancel():
             return _cancel(job)
         case Resubmit():

@@ -48,7 +48,9 @@ def paced(usage: Usage, event: Event, now: float) -> Usage:
     match event:
         case Claim():
             faded = max(0.0, usage.recent * (1.0 - min(1.0, max(0.0, now - usage.recent_at))))
-            paced_at = max(usage.next_submit_at, now + usage.spacing) if usage.spacing else usage.next_submit_at
+            paced_at = (
+                max(usage.next_submit_at, now + usage.spacing) if usage.spacing else usage.next_submit_at
+            )
             return evolve(usage, next_submit_at=paced_at, recent=faded + 1.0, recent_at=now)
         case Refused(refusal=Refusal(error="RateLimited", retry_after=wish)):
             return _throttled(usage, now, wish)

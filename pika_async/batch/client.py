@@ -20,7 +20,7 @@ def adapters_of(pika: Pika) -> Sequence[Loaded]:
 
 def ledger_of(pika: Pika) -> Ledger:
     """Return the open ledger of an open client."""
-    return pika._open().ledger  # noqa: SLF001
+    return pika._open().desk.ledger  # noqa: SLF001
 
 
 def media_session(pika: Pika) -> MediaSession:

@@ -11,6 +11,7 @@ from attrs import frozen
 from pika_async._engine.digest import digest
 from pika_async._engine.verdict import outcome
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
+from pika_async._ledger.standing import frees_its_key
 from pika_async._token import JobToken
 from pika_async.batch.manifest import Failure
 
@@ -125,7 +126,7 @@ def _standing(
         case JobState.CANCELLED:
             return "cancelled"
         case JobState.FAILED:
-            passing = record.frees_its_key and failure is not None and not failure.for_good
+            passing = frees_its_key(record) and failure is not None and not failure.for_good
             return "refused" if passing else "failed"
         case JobState.OPEN:
             return "unsent" if record.newest.state is AttemptState.QUEUED else "open"

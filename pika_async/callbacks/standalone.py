@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -56,4 +55,4 @@ class _LedgerInbox:
     ledger: Ledger
 
     async def receive(self, event: CallbackEvent) -> None:
-        await self.ledger.inbox_put(event.attempt_id, event.body, event.headers, time.time())
+        await self.ledger.inbox_put(event.attempt_id, event.body, event.headers)

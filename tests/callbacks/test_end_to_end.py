@@ -237,7 +237,9 @@ def kept(path):
 
 def address_of(pika, job):
     """Return the callback address of a job's attempt."""
-    return pika._options.callbacks.address(pika._engine.addresses.token(job._flight.record.newest.id)).reveal()
+    return pika._options.callbacks.address(
+        pika._engine.addresses.token(job._flight.record.newest.id)
+    ).reveal()
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class FailingLedger(WatchedLedger):
 
 
 class SharedLedger(WatchedLedger):
-    """Serves several clients as a file does that processes share: it forgets nothing, and there is always news."""
+    """Serves several clients as a file does that processes share; there is always news."""
 
     shared = True
     remembers = True

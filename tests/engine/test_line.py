@@ -8,9 +8,9 @@ from email.utils import formatdate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pika_async._engine.limits import POSTS_AT_ONCE, Limits, retry_after
 
 from pika_async import Generate
-from pika_async._engine.limits import POSTS_AT_ONCE, Limits, retry_after
 from pika_async.errors import RateLimited
 from tests.engine.scripted import Scripted, capable, refusal, scene
 

@@ -24,8 +24,8 @@ from pika_async.errors import (
 )
 from pika_async.results import Task
 from pika_async.testing import FakeClock
-from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
 from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
 from tests.engine.test_sweeper import NEVER_ARRIVED, SharedLedger, lost
 
 pytestmark = pytest.mark.anyio
@@ -118,7 +118,7 @@ async def test_a_key_of_the_first_release_is_joined(monkeypatch, old, new):
     """Its digest was another one; what was asked for is the same, and so nothing is bought again."""
     async with scene() as s:
         with monkeypatch.context() as first_release:
-            first_release.setattr("pika_async._engine.admission.digest", first_digest)
+            first_release.setattr("pika_async._engine.orders.digest", first_digest)
             job = await s.pika.submit(old, idempotency_key="k")
         assert (await s.pika.submit(new, idempotency_key="k")).id == job.id
         with pytest.raises(UnsupportedRequest, match="idempotency_key"):

@@ -13,8 +13,8 @@ from pika_async._ledger.records import AttemptState, JobState
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, JobUnresolved, LedgerError, SubmitUnknown
 from pika_async.testing import FakeClock
-from tests.engine.scripted import LOST, Historian, Scripted, answer, refusal, scene
 from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.scripted import LOST, Historian, Scripted, answer, refusal, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,6 @@ async def lost(s, request="a cat", **options):
     with pytest.raises(SubmitUnknown) as caught:
         await s.pika.submit(Generate(request), **options)
     return caught.value.job
-
 
 
 async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():

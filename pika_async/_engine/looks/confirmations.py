@@ -16,7 +16,7 @@ _LOOKS = 6
 
 
 class Confirmations:
-    """Hurries the look-ups that confirm callbacks; *hurry* puts one first in line, *tick* sends what is due."""
+    """Hurries look-ups that confirm callbacks; *hurry* puts one first in line, *tick* sends what is due."""
 
     def __init__(self, hurry: Callable[[str], None], clock: Clock, tick: Callable[[], None]) -> None:
         self._hurry = hurry

@@ -95,7 +95,6 @@ class Leader:
 
     async def _take_over(self, key: str) -> None:
         """Look up every running task of the account, whichever process ordered it."""
-        looks = self._looks[key]
         try:
             if (learned := await self._desk.ledger.learned(key)) is not None:
                 self._desk.accounts[key].schedule.restore(learned)

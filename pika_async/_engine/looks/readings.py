@@ -1,4 +1,4 @@
-"""What a look-up tells of one attempt: still pending, ended, unknown to the provider, another's, too old. Pure."""
+"""What a look-up tells of one attempt: pending, ended, unknown to the provider, another's, too old. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from pika_async._ledger.events import Evidence, Lost, Mismatch
 from pika_async._ledger.records import Attempt, AttemptState, Source
-from pika_async.results import Failed, Pending, Snapshot, Succeeded
+from pika_async.results import Failed, Pending, Snapshot, Succeeded, Task
 
 _MISSING_LOOKS: Final = 5
 _MISSING_GRACE: Final = 120.0
@@ -69,8 +69,8 @@ class Reading:
 class Circumstances:
     """What is known beside the answer: the times, and which attempt the echoed address names.
 
-    *now* is monotonic, *wall* the ledger's time. *named* is None where nothing was echoed, and "" for an address
-    that is none of ours. *adopted* tells a job that only a token names.
+    *now* is monotonic, *wall* the ledger's time. *named* is None where nothing was echoed, and "" for an
+    address that is none of ours. *adopted* tells a job that only a token names.
     """
 
     now: float
@@ -81,7 +81,7 @@ class Circumstances:
 
 
 def read_look(attempt: Attempt, found: Snapshot | None, seen: Seen, at: Circumstances) -> Reading:
-    """Return what one answer tells of *attempt*; *found* None says that the provider does not know the task."""
+    """Return what one answer tells of *attempt*; *found* None: the provider does not know the task."""
     task = attempt.task
     if task is None:
         return Reading(note=Again(), seen=seen)
@@ -95,18 +95,17 @@ def read_look(attempt: Attempt, found: Snapshot | None, seen: Seen, at: Circumst
     proven = seen.proven or at.named == attempt.id
     seen = evolve(seen, misses=0, proven=proven)
     if isinstance(found, Pending):
-        return _pending(attempt, found, seen, at)
+        return _pending(attempt, task, found, seen, at)
     if isinstance(found, Failed) and found.reason == "no_output" and not seen.doubted:
         return Reading(note=Looked(), seen=evolve(seen, doubted=True))
     return Reading(note=HasEnded(), seen=seen, event=_evidence(attempt, found, seen))
 
 
-def _pending(attempt: Attempt, found: Pending, seen: Seen, at: Circumstances) -> Reading:
-    assert attempt.task is not None
+def _pending(attempt: Attempt, task: Task, found: Pending, seen: Seen, at: Circumstances) -> Reading:
     too_old = attempt.claimed_at is not None and at.wall - attempt.claimed_at > at.longest_render
     note = Looked(_SLOWLY if too_old else found.poll_after)
     found_again = attempt.state is AttemptState.UNRESOLVED and not too_old
-    if found_again or at.adopted or attempt.task.merged(found.task) is not attempt.task:
+    if found_again or at.adopted or task.merged(found.task) is not task:
         return Reading(note=note, seen=seen, event=_evidence(attempt, found, seen), progress=found)
     if too_old:
         lost = Lost(attempt=attempt.id) if attempt.state is AttemptState.RUNNING else None

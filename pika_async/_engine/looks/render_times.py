@@ -86,7 +86,7 @@ class RenderTimes:
         return [self._ends, self._entered, self._partial, [self._total]]
 
     def restore(self, state: Sequence[Sequence[float]]) -> None:
-        """Go on from what another process learned; raises `ValueError` or `TypeError` for what is no state."""
+        """Go on from what another process learned; raises `ValueError` or `TypeError` for other data."""
         ends, entered, partial, (total,) = state
         if (len(ends), len(entered), len(partial)) != (_BINS, _BINS + 1, _BINS):
             raise ValueError("another number of bins")

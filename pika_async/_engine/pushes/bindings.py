@@ -1,4 +1,5 @@
-"""Callbacks for attempts without a task id. The task id in the callback is used only after a look-up confirms it.
+"""Callbacks for attempts without a task id. The task id in the callback is used only after a look-up confirms
+it.
 
 Where the provider echoes our token, only that echo binds. Elsewhere a bare token binds only what nothing else
 has answered, and yields to the POST's own answer (docs/pay-once.md).

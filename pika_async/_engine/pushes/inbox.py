@@ -155,7 +155,7 @@ class EngineInbox:
             return True
 
     def _done(self, received_id: int) -> None:
-        """Mark a callback as handled, after a delay, so that other processes waiting for the job read it first."""
+        """Mark a callback as handled, after a delay, so that other processes that wait read it first."""
         self._dealt[received_id] = None
         self._after(_LINGER if self._desk.ledger.shared else 0.0, self._sweep_up)
 
