@@ -72,7 +72,7 @@ async def fill(url: str, *, path: str, finished: int) -> None:
             "INSERT INTO copies SELECT i + 1, lower(hex(randomblob(10))) FROM n",
             (finished,),
         )
-        for table in ("jobs", "attempts", "history"):
+        for table in ("jobs", "job_attempts", "history"):
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             own = "copies.name" if table == "jobs" else "copies.name || '-1'"
             anew = {

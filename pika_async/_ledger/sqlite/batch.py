@@ -70,7 +70,7 @@ class Batch:
             self._add(job, job, now, "")
             change = self._decided(job, first, now)
         else:
-            change = self._decided(job, first, now, new=True)
+            return self._decided(job, first, now, new=True)
         return evolve(change, before=None, moved=True)
 
     def get(self, job_id: str) -> JobRecord | None:
@@ -136,10 +136,11 @@ class Batch:
             self.flush()
         if new:
             self._add(before, after, now, _note(event))
+        told = None if new else before
         if after is before:
             obstacle = refused_by(before, event, usage, now)
             return Change(
-                before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle, usage=usage
+                before=told, after=after, event=event, moved=new, at=now, obstacle=obstacle, usage=usage
             )
         if not new:
             self._change(before, after, now, _note(event))
@@ -147,7 +148,7 @@ class Batch:
         if (usage := paced(kept, event, now)) is not kept:
             self._known.set_usage(account, usage)
             self._accounts.add(account)
-        return Change(before=before, after=after, event=event, at=now, usage=usage)
+        return Change(before=told, after=after, event=event, at=now, usage=usage)
 
     def _holder_of_key(self, key: str) -> JobRecord | None:
         if key not in self._keys:
@@ -195,7 +196,7 @@ class Batch:
         self._remember(seq, after)
 
     def _put(self, seq: int, old: Attempt | None, new: Attempt) -> None:
-        self._writes.put_attempt(seq, new)
+        self._writes.put_attempt(seq, old, new)
         slots = int(new.slot) - int(old is not None and old.slot)
         submits = int(new.claimed_at is not None and (old is None or old.claimed_at is None))
         if slots or submits:

@@ -87,7 +87,7 @@ class Known:
         usage = self._of(connection).get(account) or Usage()
         self._submits += submits
         self._own_submits[account] = self._own_submits.get(account, 0) + submits
-        self.set_usage(account, evolve(usage, slots=usage.slots + slots))
+        self._accounts[account] = evolve(usage, slots=usage.slots + slots, submits=self._submits)
 
     def set_usage(self, account: str, usage: Usage) -> None:
         """Replace an account's figures; its own submits are counted apart."""
@@ -95,8 +95,7 @@ class Known:
 
     def account(self, account: str) -> Row:
         """Return an account as the row to write."""
-        usage = self._accounts[account]
-        return account_row(account, evolve(usage, submits=self._own_submits.get(account, 0)))
+        return account_row(account, self._accounts[account], self._own_submits.get(account, 0))
 
     def _of(self, connection: sqlite3.Connection) -> dict[str, Usage]:
         if not self._counted:

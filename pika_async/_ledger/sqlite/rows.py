@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from pika_async._ledger.codec import encode_outcome, encode_plain, encode_request, encode_task
@@ -28,14 +28,23 @@ ACCOUNT_COLUMNS = (
 _AT_ONCE = 32
 
 _FIXED = {"job", "number", "id", "account"}
-_CHANGES = ", ".join(f"{c} = excluded.{c}" for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED)
+_TASK = {"task_id", "task"}
 
 INSERT_JOBS = f"INSERT INTO jobs ({JOB_COLUMNS}) VALUES"
 INSERT_ATTEMPTS = f"INSERT INTO job_attempts ({ATTEMPT_COLUMNS}) VALUES"
 INSERT_HISTORY = "INSERT INTO history (job, number, version, at, before, after, note) VALUES"
-COMPARE_AND_SET_ATTEMPTS = (
-    f"ON CONFLICT (job, number) DO UPDATE SET {_CHANGES} WHERE job_attempts.version = excluded.version - 1"
-)
+
+
+def _compare_and_set(columns: Iterable[str]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return (
+        f"ON CONFLICT (job, number) DO UPDATE SET {changes} WHERE job_attempts.version = excluded.version - 1"
+    )
+
+
+CHANGE_ATTEMPTS = _compare_and_set(c for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED)
+CHANGE_ATTEMPTS_BUT_TASK = _compare_and_set(c for c in ATTEMPT_COLUMNS.split(", ") if c not in _FIXED | _TASK)
+"""Leaves the index of tasks alone, as most changes may."""
 # UPDATE ... FROM (VALUES ...) would say it better, and needs SQLite 3.33.
 CHANGE_JOBS = (
     f"INSERT INTO jobs ({JOB_COLUMNS}) SELECT old.seq, id, column2, column3, created_at, column4, column5, "
@@ -89,9 +98,9 @@ def job_change(seq: int, job: JobRecord) -> Row:
     )
 
 
-def attempt_row(seq: int, a: Attempt) -> Row:
+def attempt_row(seq: int, a: Attempt, *, but_task: bool = False) -> Row:
     """Return an attempt's row; *seq* is its job's."""
-    task = a.task
+    task = None if but_task else a.task
     return (
         seq,
         a.number,
@@ -116,12 +125,12 @@ def attempt_row(seq: int, a: Attempt) -> Row:
     )
 
 
-def account_row(account: str, usage: Usage) -> Row:
-    """Return an account's row; *usage* counts the account's own submits."""
+def account_row(account: str, usage: Usage, submits: int) -> Row:
+    """Return an account's row; *submits* are its own, those of *usage* are all accounts'."""
     return (
         account,
         usage.slots,
-        usage.submits,
+        submits,
         usage.next_submit_at,
         usage.spacing,
         usage.recent,

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from pika_async._ledger.records import Attempt, JobRecord
 from pika_async._ledger.sqlite.rows import (
+    CHANGE_ATTEMPTS,
+    CHANGE_ATTEMPTS_BUT_TASK,
     CHANGE_JOBS,
-    COMPARE_AND_SET_ATTEMPTS,
     COMPARE_AND_SET_JOBS,
     INSERT_ATTEMPTS,
     INSERT_HISTORY,
@@ -37,7 +38,9 @@ class Writes:
         self._jobs.clear()
         self._new_jobs: list[Row] = []
         self._job_changes: list[Row] = []
+        self._new_attempts: list[Row] = []
         self._attempts: list[Row] = []
+        self._attempts_but_task: list[Row] = []
         self._history: list[Row] = []
         self._blobs: list[Row] = []
 
@@ -60,9 +63,14 @@ class Writes:
         """Note that rows of the job are in here."""
         self._jobs.add(job_id)
 
-    def put_attempt(self, seq: int, attempt: Attempt) -> None:
+    def put_attempt(self, seq: int, old: Attempt | None, new: Attempt) -> None:
         """Write a new or changed attempt."""
-        self._attempts.append(attempt_row(seq, attempt))
+        if old is None:
+            self._new_attempts.append(attempt_row(seq, new))
+        elif old.task is new.task:
+            self._attempts_but_task.append(attempt_row(seq, new, but_task=True))
+        else:
+            self._attempts.append(attempt_row(seq, new))
 
     def tell_job(self, seq: int, before: JobRecord, after: JobRecord, at: float, note: str) -> None:
         """Write a line of history about the job itself."""
@@ -75,12 +83,16 @@ class Writes:
 
     def flush(self, connection: sqlite3.Connection, accounts: Iterable[Row]) -> None:
         """Write all by compare-and-set; raises `ConflictError` if a row is not as it was read."""
-        if self._new_jobs:
-            write_rows(connection, INSERT_JOBS, self._new_jobs)
-        written = write_rows(connection, INSERT_ATTEMPTS, self._attempts, COMPARE_AND_SET_ATTEMPTS)
-        written += write_rows(connection, CHANGE_JOBS, self._job_changes, COMPARE_AND_SET_JOBS)
-        if written != len(self._attempts) + len(self._job_changes):
-            raise ConflictError
+        write_rows(connection, INSERT_JOBS, self._new_jobs)
+        for statement, rows, compare_and_set in (
+            (INSERT_ATTEMPTS, self._attempts, CHANGE_ATTEMPTS),
+            (INSERT_ATTEMPTS, self._attempts_but_task, CHANGE_ATTEMPTS_BUT_TASK),
+            (CHANGE_JOBS, self._job_changes, COMPARE_AND_SET_JOBS),
+        ):
+            if write_rows(connection, statement, rows, compare_and_set) != len(rows):
+                raise ConflictError
+        # What loses a task is above: a task is bound once.
+        write_rows(connection, INSERT_ATTEMPTS, self._new_attempts)
         write_rows(connection, INSERT_HISTORY, self._history)
         for job, sha256, data in self._blobs:
             connection.execute("INSERT OR IGNORE INTO blobs (sha256, data) VALUES (?, ?)", (sha256, data))
