@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from attrs import define
 
+from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.errors import LedgerError
 from tests.ledger.records import job
@@ -73,3 +74,12 @@ async def queued(path, ledgers) -> Path:
     await ledger.create(job())
     await ledger.aclose()
     return path
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def ledger(request, tmp_path, clock):
+    """Return one ledger of each kind."""
+    opened = MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "jobs.db")
+    await opened.open(clock)
+    yield opened
+    await opened.aclose()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pika_async._ledger.events import Claim, Evidence, NextAttempt, NothingFound, Refused, Resubmit
 from pika_async._ledger.machine import step
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Refusal, Source
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Refusal, Source, Usage
 from pika_async.requests import Generate
 from pika_async.results import Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
 
@@ -88,3 +88,19 @@ def after(record: JobRecord, *events: Any, now: float = LATE) -> JobRecord:
 def states(record: JobRecord) -> str:
     """Return the states of a job's attempts as words."""
     return " ".join(a.state for a in record.attempts)
+
+
+async def create(ledger, *names: str, **fields) -> None:
+    """Keep one queued job for each name; a key keeps memory from forgetting it."""
+    for name in names:
+        await ledger.create(job(name=name, key=f"key of {name}", **fields))
+
+
+def counts(usage: Usage) -> tuple[int, int]:
+    """Return slots and submits."""
+    return usage.slots, usage.submits
+
+
+async def names(listed) -> str:
+    """Return the ids of the jobs that *listed* brings, as one word."""
+    return "".join(j.id for j in await listed)

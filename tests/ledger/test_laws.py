@@ -221,6 +221,9 @@ class LawsOfTheFile(Laws):
         super().__init__()
         self.model = MemoryLedger()
         self.run(self.model.open(self.wall))
+        self.other = self.opened()
+        self.run(self.other.open(self.wall))
+        self.run(self.other.news())
 
     def opened(self) -> Ledger:
         return SqliteLedger(Path(self.folder.name) / "jobs.db", commit=self.commit)
@@ -246,7 +249,11 @@ class LawsOfTheFile(Laws):
     def apply(self, name: str, event: Event) -> None:
         fault, self.was_lost = self.fault, False
         before = self.record(name)
+        was = {job_id: self.record_or_none(job_id) for job_id in JOBS}
+        self.run(self.other.news())
         super().apply(name, event)
+        changed = {job_id for job_id, old in was.items() if self.record_or_none(job_id) != old}
+        assert set(self.run(self.other.news()) or ()) == changed
         self.was_lost = fault == "lost" and self.fault is None
         self.fault = None
         if not self.was_lost:
@@ -266,6 +273,13 @@ class LawsOfTheFile(Laws):
         self.run(self.ledger.open(self.wall))
 
     @precondition(lambda self: self.fault is None)
+    @rule()
+    def another_process_goes_on(self) -> None:
+        for one in (self.ledger, self.other):
+            self.run(one.news())
+        self.ledger, self.other = self.other, self.ledger
+
+    @precondition(lambda self: self.fault is None)
     @rule(fault=st.sampled_from(["lost", "unheard"]))
     def next_commit_fails(self, fault: str) -> None:
         self.fault = fault
@@ -278,6 +292,7 @@ class LawsOfTheFile(Laws):
         assert self.run(self.ledger.usage(ACCOUNT)) == self.run(self.model.usage(ACCOUNT))
 
     def teardown(self) -> None:
+        self.run(self.other.aclose())
         super().teardown()
         self.folder.cleanup()
 

@@ -13,28 +13,35 @@ _PATIENCE = 0.05
 
 
 class Reader:
-    """Reads single jobs; opened when first asked."""
+    """Reads single jobs; the file is opened when one is first asked for, and no more after `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._reading = Reading()
         self._lock = threading.Lock()
+        self._closed = False
 
     def job(self, job_id: str) -> JobRecord | None:
         """Read one job; None when that is not possible at once."""
         with self._lock:
+            if self._closed:
+                return None
             try:
-                for _, _, job in self._reading.jobs(self._opened(), [job_id]):
-                    return job
+                connection = self._opened()
+                connection.execute("BEGIN")
+                found = list(self._reading.jobs(connection, [job_id]))
+                connection.execute("ROLLBACK")
             except Exception:  # noqa: BLE001 - whoever must know asks the ledger itself
-                self._close()
-            return None
+                self._let_go()
+                return None
+            return found[0][2] if found else None
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            self._close()
+            self._closed = True
+            self._let_go()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -49,7 +56,7 @@ class Reader:
             self._connection = connection
         return self._connection
 
-    def _close(self) -> None:
+    def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -90,7 +90,7 @@ class Writes:
             (CHANGE_JOBS, self._job_changes, COMPARE_AND_SET_JOBS),
         ):
             if write_rows(connection, statement, rows, compare_and_set) != len(rows):
-                raise ConflictError
+                raise ConflictError("a row is not as it was read")
         # What loses a task is above: a task is bound once.
         write_rows(connection, INSERT_ATTEMPTS, self._new_attempts)
         write_rows(connection, INSERT_HISTORY, self._history)
