@@ -9,10 +9,12 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-    from pika_async._bulk import Item, Map
+    from pika_async._bulk import Item, Map, Order, Row
     from pika_async._download import Downloaded
     from pika_async._engine.account import AccountStats
     from pika_async._events import JobEvent, JobEvents
+    from pika_async._job import Cancelled
+    from pika_async._recovery import Recovered
     from pika_async.callbacks import Receiver, Reply
     from pika_async.callbacks._asgi import AsgiApp
     from pika_async.errors import Charged, JobHandle, Phase
@@ -23,6 +25,7 @@ __all__ = [
     "JSON",
     "AccountStats",
     "AsgiApp",
+    "Cancelled",
     "Charged",
     "Downloaded",
     "Item",
@@ -31,17 +34,22 @@ __all__ = [
     "JobHandle",
     "Map",
     "Media",
+    "Order",
     "Phase",
     "Receiver",
+    "Recovered",
     "Reply",
+    "Row",
     "VideoRequest",
 ]
 
 _HOMES = {
-    "_bulk": ("Item", "Map"),
+    "_bulk": ("Item", "Map", "Order", "Row"),
     "_download": ("Downloaded",),
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
+    "_job": ("Cancelled",),
+    "_recovery": ("Recovered",),
     "callbacks": ("Receiver", "Reply"),
     "callbacks._asgi": ("AsgiApp",),
     "errors": ("Charged", "JobHandle", "Phase"),

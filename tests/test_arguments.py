@@ -30,6 +30,7 @@ from pika_async import (
     Style,
     UnsupportedRequest,
     VideoResult,
+    types,
 )
 from pika_async import _arguments as check
 from pika_async.batch import Batch
@@ -154,7 +155,8 @@ def parameters(function):
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             made_by = function.__init__ if isinstance(function, type) else function
-            hints = typing.get_type_hints(made_by, vars(sys.modules[function.__module__]))
+            known = {name: getattr(types, name) for name in types.__all__}
+            hints = typing.get_type_hints(made_by, known | vars(sys.modules[function.__module__]))
             (fields,) = typing.get_args(hints[parameter.name])
             names += typing.get_type_hints(fields)
         elif parameter.kind is not parameter.VAR_POSITIONAL and parameter.name != "self":

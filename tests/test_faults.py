@@ -12,7 +12,7 @@ from attrs import Factory, define, evolve, field, frozen
 
 from pika_acedata import AceData
 from pika_async import Generate, Pika, State
-from pika_async._engine.flight import Phase
+from pika_async._engine.flight import Stage
 from pika_async._token import JobToken
 from pika_async._transport import Timeouts, Transport
 from pika_async.errors import (
@@ -515,7 +515,7 @@ async def test_a_timeout_runs_from_the_post() -> None:
         assert (error.retryable, error.phase) == (False, "poll")
         assert error.charged != "no"
         finished.add("task of second")
-        await error.job._flight.wait(Phase.ACCEPTED)
+        await error.job._flight.wait(Stage.ACCEPTED)
         assert await error.job.refresh() is State.SUCCEEDED
         assert server.posts == {"first": 1, "second": 1}
 

@@ -127,7 +127,7 @@ class Sweeper:
         return True
 
     async def _may_search(self, key: str) -> bool:
-        """Return whether this process searches: whoever looks up the account's tasks, or one of the others."""
+        """Return whether this process searches: the one that looks up the tasks, or one of the others."""
         looks = self._looks[key]
         if looks.leading or not self._desk.ledger.shared:
             return True

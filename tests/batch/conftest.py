@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pika_async import Generate, Pika
-from pika_async._ledger import opening
+from pika_async._ledger.sqlite import opening
 from pika_async.batch import MANIFEST, Batch, Manifest
 from pika_async.sandbox import Sandbox
 

@@ -154,7 +154,7 @@ async def test_lines_of_another_version_spoil_themselves_alone(shop):
 async def test_rows_of_an_older_digest_are_known_again(shop, monkeypatch):
     """A version with other digests finds the jobs of the old one by what they ask for."""
     with monkeypatch.context() as first_release:
-        for module in ("batch.known", "_engine.admission"):
+        for module in ("batch.known", "_engine.orders"):
             first_release.setattr(f"pika_async.{module}.digest", first_digest)
         await shop.bring("A cat", "A dog")
     (shop.folder / "manifest.jsonl").unlink()

@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner
 
 from pika_async import Pika
-from pika_async._ledger import opening
+from pika_async._ledger.sqlite import opening
 from pika_async.cli import _connection
 from pika_async.cli._app import app
 from pika_async.sandbox import Sandbox

@@ -15,7 +15,7 @@ from pika_async.errors import JobTimeout, PikaError, SubmitUnknown
 from pika_async.testing import FakeClock, settle
 from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.scripted import KEY, LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_sweeper import SharedLedger, lost
+from tests.engine.test_sweeper import lost
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,7 @@ from pika_async.results import Task
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_sweeper import NEVER_ARRIVED, SharedLedger, lost
+from tests.engine.test_sweeper import NEVER_ARRIVED, lost
 
 pytestmark = pytest.mark.anyio
 

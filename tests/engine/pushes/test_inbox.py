@@ -538,7 +538,8 @@ async def test_a_callback_for_an_unknown_job_stays_visible_in_a_file(caplog, led
 
 async def test_a_callback_for_a_job_that_nobody_waits_for_is_processed_all_the_same():
     """It came while the script was down; whoever looks up the account's tasks takes it, and the next one to
-    wait has the video at once."""
+    wait has the video at once.
+    """
     ledger, clock = SharedLedger(), FakeClock()
     async with scene_with(ledger=ledger, clock=clock) as s:
         token = (await s.pika.submit(Generate("a cat"))).token
