@@ -25,7 +25,14 @@ import pika_async.testing
 import pika_async.types
 from tests.wheels import ROOT
 
-PUBLIC = [pika_async, pika_async.provider, pika_async.sandbox, pika_async.testing, pika_async.types]
+PUBLIC = [
+    pika_async,
+    pika_async.batch,
+    pika_async.provider,
+    pika_async.sandbox,
+    pika_async.testing,
+    pika_async.types,
+]
 NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
 PACKAGES = ["pika_async", "pika_acedata", "pika_duomi"]
 

@@ -302,9 +302,7 @@ class _Planner:
         if job.standing == "failed":
             finished = evolve(timings, finished_at=known.finished_at or self._now)
             begun = evolve(begun, state=RowState.FAILED, error=job.failure, timings=finished)
-        # An order that was never sent is sent under its own key, unless its digest is of an older version.
-        wait = sent or job.key.encode() != job.stored
-        return self._planned(listed, job.stored, begun, entry, token=job.token if wait else None)
+        return self._planned(listed, job.stored, begun, entry, token=job.token if sent else None)
 
     def _is_lost(self, job: KnownJob) -> bool:
         # Earlier versions gave each sandbox an account of its own, and the tasks went with it.

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from pika_async import _arguments as arguments
 from pika_async._crossing import process_bound
+from pika_async._engine.files import check_files
 from pika_async._job import Job
 from pika_async._token import JobToken
 from pika_async.batch.client import adapters_of, has_memory_only, is_open, ledger_of
@@ -162,6 +163,7 @@ class Batch(AsyncIterator[RowEvent]):
         problems: list[tuple[int, str]] = []
         for row in self._listed:
             try:
+                check_files(row.request)
                 check(row.request, able)
             except UnsupportedRequest as error:
                 problems.append((row.line, error.message))

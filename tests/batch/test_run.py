@@ -1,6 +1,7 @@
 """A batch as a library: its events, its report, and that no run buys what an earlier one has bought."""
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pika_async import ConfigError, Generate, Pika, Style
-from pika_async._engine.digest import first_digest
+from pika_async._engine.digest import digest, first_digest
 from pika_async._ledger.sqlite import SqliteLedger
-from pika_async.batch import Entry, RowState
+from pika_async.batch import Entry, RowState, known
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +64,15 @@ async def test_what_no_provider_can_is_refused_before_the_first_order(shop):
     with pytest.raises(ConfigError) as caught:
         await shop.bring("A cat", Generate("A dog", motion=3))
     assert "line 2" in caught.value.__notes__[0]
+    assert not shop.billed
+
+
+async def test_files_of_the_wrong_kind_are_refused_before_the_first_order(shop, tmp_path):
+    """A page that was saved as a picture would be paid for."""
+    (tmp_path / "page.png").write_bytes(b"<!doctype html>")
+    with pytest.raises(ConfigError) as caught:
+        await shop.bring("A cat", Generate("A dog", image=tmp_path / "page.png"))
+    assert "page.png holds text/html" in caught.value.__notes__[0]
     assert not shop.billed
 
 
@@ -153,13 +163,24 @@ async def test_lines_of_another_version_spoil_themselves_alone(shop):
 
 async def test_rows_of_an_older_digest_are_known_again(shop, monkeypatch):
     """A version with other digests finds the jobs of the old one by what they ask for."""
-    with monkeypatch.context() as first_release:
-        for module in ("batch.known", "_engine.admission"):
-            first_release.setattr(f"pika_async.{module}.digest", first_digest)
-        await shop.bring("A cat", "A dog")
+    await shop.bring("A cat", "A dog")
     (shop.folder / "manifest.jsonl").unlink()
+    monkeypatch.setattr(
+        known, "digest", lambda *request: hashlib.sha256(digest(*request).encode()).hexdigest()
+    )
     assert (await shop.bring("A cat", "A dog")).done == 2
     assert shop.billed == {"A cat": 1, "A dog": 1}
+
+
+async def test_a_folder_of_the_first_release_is_gone_on_with(shop, monkeypatch):
+    """Its keys are made of the digests of that release, and its lines have no key."""
+    monkeypatch.setattr(known, "digest", first_digest)
+    await shop.bring("A cat", "A dog")
+    monkeypatch.undo()
+    shop.rewrite(lambda line: line.replace('"key":', '"old":'))
+    (shop.folder / "002-a-dog.mp4").unlink()
+    assert (await shop.bring("A cat", "A dog", "A fox")).done == 3
+    assert shop.billed == {"A cat": 1, "A dog": 1, "A fox": 1}
 
 
 FOREIGN = ("../outside.mp4", "{outside}", "sub/outside.mp4", "link.mp4", "jobs.db", ".batch.lock", "a\0b.mp4")
