@@ -7,11 +7,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pika_async.batch import Batch, Entry, Progress, RowEvent, RowState
-from pika_async.cli._terminal import printable, say, seconds
+from pika_async.cli._terminal import printable, say, seconds, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -54,7 +54,8 @@ async def follow(batch: Batch, usual: float) -> None:
 @contextmanager
 def _watching(progress: Progress) -> Iterator[Watcher]:
     # Log lines and live lines would tear each other.
-    if not sys.stderr.isatty() or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not is_terminal or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
         yield PlainRows(progress)
         return
     from rich.console import Console
@@ -62,7 +63,7 @@ def _watching(progress: Progress) -> Iterator[Watcher]:
 
     console = Console(stderr=True)
     lines = LiveLines(progress, console)
-    with Live(lines, console=console, refresh_per_second=5, redirect_stdout=False, transient=True):
+    with shown(Live(lines, console=console, refresh_per_second=5, redirect_stdout=False, transient=True)):
         yield lines
 
 
@@ -115,7 +116,8 @@ class LiveLines:
             self.note(failure)
 
     def note(self, line: str, /) -> None:
-        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError, ValueError):
+            self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.progress_bar import ProgressBar

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypeAlias, TypeVar
 
 import click
+
+from pika_async.cli._terminal import say
 
 Callback: TypeAlias = Callable[..., None]
 Decorator: TypeAlias = Callable[[Callback], Callback]
@@ -120,3 +123,25 @@ def _log_to_stderr(ctx: click.Context, _: click.Parameter, verbosity: int) -> No
         log.setLevel(before)
 
     ctx.call_on_close(undo)
+
+
+class _PaidJobs(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what a closing client says of jobs whose results nobody has seen; it holds their tokens."""
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING and "may be paid" in text:
+            say(text)
+
+
+@contextmanager
+def paid_jobs_told() -> Iterator[None]:
+    """Have a client that closes in this context tell on stderr of jobs that may be paid."""
+    log, handler = logging.getLogger("pika_async"), _PaidJobs()
+    # With `--verbose` all log lines are there already.
+    shown = log.isEnabledFor(logging.INFO)
+    if not shown:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)

@@ -13,7 +13,7 @@ import click
 from attrs import frozen
 
 from pika_async import ConfigError, Pika
-from pika_async.cli._command import Decorator, gathered
+from pika_async.cli._command import Decorator, gathered, paid_jobs_told
 from pika_async.cli._ledger import ledger_option, max_submits_option, ready
 
 SANDBOX_KEY: Final = "sandbox-key"
@@ -51,14 +51,14 @@ class Connection:
     @asynccontextmanager
     async def client(self, *, journal: Path | None = None, **options: Any) -> AsyncIterator[Pika]:
         """Make a client that is not open yet; *journal* is the file in which the sandbox keeps its orders."""
-        _silence_retries()
         if self.sandbox:
             from pika_async.sandbox import Sandbox
 
             async with Sandbox(render_time=RENDER_TIME, journal=journal) as server:
                 yield self._tried(server.url, options)
         else:
-            yield self._real(options)
+            with paid_jobs_told():
+                yield self._real(options)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,13 +126,6 @@ def _only_provider_with_key() -> str:
             raise ConfigError(
                 f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
             )
-
-
-def _silence_retries() -> None:
-    """Keep what stamina logs of each retry of a download from stderr; this process is ours alone."""
-    from stamina.instrumentation import set_on_retry_hooks
-
-    set_on_retry_hooks(())
 
 
 _ADDRESS_OPTIONS = {

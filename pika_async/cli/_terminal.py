@@ -16,6 +16,7 @@ import click
 from pika_async import State
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
@@ -167,12 +168,18 @@ def display() -> Iterator[Display]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    live = Progress(
-        *LiveLine.columns(console.encoding), console=console, transient=True, redirect_stdout=False
-    )
-    live.start()
+    columns = LiveLine.columns(console.encoding)
+    progress = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    with shown(progress.live):
+        yield LiveLine(progress)
+
+
+@contextmanager
+def shown(live: Live) -> Iterator[None]:
+    """Show live lines; a terminal that is gone ends nothing."""
+    live.start(refresh=True)
     try:
-        yield LiveLine(live)
+        yield
     finally:
         with suppress(OSError, ValueError):
             live.stop()

@@ -16,7 +16,6 @@ import click
 from attrs import evolve, frozen
 
 from pika_async import ConfigError, LedgerError
-from pika_async._secret import Secret
 from pika_async.cli._command import command as make_command
 from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
@@ -119,7 +118,7 @@ class _Shown:
         """Print, for each row that is not bought yet, the request that would buy it."""
         from pika_async.batch.preview import adapters, preview, unbought
 
-        able = adapters(self.connection.names, key=Secret("unset"), base_url=self.connection.base_url)
+        able = adapters(self.connection.names, key="unset", base_url=self.connection.base_url)
         listed = self._listed(able)
         sandbox = self.connection.sandbox
 
@@ -136,8 +135,13 @@ class _Shown:
         """Bring every row to a file; return whether all are there. Raises `PikaError`, KeyboardInterrupt."""
         from pika_async.batch.preview import adapters
 
-        key = Secret(SANDBOX_KEY) if self.connection.sandbox else None
-        listed = self._listed(adapters(self.connection.names, key=key, base_url=self.connection.base_url))
+        listed = self._listed(
+            adapters(
+                self.connection.names,
+                key=SANDBOX_KEY if self.connection.sandbox else None,
+                base_url=self.connection.base_url,
+            )
+        )
         told: list[Report] = []
         try:
             try:
