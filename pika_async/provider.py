@@ -53,6 +53,7 @@ from pika_async.errors import (
     UnsupportedRequest,
 )
 from pika_async.requests import (
+    MEDIA_FIELDS,
     Blob,
     Camera,
     Generate,
@@ -179,7 +180,6 @@ def _names_and_values(kind: Any) -> tuple[Sequence[str], Callable[[VideoRequest]
 
 
 _IMPLIED = frozenset({"prompt", "images", "style", "extra_body"})
-_MEDIA = ("image", "video", "images")
 
 
 @frozen(kw_only=True)
@@ -242,7 +242,7 @@ class Capabilities(Value):
                 return f"{name} must be {least:g} to {most:g}"
         for name in self.reserved & given.get("extra_body", {}).keys():
             return f"{name} cannot be in extra_body; give it to the client"
-        return None if given.keys().isdisjoint(_MEDIA) else self._media_problem(request, given)
+        return None if given.keys().isdisjoint(MEDIA_FIELDS) else self._media_problem(request, given)
 
     def _media_problem(self, request: VideoRequest, given: Mapping[str, Any]) -> str | None:
         for name in self.words_only & given.keys():

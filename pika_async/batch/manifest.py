@@ -19,7 +19,7 @@ from pika_async._token import JobToken
 from pika_async._tolerant import structure
 from pika_async.batch.files import open_own, replace_whole
 from pika_async.errors import BadReply, ConfigError, PikaError
-from pika_async.requests import Blob, Camera, VideoRequest, fields_set
+from pika_async.requests import Blob, Media, VideoRequest, as_json
 from pika_async.results import JSON, Charged, State, VideoResult
 
 MANIFEST: Final = "manifest.jsonl"
@@ -173,8 +173,7 @@ def described(request: VideoRequest) -> dict[str, JSON]:
     >>> described(Style("A duck", style="Inflate", extra_body={"user": "me"}))
     {'kind': 'style', 'extra_body': {'user': '***'}, 'prompt': 'A duck', 'style': 'Inflate'}
     """
-    plain = {name: _plain(value) for name, value in fields_set(request).items()}
-    return without_secrets({"kind": type(request).__name__.lower(), **plain})
+    return without_secrets({"kind": type(request).__name__.lower(), **as_json(request, _shown)})
 
 
 def without_secrets(request: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -186,23 +185,16 @@ def without_secrets(request: Mapping[str, JSON]) -> dict[str, JSON]:
     return {**request, **hidden}
 
 
-def _plain(value: object) -> JSON:
-    match value:
+def _shown(medium: Media) -> JSON:
+    match medium:
+        case str():
+            return medium
         case Path():
-            return value.as_posix()
+            return medium.as_posix()
         case bytes():
-            return f"<{len(value)} bytes>"
-        case str() if value[:5].lower() == "data:":
-            return shortened(value)
+            return f"<{len(medium)} bytes>"
         case Blob():
-            return f"{value.name} <{len(value.data)} bytes>"
-        case Camera():
-            return {name: move for name, move in asdict(value).items() if move is not None}
-        case tuple():
-            return [_plain(item) for item in value]
-        case _:
-            plain: JSON = value  # type: ignore[assignment]  # the request refused everything but JSON
-            return plain
+            return f"{medium.name} <{len(medium.data)} bytes>"
 
 
 def shortened(text: str, longest: int = _SHOWN_LINK) -> str:

@@ -19,7 +19,7 @@ from pika_async._engine.files import check_files
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
 from pika_async.batch.manifest import shortened
 from pika_async.errors import ConfigError, PikaError
-from pika_async.requests import Camera, Generate, Ingredients, Media, Style, VideoRequest
+from pika_async.requests import MEDIA_FIELDS, Camera, Generate, Ingredients, Media, Style, VideoRequest
 
 KINDS: Final[Mapping[str, type[VideoRequest]]] = {
     "generate": Generate,
@@ -27,7 +27,6 @@ KINDS: Final[Mapping[str, type[VideoRequest]]] = {
     "style": Style,
 }
 _KNOWN: Final = {attribute.name for kind in KINDS.values() for attribute in attrs.fields(kind)} | {"kind"}
-_MEDIA: Final = ("image", "video", "images")
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 _TOLD_EACH: Final = 3
@@ -136,7 +135,7 @@ def _request(content: Content, folder: Path) -> VideoRequest:
         for name, attribute in of_kind.items()
         if attribute.default is attrs.NOTHING and name not in fields
     ]
-    for name in _MEDIA:
+    for name in MEDIA_FIELDS:
         if name in fields:
             fields[name] = _found(fields[name], folder, reasons)
     if reasons:
