@@ -165,7 +165,6 @@ def test_importing_the_package_loads_nothing_heavy():
         "click",
         "rich",
         "jinja2",
-        "stamina",
         "sqlite3",
         "pika_acedata",
         "pika_duomi",
