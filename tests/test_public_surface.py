@@ -17,6 +17,8 @@ import pika_async
 import pika_async.callbacks
 import pika_async.emulator
 import pika_async.errors
+import pika_async.installed
+import pika_async.ledger
 import pika_async.provider
 import pika_async.requests
 import pika_async.results
@@ -28,6 +30,8 @@ from tests.wheels import ROOT
 PUBLIC = [
     pika_async,
     pika_async.batch,
+    pika_async.installed,
+    pika_async.ledger,
     pika_async.provider,
     pika_async.sandbox,
     pika_async.testing,

@@ -29,10 +29,6 @@ class _Command(click.Command):
 class _Group(_Command, click.Group):
     """A command that does something itself, and has commands of its own."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, as any command does."""
-        _Command.format_epilog(self, ctx, formatter)
-
 
 Made = TypeVar("Made", bound=_Command)
 

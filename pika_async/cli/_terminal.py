@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import click
 
@@ -146,22 +146,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         raise Interrupted(received[0] if received else signal.SIGINT) from None
 
 
-class Display(Protocol):
-    """Shows how far an order is; each method may be called many times."""
-
-    def begin(self, doing: str, /) -> None: ...
-    def rendering(
-        self, provider: str, state: State, progress: float | None, usual: float | None, /
-    ) -> None: ...
-    def downloading(self, name: str, done: int, total: int | None, /) -> None: ...
-    def note(self, line: str, /) -> None: ...
+def may_be_live() -> bool:
+    """Return whether stderr takes live lines: they need a terminal, and log lines would tear them."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and not logging.getLogger("pika_async").isEnabledFor(logging.INFO)
 
 
 @contextmanager
-def display() -> Iterator[Display]:
+def display() -> Iterator[PlainLines | LiveLine]:
     """Show on stderr what goes on: a live line on a terminal, plain lines elsewhere and beside a log."""
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if not is_terminal or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
+    if not may_be_live():
         yield PlainLines()
         return
     from rich.console import Console
@@ -251,3 +245,6 @@ class LiveLine:
     def note(self, line: str, /) -> None:
         with suppress(OSError, ValueError):
             self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+Display: TypeAlias = PlainLines | LiveLine

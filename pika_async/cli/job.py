@@ -61,21 +61,18 @@ async def _read(text: str, file: Path | None) -> tuple[JobView, Sequence[History
 
 
 def _described(found: JobView, history: Sequence[HistoryLine], options: Sequence[str]) -> Mapping[str, Any]:
-    error = found.error
+    said = ("message", "code", "trace_id")
+    error = found.error and {
+        "type": type(found.error).__name__,
+        **{name: getattr(found.error, name) for name in said},
+    }
     return {
         **summary(found),
         "request": found.request,
         "attempts": [_attempt(attempt) for attempt in found.attempts],
         "history": [{**asdict(line), "at": moment(line.at)} for line in history],
         "results": [asdict(result) for result in found.results],
-        "error": None
-        if error is None
-        else {
-            "type": type(error).__name__,
-            "message": error.message,
-            "code": error.code,
-            "trace_id": error.trace_id,
-        },
+        "error": error,
         "extras": [
             {"task": extra.task, "results": [asdict(result) for result in extra.results]}
             for extra in found.extras
