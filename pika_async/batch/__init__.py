@@ -1,10 +1,11 @@
 """Batches: a list of prompts becomes a folder of videos, each paid for once, over any number of runs."""
 
-from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings, described
+from pika_async.batch.batch import Batch
+from pika_async.batch.describe import described
+from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings
 from pika_async.batch.progress import Progress
 from pika_async.batch.report import Report, RowEvent
 from pika_async.batch.rows import Listed, read_list
-from pika_async.batch.run import Batch
 
 __all__ = [
     "MANIFEST",

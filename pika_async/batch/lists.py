@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 from attrs import field, frozen
 
 from pika_async._crossing import Value
-from pika_async.batch.manifest import shortened
+from pika_async.batch.describe import shortened
 from pika_async.errors import ConfigError
 
 Format: TypeAlias = Literal["txt", "csv", "jsonl"]

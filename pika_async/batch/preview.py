@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pika_async import _registry
 from pika_async._engine.files import with_blobs
 from pika_async._secret import Secret
+from pika_async.batch.describe import shortened
 from pika_async.batch.folder import BatchFolder
-from pika_async.batch.manifest import shortened
 from pika_async.batch.plan import make_plan
 from pika_async.batch.rows import Listed
 from pika_async.errors import UnsupportedRequest

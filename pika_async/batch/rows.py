@@ -16,8 +16,8 @@ from attrs import frozen
 
 from pika_async._crossing import Value
 from pika_async._engine.files import check_files
+from pika_async.batch.describe import shortened
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
-from pika_async.batch.manifest import shortened
 from pika_async.errors import ConfigError, PikaError
 from pika_async.requests import MEDIA_FIELDS, Camera, Generate, Ingredients, Media, Style, VideoRequest
 

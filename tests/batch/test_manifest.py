@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async import Generate, Ingredients, JobFailed
-from pika_async.batch import Entry, Failure, Manifest, RowState, Timings, described
-from pika_async.requests import Blob
+from pika_async import JobFailed
+from pika_async.batch import Entry, Failure, Manifest, RowState, Timings
 from pika_async.results import State, VideoResult
 from tests.gallery.entries import HOSTILE, done, entry
 
@@ -133,20 +132,6 @@ def test_compact_keeps_the_newest_line_of_each_row(tmp_path: Path):
 def test_tokens_stay_out_of_reprs():
     """A log line with an entry in it holds no token."""
     assert "pika-token" not in repr(done(1))
-
-
-def test_described_requests_are_json():
-    """Files become paths, media in memory their size, and a camera its moves."""
-    request = Generate("A cat", image=Path("in/cat.png"), camera={"pan": "left"}, extra_body={"a": [1]})
-    assert described(request) == {
-        "kind": "generate",
-        "prompt": "A cat",
-        "image": "in/cat.png",
-        "camera": {"pan": "left"},
-        "extra_body": {"a": "***"},
-    }
-    images = described(Ingredients("They dance", [Blob(b"123", name="a.png"), "https://example.com/b.png"]))
-    assert images["images"] == ["a.png <3 bytes>", "https://example.com/b.png"]
 
 
 def test_failures_keep_what_a_line_can_hold():
