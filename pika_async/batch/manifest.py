@@ -32,6 +32,7 @@ IMAGE_TYPES: Final = {
 }
 
 _SHOWN_LINK: Final = 40
+_DEEPEST: Final = 100
 _TOKEN: Final = re.compile(rb'"token": ?"(pika1\.[A-Za-z0-9_-]+\.[0-9a-f]+)"')
 # Refusals of the request, not of the account or the moment: the same request would be refused again.
 _FOR_GOOD: Final = frozenset({"JobFailed", "ContentBlocked", "SubmitRefused", "UnsupportedRequest"})
@@ -129,10 +130,26 @@ class Entry(Value):
     def parse(cls, line: bytes) -> Entry | None:
         """Read a line; None where it is torn, of another version, or no entry."""
         try:
-            entry = structure(json.loads(line), cls)
+            value = json.loads(line)
+            entry = None if _is_deep(value) else structure(value, cls)
         except (ValueError, RecursionError, BadReply):
             return None
-        return entry if entry.number >= 1 else None
+        return entry if entry is not None and entry.number >= 1 else None
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether *value* is nested deeper than any request: what walks through it would not come back."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _finite(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -15,6 +16,7 @@ from pika_async.batch.folder import BatchFolder, Names, fits
 from pika_async.batch.known import PRETENDED, KnownJob, RowKey
 from pika_async.batch.manifest import Entry, RowState, Timings
 from pika_async.batch.rows import Listed
+from pika_async.results import JSON
 
 _OURS: Final = re.compile(r"[0-9]{3,}-[^/]+\.mp4")
 
@@ -54,8 +56,23 @@ def may_be_paid(entry: Entry) -> bool:
     return error is None or not (error.for_good or error.charged == "no")
 
 
-def _description(request: Mapping[str, object]) -> str:
-    return json.dumps(without_secrets(request), sort_keys=True)  # type: ignore[arg-type]
+def _description(request: Mapping[str, JSON]) -> str:
+    """Return one text for descriptions that differ only in what requests clean; not every version did."""
+    return json.dumps(_cleaned(without_secrets(request)), sort_keys=True)
+
+
+def _cleaned(value: JSON) -> JSON:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case str():
+            return unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n").strip())
+        case dict():
+            return {name: _cleaned(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_cleaned(inner) for inner in value]
+        case _:
+            return value
 
 
 class Planner:

@@ -58,11 +58,25 @@ def test_any_bytes_are_an_entry_or_none(line: bytes):
 
 @pytest.mark.parametrize(
     "line",
-    [b"[]", b"1", b"{}", b'{"number": 1}', b'{"number": 1, "request": {}, "state": "asleep"}', b"[" * 9999],
+    [
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"number": 1}',
+        b'{"number": 1, "request": {}, "state": "asleep"}',
+        b'{"number": 0, "request": {}}',
+        b"[" * 9999,
+    ],
 )
 def test_foreign_json_is_no_entry(line: bytes):
     """JSON that is no entry is passed over like a torn line."""
     assert Entry.parse(line) is None
+
+
+@pytest.mark.parametrize("depth", [150, 500, 900, 2000])
+def test_a_line_that_is_nested_too_deep_is_no_entry(depth: int):
+    """Whatever reads it would go too deep as well, and end the batch for all rows."""
+    assert Entry.parse(b'{"number": 1, "request": {"a": ' + b"[" * depth + b"]" * depth + b"}}") is None
 
 
 def test_unknown_fields_are_ignored():

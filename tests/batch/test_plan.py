@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from attrs import evolve
 
 from pika_async import ConfigError, Generate
 from pika_async._ledger.memory import MemoryLedger
@@ -213,3 +214,14 @@ async def test_a_new_row_takes_no_name_of_the_manifest(world):
     )
     plan = await world.plan("A! Cat", "A cat")
     assert [row.file for row in plan.rows] == ["001-a-cat-2.mp4", "001-a-cat.mp4"]
+
+
+@pytest.mark.parametrize("written", ["A cat\r\nwaves", " A cat\nwaves ", "A cat\rwaves"])
+async def test_texts_that_an_earlier_version_did_not_clean_are_the_same_row(world, written):
+    """Its lines have no key, and its ledger may be gone."""
+    done = world.done(1, "A cat\nwaves", "001-a-cat-waves.mp4", token=token("old"))
+    world.entries(evolve(done, request={**done.request, "prompt": written, "guidance_scale": 12}))
+    request = Generate("A cat\nwaves", guidance_scale=12.0)
+    listed = [Listed(number=1, line=1, request=request)]
+    (row,) = (await make_plan(listed, world.folder, world.ledger)).rows
+    assert row.entry.state is RowState.DONE
