@@ -63,6 +63,8 @@ def say(*lines: str) -> None:
 
 def hand_over(result: str) -> None:
     """Print a result that may be paid for to stdout, or to stderr where stdout does not take it."""
+    if sys.stdout is None:
+        return say(result)
     try:
         click.echo(result)
     except OSError as error:

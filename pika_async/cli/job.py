@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 80
 _LABEL: Final = 12
+_NOTE: Final = 72
 
 Step: TypeAlias = tuple[str, Sequence[str] | None]
 """A sentence, and the words of the command that does what it says, if there is one."""
@@ -155,7 +156,7 @@ def _told(attempt: AttemptView) -> str:
 def _moved(line: HistoryLine) -> str:
     what = "job" if line.attempt is None else f"attempt {line.attempt}"
     change = line.after if line.before in {None, line.after} else f"{line.before} -> {line.after}"
-    return f"{what:<11}{change}{f' ({line.note})' if line.note else ''}"
+    return f"{what:<11}{change}{f' ({textwrap.shorten(line.note, _NOTE)})' if line.note else ''}"
 
 
 def _clock(at: float) -> str:
