@@ -35,27 +35,24 @@ Made = TypeVar("Made", bound=_Command)
 
 def command(name: str, *examples: str) -> Callable[[Callback], click.Command]:
     """Make the decorated function the command *name*."""
-
-    def make(callback: Callback) -> click.Command:
-        return _completed(click.command(name, cls=_Command)(callback), examples)
-
-    return make
+    return _made(name, _Command, examples)
 
 
 def group(name: str, *examples: str) -> Callable[[Callback], click.Group]:
     """Make the decorated function the command *name*, to which others can be added."""
+    return _made(name, _Group, examples, invoke_without_command=True)
 
-    def make(callback: Callback) -> click.Group:
-        made = click.command(name, cls=_Group, invoke_without_command=True)(callback)
-        return _completed(made, examples)
+
+def _made(
+    name: str, kind: type[Made], examples: tuple[str, ...], **options: Any
+) -> Callable[[Callback], Made]:
+    def make(callback: Callback) -> Made:
+        made = click.command(name, cls=kind, **options)(callback)
+        made.examples = examples
+        made.params.append(_verbose())
+        return made
 
     return make
-
-
-def _completed(made: Made, examples: tuple[str, ...]) -> Made:
-    made.examples = examples
-    made.params.append(_verbose())
-    return made
 
 
 def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decorator]) -> Decorator:

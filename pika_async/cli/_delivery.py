@@ -42,7 +42,7 @@ def _checked(**given: Any) -> Delivery:
 
 
 def _refuse_unwritable(file: Path, overwrite: bool) -> None:
-    from pika_async._download.paths import UnusablePathError, check_path
+    from pika_async._download.paths import UnusablePathError, beside, check_path
 
     try:
         check_path(file)
@@ -50,6 +50,9 @@ def _refuse_unwritable(file: Path, overwrite: bool) -> None:
         raise _refused(str(reason)) from None
     if os.path.lexists(file) and not overwrite:
         raise _refused(f"{str(file)!r} exists; choose another name, or add --overwrite to replace it.")
+    for path in (file, *beside(file)):
+        if os.path.lexists(path) and not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+            raise _refused(f"{str(path)!r} is in the way; remove it, or choose another name.")
     folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise _refused(f"nothing can be written to {str(folder)!r}; choose another place.")

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import stat
 
 import click
@@ -201,6 +202,16 @@ def test_a_name_that_cannot_be_is_refused_before_buying(run, sandbox_beside, tmp
     assert "Invalid value for '-o'" in result.stderr
     assert isinstance(result.exception, SystemExit)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["cat.mp4", "cat.mp4.part", "cat.mp4.part.json"])
+def test_what_is_in_the_way_is_refused_before_buying(run, sandbox_beside, tmp_path, name):
+    """Neither the file nor what lies beside it may be a pipe, a device or a folder, `--overwrite` or not."""
+    sandbox = sandbox_beside(render_time=0.01)
+    os.mkfifo(tmp_path / name)
+    result = run("generate", "A cat", "-o", tmp_path / "cat.mp4", "--overwrite")
+    assert (result.exit_code, sandbox.requests) == (2, {})
+    assert f"{name}' is in the way" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["a" * 245, "猫" * 81])
