@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ENDING: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+_ENDING: Final = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP"}]
 
 
 def make_streams_safe() -> None:
-    """Have characters that the terminal's encoding lacks written as escapes: printing must never fail."""
+    """Have characters that the terminal's encoding lacks written as escapes: printing must not fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

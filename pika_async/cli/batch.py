@@ -6,7 +6,6 @@ import asyncio
 import json
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 _USUAL: Final = 90.0
 _SHOWN: Final = 10
-_PAGE_EVERY: Final = 2.0
-_PAGE_SHARE: Final = 20
 
 
 @make_command(
@@ -183,7 +180,7 @@ class _Shown:
     async def _carried_out(self, listed: list[Any], told: list[Report], *, adopt: bool) -> None:
         from pika_async.batch import Batch
         from pika_async.cli._batch_display import follow
-        from pika_async.gallery import write_gallery
+        from pika_async.gallery import painted, write_gallery
 
         connection = evolve(self.connection, ledger=self.ledger)
         journal = self.folder / "sandbox.jsonl"
@@ -198,27 +195,13 @@ class _Shown:
                 adopt=adopt,
             )
             try:
-                async with batch:
-                    painting = asyncio.ensure_future(self._paint())
-                    try:
-                        await follow(batch, usual)
-                    finally:
-                        painting.cancel()
+                async with batch, painted(self.folder):
+                    await follow(batch, usual)
             finally:
                 if batch.report.total:
                     told.append(batch.report)
                     with suppress(OSError):
                         write_gallery(self.folder)
-
-    async def _paint(self) -> None:
-        """Write the page now and then, seldom enough to cost a twentieth of the time at most."""
-        from pika_async.gallery import write_gallery
-
-        while True:
-            began = time.monotonic()
-            with suppress(OSError):
-                await asyncio.to_thread(write_gallery, self.folder)
-            await asyncio.sleep(max(_PAGE_EVERY, _PAGE_SHARE * (time.monotonic() - began)))
 
     @property
     def again(self) -> list[str]:
