@@ -166,8 +166,13 @@ def _whole(cell: str) -> int:
 
 
 def _number(cell: str) -> float:
+    """Read a number; Excel writes a comma in half of the world.
+
+    >>> _number("1.5"), _number("1,5")
+    (1.5, 1.5)
+    """
     try:
-        return float(cell)
+        return float(re.sub(r"\A([0-9]+),([0-9]{1,2})\Z", r"\1.\2", cell))
     except ValueError:
         raise ValueError(f"{shortened(cell)!r} is not a valid float.") from None
 

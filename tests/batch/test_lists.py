@@ -76,6 +76,12 @@ def test_a_delimiter_may_be_named(delimiter):
     assert read("p.csv", table) == {3: {"prompt": "A cat", "seed": "7"}}
 
 
+def test_empty_rows_above_the_heading_and_second_marks_are_no_rows():
+    """Tables do not always begin in the first cell, and some programs write the mark twice."""
+    assert read("p.csv", "\r\n;\r\nPrompt;Seed\r\nA cat;7\r\n") == {4: {"prompt": "A cat", "seed": "7"}}
+    assert read("p.csv", "\ufeffprompt\nA cat\n".encode("utf-16")) == {2: {"prompt": "A cat"}}
+
+
 def test_commas_in_a_table_with_semicolons():
     """The other delimiters are letters like any."""
     assert read("p.csv", 'Prompt;images\nA cat, surfing;"a.png;b.png"\n') == {
