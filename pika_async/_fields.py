@@ -80,7 +80,7 @@ def cleaned(value: str) -> str:
 
 def unsaid(text: str) -> bool:
     """Return whether *text* holds characters that no prompt has."""
-    return _UNSAID.search(text) is not None
+    return not text.isprintable() and _UNSAID.search(text) is not None
 
 
 def text(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -115,10 +115,14 @@ def _embedded(link: str) -> Media:
 def _check_medium(attribute: Attribute[Any], kind: Kind, value: object) -> None:
     rule = "an http(s) link, a pathlib.Path or non-empty bytes"
     match value:
-        case str() if (link_fault := _links.fault(value)) and link_fault != _links.CREDENTIALS:
-            raise refuse(attribute, f"{rule}, and a link must not hold {link_fault}")
         case str():
-            return
+            match _links.fault(value):
+                case None | _links.CREDENTIALS:
+                    return
+                case _links.NO_ADDRESS:
+                    raise refuse(attribute, rule)
+                case wrong:
+                    raise refuse(attribute, f"{rule}, and a link must not hold {wrong}")
         case Path():
             return
         case bytes(data) | Blob(data=data) if data:

@@ -161,18 +161,23 @@ class HttpResponse(Value):
 
 
 _DEEPEST = 64
+_MOST_VALUES = 500_000
+"""A list of empty lists takes twenty times its size in memory; no answer has as many values as this."""
 
 
 def decode_json(body: bytes) -> Any:
-    """Decode foreign JSON; raises `ValueError`. What is nested deeper than 64 levels reads as None.
+    """Decode foreign JSON; raises `ValueError`, also for what would take much more memory than its size.
 
-    Whatever walks over the value afterwards may then recurse, since its depth is bounded.
+    What is nested deeper than 64 levels reads as None, so that whatever walks over the value may recurse.
     """
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > _MOST_VALUES:
+        raise ValueError("too many values")
     try:
         value = json.loads(body)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+    if opened > _DEEPEST:
         _cut(value)
     return value
 

@@ -16,8 +16,8 @@ from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Move
 from pika_async._ledger.standing import OPEN, charged, may_resubmit, spent
 from pika_async._token import JobToken
 from pika_async.errors import PikaError
-from pika_async.requests import Blob, Generate, Ingredients, Style, fields_set
-from pika_async.results import Charged, Succeeded, VideoResult
+from pika_async.requests import Blob, Generate, Ingredients, Media, Style, as_json
+from pika_async.results import JSON, Charged, Succeeded, VideoResult
 
 JobState: TypeAlias = Literal[
     "queued",
@@ -244,32 +244,23 @@ def _in_words(note: str) -> str:
 def _request(request: object) -> Mapping[str, Any]:
     if not isinstance(request, Generate | Ingredients | Style):
         return {}
-    given = fields_set(request)
+    given = as_json(request, _shown)
+    if "extra_body" in given:
+        given["extra_body"] = f"{', '.join(request.extra_body or {})} (values are not shown)"
     first = [name for name in ("style", "prompt") if name in given]
-    return {name: _shown(name, given[name]) for name in dict.fromkeys((*first, *given))}
+    return {name: given[name] for name in dict.fromkeys((*first, *given))}
 
 
-def _shown(name: str, value: object) -> Any:
-    match value:
-        case Mapping() if name == "extra_body":
-            return f"{', '.join(value)} (values are not shown)"
-        case str() if name in {"image", "video"}:
-            return _link(value)
-        case tuple():
-            return [_link(item) if isinstance(item, str) else _shown(name, item) for item in value]
+def _shown(medium: Media) -> JSON:
+    match medium:
+        case str():
+            return _link(medium)
         case Path():
-            return str(value)
+            return str(medium)
         case bytes():
-            return f"{len(value)} bytes"
+            return f"{len(medium)} bytes"
         case Blob():
-            return f"{value.name}, {len(value.data)} bytes"
-        case str() | int() | float():
-            return value
-        case _:
-            return {n: v for n, v in ((n, getattr(value, n, None)) for n in _CAMERA) if v is not None}
-
-
-_CAMERA: Final = ("pan", "tilt", "rotate", "zoom")
+            return f"{medium.name}, {len(medium.data)} bytes"
 
 
 def _link(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+NO_ADDRESS = "anything but an http(s) address"
 CREDENTIALS = "a user name or password"
 """The one fault that a link to media may have, since some hosts want it; an address of an API may not."""
 
@@ -44,9 +45,9 @@ def fault(link: str) -> str | None:
         parts = urlsplit(link)
         whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        return "anything but an http(s) address"
+        return NO_ADDRESS
     if not whole:
-        return "anything but an http(s) address"
+        return NO_ADDRESS
     return CREDENTIALS if "@" in parts.netloc else None
 
 

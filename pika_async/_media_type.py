@@ -33,6 +33,8 @@ _SIGNATURES = (
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video/x-ms-wmv"),
     (0, b"OggS", "video/ogg"),
     (0, b"ID3", "audio/mpeg"),
+    (0, b"#!/", "text/x-script"),
+    (0, b"<?php", "text/x-php"),
     (0, b"fLaC", "audio/flac"),
     (0, b"%PDF", "application/pdf"),
     (0, b"PK\x03\x04", "application/zip"),
@@ -77,7 +79,7 @@ _GENERIC = {"image/heif", "image/heif-sequence"}
 
 _MARKUP = re.compile(rb"<(?:!--|!doctype\s|\?xml\b|[a-z][a-z0-9:]*[\s/>])", re.IGNORECASE)
 _JSON = re.compile(rb"""[\[{]\s*["\[{\]}]""")
-_TEXT = 24
+_TEXT = 14
 """So many bytes of plain text begin no image and no video."""
 
 _TAKEN = {
@@ -117,6 +119,9 @@ def media_type(head: bytes) -> str:
     # A transport stream has its mark at the start of every packet of 188 bytes.
     if len(head) > 188 and head[0] == head[188] == 0x47:
         return "video/mp2t"
+    # A frame of MPEG audio: its mark, layer 3, and a bit rate that exists.
+    if re.match(rb"\xff[\xf2\xf3\xfa\xfb][\x10-\xeb].", head, re.DOTALL):
+        return "audio/mpeg"
     return _of_text(head)
 
 

@@ -31,7 +31,9 @@ class Secret:
     __slots__ = ("_forms", "_text")
 
     def __init__(self, text: str | Secret) -> None:
-        self._text: str = text.reveal() if isinstance(text, Secret) else text
+        if not isinstance(text, str | Secret | None):
+            raise TypeError(f"text must be text or a Secret, not a value of type {type(text).__name__}.")
+        self._text: str = text.reveal() if isinstance(text, Secret) else text or ""
         self._forms: tuple[str, ...] | None = None
 
     def reveal(self) -> str:
@@ -138,6 +140,7 @@ _FAULTS: Final = (
     (rf"[{_QUOTES}].*|.*[{_QUOTES}]$", "is in quotation marks; remove them"),
     (r"(export\s+|set\s+)?[A-Za-z_]\w*\s*=\s*[^=\s]", "is a whole assignment; keep what follows the ="),
     (r"\$\w|.*(\$[{(]|\{\{|\}\})|%\w+%$|<.*>$|\[.*\]$|\{.*\}$", "is a placeholder that nothing has replaced"),
+    (r"(?i).*your[-_ ].*(key|token)", "is a placeholder that nothing has replaced"),
     (r"(?i)(your|insert|enter|replace|paste|put)([\W_]|$)", "is a placeholder that nothing has replaced"),
     (r"(?i)(none|null|nil|undefined|todo|tbd|xxx+|change[-_]?me|api[-_]?key)$", "is a placeholder"),
     (r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN)$", "is the name of a variable; set its value"),

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from pika_async import _registry
 from pika_async._crossing import Value
+from pika_async._secret import Secret
 from pika_async.errors import PikaError
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def providers() -> Mapping[str, Installed]:
 
 def adapter(name: str, *, api_key: str, base_url: str | None = None) -> Provider:
     """Return the adapter called *name*, for `Pika(adapter)`; raises `ConfigError`."""
-    return _registry.make(name, api_key=api_key, base_url=base_url).adapter
+    key = Secret(api_key)
+    del api_key  # tracebacks show local variables
+    return _registry.make(name, api_key=key, base_url=base_url).adapter
 
 
 def _installed(plugin: _registry.Plugin) -> Installed:

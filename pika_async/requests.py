@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 from attrs import Attribute, asdict, converters, evolve, field, fields, frozen
@@ -229,11 +230,19 @@ def media_of(request: VideoRequest) -> list[tuple[str, Media]]:
     [('images', 'https://media.test/a.png'), ('images', 'https://media.test/b.png')]
     """
     found: list[tuple[str, Media]] = []
-    for name in MEDIA_FIELDS:
-        value = getattr(request, name, None)
-        media = value if isinstance(value, tuple) else () if value is None else (value,)
-        found += [(name, medium) for medium in media]
+    kind: Any = type(request)
+    for name in _media_fields(kind):
+        value = getattr(request, name)
+        if value is not None:
+            found += [(name, medium) for medium in (value if isinstance(value, tuple) else (value,))]
     return found
+
+
+# Every job asks twice.
+@cache
+def _media_fields(kind: Any) -> tuple[str, ...]:
+    known = {attribute.name for attribute in fields(kind)}
+    return tuple(name for name in MEDIA_FIELDS if name in known)
 
 
 def with_media(request: VideoRequest, media: Iterable[Media]) -> VideoRequest:

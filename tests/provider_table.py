@@ -107,15 +107,15 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
                 _text(image=PICTURE, video=CLIP), {"image_url": [PICTURE], "video_url": CLIP, "model": "2.0"}
             ),
         ),
-        "Style(style, prompt)": (
+        "Style(prompt, style=)": (
             Sends(_inflate(), {"effect": "Inflate", "model": "1.5"}),
             Sends(_inflate(model=2.0), {"effect": "Inflate", "model": "2.0"}),
             Sends(Style(PROMPT, style="Of tomorrow"), {"effect": "Of tomorrow", "model": "1.5"}),
         ),
-        "Style(style, prompt, image=)": (
+        "Style(prompt, style=, image=)": (
             Sends(_inflate(image=PICTURE), {"effect": "Inflate", "image_url": [PICTURE], "model": "1.5"}),
         ),
-        "Style(style, prompt, video=)": (
+        "Style(prompt, style=, video=)": (
             Sends(_inflate(video=CLIP), {"effect": "Inflate", "video_url": CLIP, "model": "2.0"}),
         ),
         "Ingredients(prompt, images, mode=)": (
@@ -161,17 +161,19 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
         "image= with video=": (
             Refuses(_inflate(image=PICTURE, video=CLIP), "image and video cannot go together", "acedata"),
         ),
-        "Generate(video=)": (Refuses(_text(video=CLIP), "use Style(style, prompt, video=...)", "acedata"),),
-        "Style(style, prompt)": tuple(
+        "Generate(video=)": (
+            Refuses(_text(video=CLIP), "use Style(prompt, style=..., video=...)", "acedata"),
+        ),
+        "Style(prompt, style=)": tuple(
             Sends(Style(PROMPT, style=word.swapcase()), _words_only(style=word)) for word in _STYLES
         ),
-        "Style(style, prompt) of another style": (
+        "Style(prompt, style=) of another style": (
             Refuses(Style(PROMPT, style="Hearts Bouquet"), "style 'Hearts Bouquet' is not among", "acedata"),
         ),
-        "Style(style, prompt, image=)": (
+        "Style(prompt, style=, image=)": (
             Sends(_inflate(image=PICTURE), {"style": "Inflate", "image": PICTURE}),
         ),
-        "Style(style, prompt, video=)": (
+        "Style(prompt, style=, video=)": (
             Sends(
                 _inflate(video=CLIP),
                 {"style": "Inflate", "video": CLIP, "sfx": False, "options.frameRate": 24},

@@ -33,7 +33,7 @@ async def _tasks(transport: Transport, server: Server, between: Callable[[Wire],
 
 async def test_a_healthy_connection_is_used_again() -> None:
     """Submits and look-ups share one connection as long as it is clean."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         assert await _tasks(transport, server, lambda _: None) == ["one", "two"]
         await transport.poll(order(server.url, "three"))
         assert server.connections == 1
@@ -41,7 +41,7 @@ async def test_a_healthy_connection_is_used_again() -> None:
 
 async def test_an_answer_lying_on_a_pooled_connection_is_never_ours() -> None:
     """A stray answer that came while the connection was idle, unseen by our loop, gives no foreign task."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         assert await _tasks(transport, server, lambda wire: wire.send_now(STRAY)) == ["one", "two"]
         assert server.posts == {"one": 1, "two": 1}
         assert server.connections == 2
@@ -62,7 +62,7 @@ async def pooled_data(transport: Transport) -> None:
 
 async def test_an_answer_read_on_an_idle_connection_is_never_ours() -> None:
     """The same when our loop has already taken the stray answer from the kernel."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         assert (await transport.submit(order(server.url, "one"))).json() == {"task": "one"}
         server.wires[0].send(STRAY)
         await pooled_data(transport)
@@ -73,14 +73,14 @@ async def test_an_answer_read_on_an_idle_connection_is_never_ours() -> None:
 async def test_a_second_answer_behind_the_first_is_never_ours() -> None:
     """The same when the stray answer comes in one piece with the right one."""
     double = hostile.answer_all(lambda asked: _by_prompt(asked) + STRAY)
-    async with serving(double) as server, sending() as transport:
+    async with serving(double) as server, sending(trust_env=False) as transport:
         assert await _tasks(transport, server, lambda _: None) == ["one", "two"]
         assert server.posts == {"one": 1, "two": 1}
 
 
 async def test_an_answer_that_comes_during_the_fence_is_never_ours() -> None:
     """A stray answer that arrives between choosing the connection and sending costs a fresh connection."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         fences: list[int] = []
 
         async def fence() -> None:
@@ -96,7 +96,7 @@ async def test_an_answer_that_comes_during_the_fence_is_never_ours() -> None:
 
 async def test_a_connection_that_closed_while_idle_is_not_used() -> None:
     """An end of the connection that our loop has not seen yet costs a fresh one, and no ambiguity."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         assert await _tasks(transport, server, Wire.cut_now) == ["one", "two"]
         assert server.posts == {"one": 1, "two": 1}
         assert server.connections == 2
@@ -104,7 +104,7 @@ async def test_a_connection_that_closed_while_idle_is_not_used() -> None:
 
 async def test_look_ups_are_as_careful() -> None:
     """A stray answer is no answer to a look-up either."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         await transport.poll(order(server.url, "one"))
         server.wires[0].send_now(STRAY)
         assert (await transport.poll(order(server.url, "two"))).json() == {"task": "two"}
@@ -132,7 +132,7 @@ async def test_without_that_method_every_request_gets_a_fresh_connection(
         monkeypatch.setattr(_transport, "connector", lambda: connector)
     else:
         monkeypatch.delattr(_connections.select, "poll")
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         assert await _tasks(transport, server, lambda wire: wire.send_now(STRAY)) == ["one", "two"]
         assert server.connections == 2
         assert server.asked[0].headers["connection"] == "close"
@@ -143,7 +143,7 @@ async def test_without_that_method_every_request_gets_a_fresh_connection(
 
 async def test_a_fresh_connection_carries_one_submit_alone() -> None:
     """It takes none from the pool, tells the host that it is the last one, and goes into no pool."""
-    async with serving(hostile.answer_all(_by_prompt)) as server, sending() as transport:
+    async with serving(hostile.answer_all(_by_prompt)) as server, sending(trust_env=False) as transport:
         await transport.poll(order(server.url, "a look"))
         for prompt in ("one", "two"):
             answered = await transport.submit(order(server.url, prompt), fresh_connection=True)
@@ -156,7 +156,7 @@ async def test_a_fresh_connection_carries_one_submit_alone() -> None:
 async def test_a_second_answer_on_a_fresh_connection_reaches_nobody() -> None:
     """A host that answers twice cannot give the next submit a stranger's task."""
     double = hostile.answer_all(lambda asked: _by_prompt(asked) + STRAY)
-    async with serving(double) as server, sending() as transport:
+    async with serving(double) as server, sending(trust_env=False) as transport:
         for prompt in ("one", "two", "three"):
             answered = await transport.submit(order(server.url, prompt), fresh_connection=True)
             assert answered.json() == {"task": prompt}
@@ -164,7 +164,7 @@ async def test_a_second_answer_on_a_fresh_connection_reaches_nobody() -> None:
 
 async def test_the_fence_holds_a_fresh_connection_back_too() -> None:
     """The fence runs once, on the new connection, before the first byte."""
-    async with serving(hostile.stay_silent_to_the_end) as server, sending() as transport:
+    async with serving(hostile.stay_silent_to_the_end) as server, sending(trust_env=False) as transport:
 
         async def fence() -> None:
             await server.until(lambda: server.connections == 1)

@@ -1,5 +1,7 @@
 """HTTP as values, checked when they are made."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,28 @@ def test_the_start_of_any_body_is_one_short_printable_line(body):
     assert text
     assert text.isprintable()
     assert len(text) <= 121
+
+
+@pytest.mark.parametrize("item", [b"[]", b"{}", b"1", b'""', b'{"a":1}'])
+def test_json_of_too_many_values_is_not_read(item):
+    """A few megabytes of brackets would take some hundred of memory."""
+    many = b"[" + b",".join([item] * 600_000) + b"]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadReply, match="not JSON"):
+            HttpResponse(status=200, body=many).json()
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(HttpResponse(status=200, body=b"[" + b",".join([item] * 10_000) + b"]").json()) == 10_000
+
+
+def test_json_beyond_64_levels_is_none():
+    """What lies above stays, and nothing that walks over it runs out of stack."""
+    value = HttpResponse(status=200, body=b'{"id":"t","more":' + b"[" * 200 + b"]" * 200 + b"}").json()
+    assert value["id"] == "t"
+    levels = 0
+    while value:
+        value = value["more"] if isinstance(value, dict) else value[0]
+        levels += 1
+    assert levels == 64

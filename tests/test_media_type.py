@@ -64,6 +64,7 @@ NEITHER = {
     "application/json": [b'{"message": "Not Found"}', b'[{"id": 1}]', b'\n{\n "error": 1}', b"{}"],
     "text/plain": [
         b"The file is not here, sorry.",
+        b"404: Not Found",
         "文件不存在。请联系管理员。".encode(),
         "\ufeffnot a picture".encode("utf-16"),
     ],
@@ -76,7 +77,8 @@ NEITHER = {
     "application/zip": [b"PK\x03\x04\x14\0"],
     "application/gzip": [b"\x1f\x8b\x08\0"],
     "application/x-tar": [b"cat.png" + bytes(250) + b"ustar\x0000"],
-    "audio/mpeg": [b"ID3\x04\0"],
+    "audio/mpeg": [b"ID3\x04\0", b"\xff\xfb\x90\x64"],
+    "text/x-script": [b"#!/bin/sh\n"],
     "audio/wav": [b"RIFF....WAVEfmt "],
     "audio/mp4": [box(b"M4A ", b"isom")],
     "application/x-executable": [b"\x7fELF\x02"],

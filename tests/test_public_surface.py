@@ -17,6 +17,8 @@ import pika_async
 import pika_async.callbacks
 import pika_async.emulator
 import pika_async.errors
+import pika_async.installed
+import pika_async.ledger
 import pika_async.provider
 import pika_async.requests
 import pika_async.results
@@ -25,7 +27,16 @@ import pika_async.testing
 import pika_async.types
 from tests.wheels import ROOT
 
-PUBLIC = [pika_async, pika_async.provider, pika_async.sandbox, pika_async.testing, pika_async.types]
+PUBLIC = [
+    pika_async,
+    pika_async.batch,
+    pika_async.installed,
+    pika_async.ledger,
+    pika_async.provider,
+    pika_async.sandbox,
+    pika_async.testing,
+    pika_async.types,
+]
 NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
 PACKAGES = ["pika_async", "pika_acedata", "pika_duomi"]
 
@@ -158,7 +169,6 @@ def test_importing_the_package_loads_nothing_heavy():
         "click",
         "rich",
         "jinja2",
-        "stamina",
         "sqlite3",
         "pika_acedata",
         "pika_duomi",

@@ -164,6 +164,14 @@ def test_media_are_links_files_or_bytes(media):
     assert Ingredients("A cat", [media]).images == (media,)
 
 
+def test_what_is_wrong_with_a_link_is_told():
+    """The name of a file is another matter than a link with a space in it."""
+    with pytest.raises(UnsupportedRequest, match=r"^image must be an http.* non-empty bytes; change it"):
+        Generate("A cat", image="cat.png")
+    with pytest.raises(UnsupportedRequest, match=r"a link must not hold spaces, line breaks or invisible"):
+        Generate("A cat", image="https://media.test/a cat.png")
+
+
 @pytest.mark.parametrize(
     ("field", "data"),
     [("image", b"\0\0\0\x18ftypmp42"), ("video", b"\x89PNG\r\n\x1a\n"), ("video", b"GIF89a")],

@@ -148,6 +148,7 @@ def test_concealing_takes_time_in_proportion(seed):
         ("%ACEDATA_API_KEY%", "placeholder"),
         ("<your key>", "placeholder"),
         ("your-api-key", "placeholder"),
+        ("sk-your-key-here", "placeholder"),
         ("YOUR_API_KEY_HERE", "placeholder"),
         ("changeme", "placeholder"),
         ("None", "placeholder"),
@@ -185,3 +186,11 @@ def test_what_is_clearly_no_key_is_told_without_quoting_it(key, fault):
 def test_a_key_may_look_like_anything_else(key):
     """The provider knows better."""
     assert key_fault(Secret(key)) is None
+
+
+@pytest.mark.parametrize("text", [5, b"sk-canary", ["sk-canary"], 1.5, True])
+def test_a_secret_is_text(text):
+    """What is none would fail on its way out, in words that show it."""
+    with pytest.raises(TypeError, match=r"^text must be text or a Secret") as refused:
+        Secret(text)
+    assert "canary" not in str(refused.value)

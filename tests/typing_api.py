@@ -25,6 +25,8 @@ from pika_async import (
     asdict,
 )
 from pika_async.errors import JobHandle
+from pika_async.installed import providers
+from pika_async.ledger import JobView, open_ledger
 from pika_async.provider import Provider, ProviderFactory
 from pika_async.sandbox import Sandbox
 from pika_async.testing import ScriptedTransport, check_provider
@@ -134,6 +136,17 @@ class Mine:
         self, response: api.HttpResponse, tasks: Sequence[api.Task], /
     ) -> Mapping[str, api.Snapshot]:
         raise NotImplementedError
+
+
+async def what_a_ledger_knows(path: Path) -> None:
+    """Read jobs without a client."""
+    async with open_ledger(path) as ledger:
+        for job in await ledger.jobs("unresolved", limit=5):
+            assert_type(job, JobView)
+            assert_type(job.may_resubmit, bool)
+        assert_type(await ledger.job("k3jq"), JobView | None)
+        assert_type([job.id async for job in ledger.unfinished()], list[str])
+    assert_type(providers()["acedata"].problem, str | None)
 
 
 async def strangers() -> None:

@@ -6,37 +6,49 @@ adapter translates between that and pika_async's values; it never sends, waits, 
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 import pika_async.provider as api
 
-REFUSALS = {401: api.AuthError, 402: api.InsufficientBalance, 422: api.SubmitRefused, 429: api.RateLimited}
+REFUSALS = api.Refusals(provider="demo", statuses={402: api.InsufficientBalance})
 
 
 @frozen
 class Video:
     """The one shape of the wire; whatever else the provider sends is ignored."""
 
-    id: str | None = None
-    state: str | None = None
-    url: str | None = None
-    error: str | None = None
+    id: Any = api.text()
+    state: Any = api.text()
+    url: Any = api.text()
+    error: Any = None
+
+    @property
+    def wrong(self) -> api.ErrorInfo:
+        """Return what the answer says went wrong: `{"error": {"code": ..., "message": ...}}`."""
+        code = self.error.get("code") if isinstance(self.error, dict) else None
+        code = code if isinstance(code, str) else None
+        return api.ErrorInfo(code=code, message=api.first_text(self.error))
 
 
-def _base_url(url: str | None) -> str:
-    return (url or "https://api.demo.invalid").rstrip("/")
+def read(response: api.HttpResponse) -> Video:
+    """Read any answer; one that is no object tells nothing."""
+    body = api.decoded(response.body)
+    return api.structure(body if isinstance(body, dict) else {}, Video)
 
 
 @frozen(kw_only=True)
 class Demo:
     """Speak Demo's dialect."""
 
-    api_key: api.Secret = field(converter=api.Secret)
-    base_url: str = field(default=None, converter=_base_url)
+    api_key: api.Secret = api.key("DEMO_API_KEY")
+    base_url: str = api.base_url("https://api.demo.invalid")
     capabilities: ClassVar[api.Capabilities] = api.Capabilities(
-        kinds={api.Generate}, fields={"seed", "aspect_ratio"}, key_variables=("DEMO_API_KEY",)
+        kinds={api.Generate},
+        fields={"seed", "aspect_ratio"},
+        ranges={"seed": (0, 4_294_967_295)},
+        key_variables=("DEMO_API_KEY",),
     )
 
     @property
@@ -51,42 +63,36 @@ class Demo:
         return api.HttpRequest(method="POST", url=url, headers=self._headers, body=api.Json(body))
 
     def read_submit(self, response: api.HttpResponse, _request: api.VideoRequest, /) -> api.Snapshot:
-        """Raise a refusal only for what the provider documents as one: it proves that nothing was bought."""
-        video = api.read_json(response, Video)
+        """Return the task if the answer names one, whatever else it says; raise what the rest proves."""
+        video = read(response)
         if video.id:
             return api.Pending(task=api.Task(video.id))
-        refusal = REFUSALS.get(response.status) if video.error else None
-        raise (refusal or api.SubmitUnknown)(f"Demo answered HTTP {response.status} without a video.")
+        raise REFUSALS.at_submit(response, video.wrong, self.api_key)
 
     def build_poll(self, tasks: Sequence[api.Task], /) -> api.HttpRequest:
         url = f"{self.base_url}/v1/videos/{tasks[0].id}"
         return api.HttpRequest(method="GET", url=url, headers=self._headers)
 
-    def read_poll(
-        self, response: api.HttpResponse, tasks: Sequence[api.Task], /
-    ) -> Mapping[str, api.Snapshot]:
+    def read_poll(self, response: api.HttpResponse, tasks: Sequence[api.Task], /) -> api.Snapshots:
         """Return what is known of the task: nothing after a 404, an error for what speaks of the call."""
+        video = read(response)
         if response.status == 404:
             return {}
         if response.status != 200:
-            kind = REFUSALS.get(response.status, api.BadReply)
-            raise kind(f"Demo answered HTTP {response.status}; look again later.")
-        video = api.read_json(response, Video)
-        return {task.id: snapshot(task, video) for task in tasks if task.id == video.id}
+            raise REFUSALS.at_lookup(response, video.wrong, self.api_key)
+        return {task.id: self._snapshot(task, video) for task in tasks if task.id == video.id}
 
-
-def snapshot(task: api.Task, video: Video) -> api.Snapshot:
-    """Translate the provider's words for where *task* stands; a word we do not know is still running."""
-    match video:
-        case Video(state="done", url=str(url)):
-            result = api.VideoResult(task.id, url, None, None, api.State.SUCCEEDED)
-            return api.Succeeded(task=task, results=(result,))
-        case Video(state="done"):
-            return api.Failed(task=task, reason="no_output")
-        case Video(state="failed", error=why):
-            return api.Failed(task=task, message=why or "")
-        case _:
-            return api.Pending(task=task)
+    def _snapshot(self, task: api.Task, video: Video) -> api.Snapshot:
+        match api.state(video.state):
+            case api.State.SUCCEEDED if api.is_link(video.url):
+                result = api.VideoResult(task.id, video.url, None, None, api.State.SUCCEEDED)
+                return api.Succeeded(task=task, results=(result,))
+            case api.State.SUCCEEDED:
+                return api.Failed(task=task, reason="no_output")
+            case api.State.FAILED:
+                return api.Failed(task=task, message=api.shown(video.wrong.message, self.api_key))
+            case state:
+                return api.Pending(task=task, state=state or api.State.RUNNING)
 
 
 class DemoEmulator:
@@ -96,23 +102,30 @@ class DemoEmulator:
 
     def answer(self, request: api.HttpRequest, world: api.World, /) -> api.HttpResponse | api.Held:
         if not str(request.headers.get("authorization")).startswith("Bearer sandbox"):
-            return answer(401, {"error": "unknown key"})
+            return answer(401, error("bad_key", "this key is not known"))
         match request.method, request.body:
             case "GET", _:
                 id_ = request.url.rpartition("/")[2]
                 done_at = world.tasks.get(id_)
                 if done_at is None:
-                    return answer(404, {"error": "unknown video"})
+                    return answer(404, error("unknown", "there is no such video"))
                 if world.now < done_at:
                     return answer(200, {"id": id_, "state": "running"})
-                return answer(200, {"id": id_, "state": "done", "url": world.media_url("video.mp4", id_)})
+                return answer(
+                    200, {"id": id_, "state": "completed", "url": world.media_url("video.mp4", id_)}
+                )
             case "POST", api.Json(value={"prompt": str(prompt)}):
                 id_ = world.new_id()
                 world.tasks[id_] = world.now + world.render_time
                 world.bill(prompt)
                 return answer(200, {"id": id_, "state": "running"})
             case _:
-                return answer(422, {"error": "prompt is missing"})
+                return answer(422, error("bad_request", "prompt is missing"))
+
+
+def error(code: str, message: str) -> Mapping[str, api.JSON]:
+    """Make the body of an error."""
+    return {"error": {"code": code, "message": message}}
 
 
 def answer(status: int, body: Mapping[str, api.JSON]) -> api.HttpResponse:

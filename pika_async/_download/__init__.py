@@ -79,18 +79,18 @@ async def streamed(
     """Give the bytes of the video at *link* as they come; they end where the video is whole.
 
     What breaks off is gone on with as in `download`. Iterating raises `DownloadError` where the host cannot
-    go on with the very same file, or where the file turns out not to be a whole video.
+    go on with the very same file, or where the file turns out not to be a whole video. Takes no slot, because
+    a reader may be as slow as it likes.
     """
-    async with session.slots:
-        stream = Stream()
-        fetch = Fetch(session, link, stream, fresh_link, "video")
-        fetching = asyncio.create_task(stream.filled(fetch.until_whole))
-        try:
-            yield stream.read_from(fetching)
-        finally:
-            fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
-            stream.close()
+    stream = Stream()
+    fetch = Fetch(session, link, stream, fresh_link, "video")
+    fetching = asyncio.create_task(stream.filled(fetch.until_whole))
+    try:
+        yield stream.read_from(fetching)
+    finally:
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+        stream.close()
 
 
 def _take_up(part: Part, overwrite: bool) -> None:

@@ -114,6 +114,8 @@ class MediaSession:
         self._guard = Guard(allowed_hosts, public=public)
         self._proxies = proxies or Proxies(trusted=False)
         self._resolver = resolver or DefaultResolver()
+        # A host that sends its headers letter by letter is never idle.
+        self._longest_ask = connect_timeout + idle_timeout
         timeout = ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=idle_timeout)
         self._guarded = _session(timeout, self._resolver, self._guard.socket)
         self._trusting = _session(timeout, self._resolver, None)
@@ -178,9 +180,10 @@ class MediaSession:
         self, session: ClientSession, url: URL, headers: Mapping[str, str], proxy: Proxy | None
     ) -> ClientResponse | LinkRefusedError | BrokenOffError:
         try:
-            response = await session.get(
-                url, headers=headers, allow_redirects=False, proxy=None if proxy is None else proxy.url
-            )
+            async with asyncio.timeout(self._longest_ask):
+                response = await session.get(
+                    url, headers=headers, allow_redirects=False, proxy=None if proxy is None else proxy.url
+                )
         except InvalidURL:
             return LinkRefusedError("it is not a valid link; ask the provider for the video")
         except (ClientError, TimeoutError) as broken:
@@ -228,7 +231,7 @@ def _answer(response: ClientResponse, proxy: Proxy | None, pace: Pace) -> Answer
         etag=etag if etag and not etag.startswith("W/") else None,
         modified=headers.get("Last-Modified"),
         content_type=response.content_type if "Content-Type" in headers else "",
-        encoding=headers.get("Content-Encoding", "").strip().lower(),
+        encoding=", ".join(headers.getall("Content-Encoding", ())).lower(),
         retry_after=float(after) if after.isascii() and after.isdecimal() else None,
         by="the host" if proxy is None else f"the host, or the proxy {proxy},",
         pace=pace,

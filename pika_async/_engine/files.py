@@ -34,7 +34,7 @@ async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None =
     what an earlier release recorded and nobody should send.
     """
     media = media_of(request)
-    if media or unsaid(f"{request.prompt}{request.negative_prompt}"):
+    if media or unsaid(request.prompt) or unsaid(request.negative_prompt or ""):
         validate(request)
     if not media:
         return request

@@ -84,6 +84,7 @@ async def known_jobs(ledger: Ledger) -> AsyncIterator[KnownJob]:
 
 def identity_of(request: Any, files: Any) -> str:
     """Return what a request asks for as text; equal requests are equal, wherever their files lie."""
+    # Without the version at the end of a digest: a key is read again by the form that it always had.
     return digest(request, files)[:40]
 
 

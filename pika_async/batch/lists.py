@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 from attrs import field, frozen
 
 from pika_async._crossing import Value
-from pika_async.batch.manifest import shortened
+from pika_async.batch.describe import shortened
 from pika_async.errors import ConfigError
 
 Format: TypeAlias = Literal["txt", "csv", "jsonl"]
@@ -86,7 +86,7 @@ class Source(Value):
 
     def text(self) -> str:
         """Return the list as text, whose lines end in line feeds; raises `ConfigError` with the line."""
-        text = _decoded(self)
+        text = _decoded(self).lstrip("\ufeff")
         if (nul := text.find("\0")) >= 0:
             raise _unreadable(self, text.count("\n", 0, nul) + 1, "holds a NUL character")
         # Lists from old Macs, and from some editors, end their lines in a carriage return only.
@@ -169,6 +169,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Content]]:
     for line, cells in _parsed(text, delimiter or _delimiter(text)):
         if isinstance(cells, WrongRowError):
             yield line + skipped, cells
+        elif names is None and not any(cell.strip() for cell in cells):
+            continue
         elif names is None:
             names, heading = [_column(cell) for cell in cells], line + skipped
             given = [name for name in names if name]
@@ -191,8 +193,9 @@ def _column(name: str) -> str:
 def _delimiter(text: str) -> str:
     """Return what separates the columns: Excel writes semicolons in half of the world."""
     for delimiter in _DELIMITERS:
-        _, heading = next(_parsed(text, delimiter), (1, None))
-        if isinstance(heading, list) and len(heading) > 1 and "prompt" in map(_column, heading):
+        rows = (cells for _, cells in _parsed(text, delimiter) if isinstance(cells, list))
+        heading = next((cells for cells in rows if any(cell.strip() for cell in cells)), [])
+        if len(heading) > 1 and "prompt" in map(_column, heading):
             return delimiter
     return _DELIMITERS[0]
 

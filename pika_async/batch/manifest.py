@@ -19,7 +19,6 @@ from pika_async._token import JobToken
 from pika_async._tolerant import structure
 from pika_async.batch.files import open_own, replace_whole
 from pika_async.errors import BadReply, ConfigError, PikaError
-from pika_async.requests import Blob, Camera, VideoRequest, fields_set
 from pika_async.results import JSON, Charged, State, VideoResult
 
 MANIFEST: Final = "manifest.jsonl"
@@ -33,6 +32,7 @@ IMAGE_TYPES: Final = {
 }
 
 _SHOWN_LINK: Final = 40
+_DEEPEST: Final = 100
 _TOKEN: Final = re.compile(rb'"token": ?"(pika1\.[A-Za-z0-9_-]+\.[0-9a-f]+)"')
 # Refusals of the request, not of the account or the moment: the same request would be refused again.
 _FOR_GOOD: Final = frozenset({"JobFailed", "ContentBlocked", "SubmitRefused", "UnsupportedRequest"})
@@ -130,10 +130,26 @@ class Entry(Value):
     def parse(cls, line: bytes) -> Entry | None:
         """Read a line; None where it is torn, of another version, or no entry."""
         try:
-            entry = structure(json.loads(line), cls)
+            value = json.loads(line)
+            entry = None if _is_deep(value) else structure(value, cls)
         except (ValueError, RecursionError, BadReply):
             return None
-        return entry if entry.number >= 1 else None
+        return entry if entry is not None and entry.number >= 1 else None
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether *value* is nested deeper than any request: what walks through it would not come back."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _finite(value: Any) -> Any:
@@ -162,56 +178,6 @@ def media_path(name: str | None, types: Mapping[str, str]) -> str | None:
     if parts.is_absolute() or any(part.startswith(".") for part in parts.parts):
         return None
     return str(parts) if parts.suffix.lower() in types else None
-
-
-def described(request: VideoRequest) -> dict[str, JSON]:
-    """Return *request* as JSON for people: its kind and what the caller set.
-
-    Media in memory are named by their size only, `extra_body` by its names only: people put keys there.
-
-    >>> from pika_async import Style
-    >>> described(Style("A duck", style="Inflate", extra_body={"user": "me"}))
-    {'kind': 'style', 'extra_body': {'user': '***'}, 'prompt': 'A duck', 'style': 'Inflate'}
-    """
-    plain = {name: _plain(value) for name, value in fields_set(request).items()}
-    return without_secrets({"kind": type(request).__name__.lower(), **plain})
-
-
-def without_secrets(request: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return a description, also one of an earlier version, without the values of `extra_body`."""
-    extra = request.get("extra_body")
-    hidden: dict[str, JSON] = (
-        {"extra_body": dict.fromkeys(extra, "***")} if isinstance(extra, Mapping) else {}
-    )
-    return {**request, **hidden}
-
-
-def _plain(value: object) -> JSON:
-    match value:
-        case Path():
-            return value.as_posix()
-        case bytes():
-            return f"<{len(value)} bytes>"
-        case str() if value[:5].lower() == "data:":
-            return shortened(value)
-        case Blob():
-            return f"{value.name} <{len(value.data)} bytes>"
-        case Camera():
-            return {name: move for name, move in asdict(value).items() if move is not None}
-        case tuple():
-            return [_plain(item) for item in value]
-        case _:
-            plain: JSON = value  # type: ignore[assignment]  # the request refused everything but JSON
-            return plain
-
-
-def shortened(text: str, longest: int = _SHOWN_LINK) -> str:
-    """Return *text*, or its beginning and its length: media may be written as text.
-
-    >>> shortened("data:image/png;base64," + "A" * 400_000)
-    'data:image/png;base64,AAAAAAAAAAAAAAAAAA... (400022 characters)'
-    """
-    return text if len(text) <= longest + 20 else f"{text[:longest]}... ({len(text)} characters)"
 
 
 @process_bound("make Manifest(path) in the other process")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pika_async import _registry
 from pika_async._engine.files import with_blobs
 from pika_async._secret import Secret
+from pika_async.batch.describe import shortened
 from pika_async.batch.folder import BatchFolder
-from pika_async.batch.manifest import shortened
 from pika_async.batch.plan import make_plan
 from pika_async.batch.rows import Listed
 from pika_async.errors import UnsupportedRequest
@@ -24,8 +24,11 @@ _LONGEST: Final = 300
 _SHORTEST_SECRET: Final = 4
 
 
-def adapters(names: Sequence[str], *, key: Secret | None = None, base_url: str | None = None) -> list[Loaded]:
+def adapters(
+    names: Sequence[str], *, key: str | Secret | None = None, base_url: str | None = None
+) -> list[Loaded]:
     """Load the adapters called *names*, with *key* or those of the environment; raises `ConfigError`."""
+    key = Secret(key) if isinstance(key, str) else key  # tracebacks show local variables
     return [_registry.make(name, api_key=key, base_url=base_url) for name in names]
 
 

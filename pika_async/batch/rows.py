@@ -16,10 +16,10 @@ from attrs import frozen
 
 from pika_async._crossing import Value
 from pika_async._engine.files import check_files
+from pika_async.batch.describe import shortened
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
-from pika_async.batch.manifest import shortened
 from pika_async.errors import ConfigError, PikaError
-from pika_async.requests import Camera, Generate, Ingredients, Media, Style, VideoRequest
+from pika_async.requests import MEDIA_FIELDS, Camera, Generate, Ingredients, Media, Style, VideoRequest
 
 KINDS: Final[Mapping[str, type[VideoRequest]]] = {
     "generate": Generate,
@@ -27,7 +27,6 @@ KINDS: Final[Mapping[str, type[VideoRequest]]] = {
     "style": Style,
 }
 _KNOWN: Final = {attribute.name for kind in KINDS.values() for attribute in attrs.fields(kind)} | {"kind"}
-_MEDIA: Final = ("image", "video", "images")
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 _TOLD_EACH: Final = 3
@@ -136,7 +135,7 @@ def _request(content: Content, folder: Path) -> VideoRequest:
         for name, attribute in of_kind.items()
         if attribute.default is attrs.NOTHING and name not in fields
     ]
-    for name in _MEDIA:
+    for name in MEDIA_FIELDS:
         if name in fields:
             fields[name] = _found(fields[name], folder, reasons)
     if reasons:
@@ -167,8 +166,13 @@ def _whole(cell: str) -> int:
 
 
 def _number(cell: str) -> float:
+    """Read a number; Excel writes a comma in half of the world.
+
+    >>> _number("1.5"), _number("1,5")
+    (1.5, 1.5)
+    """
     try:
-        return float(cell)
+        return float(re.sub(r"\A([0-9]+),([0-9]{1,2})\Z", r"\1.\2", cell))
     except ValueError:
         raise ValueError(f"{shortened(cell)!r} is not a valid float.") from None
 

@@ -3,179 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from pika_async import _arguments as arguments
-from pika_async._crossing import process_bound
 from pika_async._job import Job
 from pika_async._token import JobToken
-from pika_async.batch.client import adapters_of, has_memory_only, is_open, ledger_of
+from pika_async.batch.client import is_open
 from pika_async.batch.folder import BatchFolder
-from pika_async.batch.known import PRETENDED
 from pika_async.batch.manifest import Failure, Manifest, RowState
-from pika_async.batch.plan import Plan, PlannedRow, make_plan
+from pika_async.batch.planner import PlannedRow
 from pika_async.batch.posters import Posters
-from pika_async.batch.preview import check
-from pika_async.batch.report import Report, RowEvent
-from pika_async.batch.rows import Listed, refused
-from pika_async.errors import ConfigError, InsufficientBalance, PikaError, SubmitUnknown, UnsupportedRequest
-from pika_async.requests import Generate, Ingredients, Style, VideoRequest
+from pika_async.batch.report import RowEvent
+from pika_async.errors import ConfigError, InsufficientBalance, PikaError, SubmitUnknown
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pika_async._client import Pika
 
-_TIMEOUT: Final = 900.0
 
+class BatchRun:
+    """Brings rows into *folder* with *pika*, and tells *events* of each change; None ends them.
 
-@process_bound("make another Batch(...) in the other process, once this one has ended")
-class Batch(AsyncIterator[RowEvent]):
-    """Makes *folder* hold a video of each of *rows*, and records in its manifest what became of each.
-
-        rows = read_list("prompts.csv")
-        async with Batch(rows, "videos", pika=Pika("acedata", ledger="jobs.db")) as batch:
-            async for event in batch:
-                print(event.row.number, event.row.state)
-        print(batch.report.done, "of", batch.report.total)
-
-    *rows* are requests, or what `read_list` returns. *pika* needs a ledger that outlives the process; the
-    batch opens the client and closes it, unless it is open already. *timeout* is the longest wait for one
-    render, in seconds; its job goes on. Costs one render for each row that was never ordered: the same rows
-    and the same folder again buy nothing twice, and fetch what is missing. *retry_failed* orders rows anew
-    that failed for good, which may cost again. *adopt* takes over, by their tokens, jobs that the manifest
-    names and the ledger does not know.
-
-    Entering raises `ConfigError`, before anything is bought, when a row is wrong or the folder cannot be
-    used. Leaving early orders no more rows, and waits for the answers to orders under way.
+    *timeout* is the longest wait for one render, in seconds.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[Listed | VideoRequest],
-        folder: str | os.PathLike[str],
-        *,
-        pika: Pika,
-        timeout: float | None = _TIMEOUT,
-        retry_failed: bool = False,
-        adopt: bool = False,
-    ) -> None:
-        arguments.seconds("timeout", timeout)
-        arguments.flag("retry_failed", retry_failed)
-        arguments.flag("adopt", adopt)
-        arguments.able("pika", pika, "submit", "stats")
-        self._listed = [_listed(number, row) for number, row in enumerate(arguments.series("rows", rows), 1)]
-        self._folder = BatchFolder(arguments.path("folder", folder))
+    def __init__(self, pika: Pika, folder: BatchFolder, manifest: Manifest, *, timeout: float | None) -> None:
+        self.events: asyncio.Queue[RowEvent | None] = asyncio.Queue()
         self._pika = pika
+        self._folder = folder
+        self._manifest = manifest
         self._timeout = timeout
-        self._retry_failed, self._adopt = retry_failed, adopt
-        self._plan = Plan((), (), 0)
-        self._manifest = Manifest(self._folder.manifest)
-        self._posters = Posters(self._folder.path, pika)
+        self._posters = Posters(folder.path, pika)
         self._orders: dict[asyncio.Task[Job], PlannedRow] = {}
         self._left_behind: Mapping[str, Job] = {}
         self._capped: PikaError | None = None
-        self._events: asyncio.Queue[RowEvent | None] = asyncio.Queue()
-        self._running: asyncio.Task[None] | None = None
-        self._closing = AsyncExitStack()
-        self.width = 1
-        self.notes: list[str] = []
-
-    @property
-    def report(self) -> Report:
-        """What has become of the rows so far, or in the end."""
-        return Report(
-            folder=self._folder.path,
-            rows=tuple(row.entry for row in self._plan.rows),
-            lines=tuple(row.listed.line for row in self._plan.rows),
-            astray=self._plan.astray,
-        )
+        self._began = False
 
     @property
     def unanswered(self) -> int:
         """How many orders are under way whose answer has not come."""
         return sum(not order.done() for order in self._orders)
 
-    async def __aenter__(self) -> Self:
-        self._check()
-        async with AsyncExitStack() as stack:
-            warning = stack.enter_context(self._folder.held())
-            self.notes += [warning] if warning else []
-            stack.push_async_callback(self._settle)
-            if not is_open(self._pika):
-                await stack.enter_async_context(self._pika)
-            accounts = self._pika.stats()
-            self.width = sum(stats.max_concurrency for stats in accounts.values())
-            self._plan = plan = await make_plan(
-                self._listed,
-                self._folder,
-                ledger_of(self._pika),
-                sandbox=all(account.endswith(f":{PRETENDED}") for account in accounts),
-                retry_failed=self._retry_failed,
-                adopt=self._adopt,
-            )
-            self.notes += plan.notes
-            try:
-                self._folder.try_names(row.file for row in plan.rows if row.entry.state is not RowState.DONE)
-                self._manifest.replace(plan.entries)
-            except OSError as error:
-                raise _no_room(error) from None
-            self._closing = stack.pop_all()
-        return self
+    async def carry_out(self, rows: Sequence[PlannedRow], width: int) -> None:
+        """Bring every one of *rows* to its end, *width* of them ordered or rendering at a time.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        async with self._closing:
-            if self._running is not None:
-                self._running.cancel()
-                await asyncio.gather(self._running, return_exceptions=True)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> RowEvent:
-        if self._running is None:
-            self._running = asyncio.ensure_future(self._run())
-            self._running.add_done_callback(lambda _: self._events.put_nowait(None))
-        event = await self._events.get()
-        if event is not None:
-            return event
-        self._events.put_nowait(None)
-        await self._running
-        raise StopAsyncIteration
-
-    def _check(self) -> None:
-        if has_memory_only(self._pika):
-            raise ConfigError(
-                "A batch needs a ledger that outlives the process, or it could buy twice after a crash; open "
-                'the client with a file, as in Pika(ledger="jobs.db").'
-            )
-        able = adapters_of(self._pika)
-        problems: list[tuple[int, str]] = []
-        for row in self._listed:
-            try:
-                check(row.request, able)
-            except UnsupportedRequest as error:
-                problems.append((row.line, error.message))
-        if problems:
-            raise refused("the list", problems)
-
-    async def _run(self) -> None:
+        When cancelled, waits and downloads end at once; orders under way are left to `settle`. Raises
+        `ConfigError` when the folder cannot be written to.
+        """
+        self._began = True
         # What is paid already is looked for first: it holds the slots that new rows need.
         self._left_behind = {job.id: job async for job in self._pika.recover()}
-        slots = asyncio.Semaphore(self.width)
+        slots = asyncio.Semaphore(width)
         broken: Sequence[BaseException] = ()
         try:
             async with asyncio.TaskGroup() as group:
-                for row in sorted(self._plan.rows, key=lambda row: row.token is None):
+                for row in sorted(rows, key=lambda row: row.token is None):
                     if row.settled:
                         group.create_task(self._poster(row))
                         continue
@@ -188,9 +74,9 @@ class Batch(AsyncIterator[RowEvent]):
         except* OSError as errors:
             broken = errors.exceptions
         if broken:
-            raise _no_room(broken[0])
+            raise no_room(broken[0])
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Note what became of orders that nobody waited for; a client of ours is closed by now."""
         if is_open(self._pika):
             for order in self._orders:
@@ -201,7 +87,7 @@ class Batch(AsyncIterator[RowEvent]):
                 unnoted = row.entry.state is RowState.QUEUED
                 if unnoted and not order.cancelled() and order.exception() is None:
                     self._note_job(row, order.result())
-            if self._running is not None:
+            if self._began:
                 self._manifest.compact()
         self._manifest.close()
 
@@ -293,17 +179,9 @@ class Batch(AsyncIterator[RowEvent]):
     def _put(self, row: PlannedRow, *, problem: PikaError | None = None, **changes: Any) -> None:
         row.entry = evolve(row.entry, **changes)
         self._manifest.append(row.entry)
-        self._events.put_nowait(RowEvent(row=row.entry, line=row.listed.line, error=problem))
+        self.events.put_nowait(RowEvent(row=row.entry, line=row.listed.line, error=problem))
 
 
-def _no_room(error: BaseException) -> ConfigError:
+def no_room(error: BaseException) -> ConfigError:
+    """Make the error for a folder that cannot be written to."""
     return ConfigError(f"The folder cannot be written to ({error}); make room there and run again to go on.")
-
-
-def _listed(number: int, row: Listed | VideoRequest) -> Listed:
-    match row:
-        case Listed():
-            return row
-        case Generate() | Ingredients() | Style():
-            return Listed(number=number, line=number, request=row)
-    raise arguments.refuse(f"row {number} of rows", "a Generate, Ingredients or Style", row)

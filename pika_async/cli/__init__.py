@@ -12,7 +12,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise
-        sys.exit("The command line needs its extra; install pika-async with [cli] behind its name")
+        sys.exit("The command line needs more packages: install 'pika-async[cli]', or '.[cli]' in a clone.")
     except KeyboardInterrupt:
         sys.exit(130)
     app(prog_name="pika-async")

@@ -14,7 +14,7 @@ import click
 
 from pika_async import PikaError, __version__
 from pika_async.cli._command import wants_json
-from pika_async.cli._terminal import Interrupted, make_streams_safe, say
+from pika_async.cli._terminal import make_streams_safe, say
 
 COMMANDS: Final[Mapping[str, str]] = {
     "generate": "video:generate",
@@ -33,8 +33,6 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "doctor:doctor",
 }
 """Each command, in the order of the help, with its module in this package and its name there."""
-
-_INTERRUPTED: Final = 130
 
 
 def load(name: str) -> click.Command:
@@ -85,7 +83,7 @@ class _Program(click.Group):
             if wants_json(ctx):
                 _print_json("Interrupted", "The command was interrupted.", interrupt)
             say("Interrupted.", *_notes(interrupt))
-            ctx.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else _INTERRUPTED)
+            ctx.exit(getattr(interrupt, "exit_code", 130))
         except OSError as error:
             # A pipe that nobody reads any more is no error of ours: click ends in silence.
             if error.errno == errno.EPIPE:

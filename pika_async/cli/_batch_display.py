@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from pika_async.batch import Batch, Entry, Progress, RowEvent, RowState
-from pika_async.cli._terminal import printable, say, seconds
+from pika_async.cli._terminal import may_be_live, printable, say, seconds, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -25,13 +23,6 @@ _STYLES = {
     RowState.FAILED: "red",
 }
 _LONGEST = 10.0 * 365 * 86400
-
-
-class Watcher(Protocol):
-    """Shows what becomes of each row."""
-
-    def see(self, event: RowEvent, /) -> None: ...
-    def note(self, line: str, /) -> None: ...
 
 
 async def follow(batch: Batch, usual: float) -> None:
@@ -52,9 +43,8 @@ async def follow(batch: Batch, usual: float) -> None:
 
 
 @contextmanager
-def _watching(progress: Progress) -> Iterator[Watcher]:
-    # Log lines and live lines would tear each other.
-    if not sys.stderr.isatty() or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
+def _watching(progress: Progress) -> Iterator[PlainRows | LiveLines]:
+    if not may_be_live():
         yield PlainRows(progress)
         return
     from rich.console import Console
@@ -62,7 +52,7 @@ def _watching(progress: Progress) -> Iterator[Watcher]:
 
     console = Console(stderr=True)
     lines = LiveLines(progress, console)
-    with Live(lines, console=console, refresh_per_second=5, redirect_stdout=False, transient=True):
+    with shown(Live(lines, console=console, refresh_per_second=5, redirect_stdout=False, transient=True)):
         yield lines
 
 
@@ -115,7 +105,8 @@ class LiveLines:
             self.note(failure)
 
     def note(self, line: str, /) -> None:
-        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError, ValueError):
+            self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.progress_bar import ProgressBar

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypeAlias, TypeVar
 
 import click
+
+from pika_async.cli._terminal import say
 
 Callback: TypeAlias = Callable[..., None]
 Decorator: TypeAlias = Callable[[Callback], Callback]
@@ -26,37 +29,30 @@ class _Command(click.Command):
 class _Group(_Command, click.Group):
     """A command that does something itself, and has commands of its own."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, as any command does."""
-        _Command.format_epilog(self, ctx, formatter)
-
 
 Made = TypeVar("Made", bound=_Command)
 
 
 def command(name: str, *examples: str) -> Callable[[Callback], click.Command]:
     """Make the decorated function the command *name*."""
-
-    def make(callback: Callback) -> click.Command:
-        return _completed(click.command(name, cls=_Command)(callback), examples)
-
-    return make
+    return _made(name, _Command, examples)
 
 
 def group(name: str, *examples: str) -> Callable[[Callback], click.Group]:
     """Make the decorated function the command *name*, to which others can be added."""
+    return _made(name, _Group, examples, invoke_without_command=True)
 
-    def make(callback: Callback) -> click.Group:
-        made = click.command(name, cls=_Group, invoke_without_command=True)(callback)
-        return _completed(made, examples)
+
+def _made(
+    name: str, kind: type[Made], examples: tuple[str, ...], **options: Any
+) -> Callable[[Callback], Made]:
+    def make(callback: Callback) -> Made:
+        made = click.command(name, cls=kind, **options)(callback)
+        made.examples = examples
+        made.params.append(_verbose())
+        return made
 
     return make
-
-
-def _completed(made: Made, examples: tuple[str, ...]) -> Made:
-    made.examples = examples
-    made.params.append(_verbose())
-    return made
 
 
 def gathered(name: str, make: Callable[..., object], options: Mapping[str, Decorator]) -> Decorator:
@@ -120,3 +116,25 @@ def _log_to_stderr(ctx: click.Context, _: click.Parameter, verbosity: int) -> No
         log.setLevel(before)
 
     ctx.call_on_close(undo)
+
+
+class _PaidJobs(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what a closing client says of jobs whose results nobody has seen; it holds their tokens."""
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING and "may be paid" in text:
+            say(text)
+
+
+@contextmanager
+def paid_jobs_told() -> Iterator[None]:
+    """Have a client that closes in this context tell on stderr of jobs that may be paid."""
+    log, handler = logging.getLogger("pika_async"), _PaidJobs()
+    # With `--verbose` all log lines are there already.
+    shown = log.isEnabledFor(logging.INFO)
+    if not shown:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)

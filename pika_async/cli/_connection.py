@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import click
 from attrs import frozen
 
 from pika_async import ConfigError, Pika
-from pika_async.cli._command import Decorator, gathered
+from pika_async.cli._command import Decorator, gathered, paid_jobs_told
 from pika_async.cli._ledger import ledger_option, max_submits_option, ready
 
 SANDBOX_KEY: Final = "sandbox-key"
@@ -23,8 +24,6 @@ TIMEOUT: Final = 900.0
 """What a batch does unless it is told otherwise: jobs in flight, and seconds for a job."""
 RENDER_TIME: Final = 2.0
 """Seconds that the sandbox inside a command renders."""
-
-_SANDBOX_PROVIDER: Final = "acedata"
 
 
 @frozen(kw_only=True)
@@ -51,19 +50,19 @@ class Connection:
     @asynccontextmanager
     async def client(self, *, journal: Path | None = None, **options: Any) -> AsyncIterator[Pika]:
         """Make a client that is not open yet; *journal* is the file in which the sandbox keeps its orders."""
-        _silence_retries()
         if self.sandbox:
             from pika_async.sandbox import Sandbox
 
             async with Sandbox(render_time=RENDER_TIME, journal=journal) as server:
                 yield self._tried(server.url, options)
         else:
-            yield self._real(options)
+            with paid_jobs_told():
+                yield self._real(options)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The providers to ask, in order; raises `ConfigError` when nobody chose and no key decides."""
-        return self.providers or ((_SANDBOX_PROVIDER,) if self.sandbox else (_only_provider_with_key(),))
+        return self.providers or (("acedata",) if self.sandbox else (_only_provider_with_key(),))
 
     def _tried(self, url: str, options: Mapping[str, Any]) -> Pika:
         from pika_async.installed import adapter
@@ -116,23 +115,12 @@ def _only_provider_with_key() -> str:
         case [name]:
             return name
         case []:
-            able = [one.capabilities for one in found if one.capabilities is not None]
-            variables = [capabilities.key_variables[0] for capabilities in able if capabilities.key_variables]
-            raise ConfigError(
-                f"No API key is in the environment; set {' or '.join(variables) or 'one'}, or add --sandbox, "
-                "which needs none."
-            )
+            known = (one.capabilities.key_variables[:1] for one in found if one.capabilities is not None)
+            variables = " or ".join(chain.from_iterable(known)) or "one"
+            told = f"No API key is in the environment; set {variables}, or add --sandbox, which needs none."
         case names:
-            raise ConfigError(
-                f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
-            )
-
-
-def _silence_retries() -> None:
-    """Keep what stamina logs of each retry of a download from stderr; this process is ours alone."""
-    from stamina.instrumentation import set_on_retry_hooks
-
-    set_on_retry_hooks(())
+            told = f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
+    raise ConfigError(told)
 
 
 _ADDRESS_OPTIONS = {
@@ -171,8 +159,7 @@ def _checked(**given: Any) -> Connection:
     return connection
 
 
-_KEEPING_OPTIONS = {"ledger": ledger_option}
-_SPENDING_OPTIONS = {**_KEEPING_OPTIONS, "max_submits": max_submits_option}
+_SPENDING_OPTIONS = {"ledger": ledger_option, "max_submits": max_submits_option}
 
 connection_options: Decorator = gathered(
     "connection", _checked, {**_CHOICE_OPTIONS, **_SPENDING_OPTIONS, **_ADDRESS_OPTIONS}
@@ -187,5 +174,5 @@ batch_options: Decorator = gathered(
 buying_options: Decorator = gathered("connection", _checked, {**_SPENDING_OPTIONS, **_ADDRESS_OPTIONS})
 """Return the decorated function a `connection` that may buy, and whose provider is known otherwise."""
 
-address_options: Decorator = gathered("connection", _checked, {**_KEEPING_OPTIONS, **_ADDRESS_OPTIONS})
+address_options: Decorator = gathered("connection", _checked, {"ledger": ledger_option, **_ADDRESS_OPTIONS})
 """Return the decorated function a `connection` that buys nothing, and whose provider is known otherwise."""

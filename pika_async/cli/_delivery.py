@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from attrs import asdict, frozen
 
 from pika_async import Job, VideoResult
 from pika_async.cli._command import Decorator, gathered, json_option
-from pika_async.cli._terminal import clipped, hand_over, printable
-
-_BESIDE: Final = ".part.json"
-"""The longest ending of what a download writes beside its file."""
+from pika_async.cli._terminal import hand_over, printable
 
 
 @frozen(kw_only=True)
@@ -40,35 +37,25 @@ class Delivery:
 def _checked(**given: Any) -> Delivery:
     delivery = Delivery(**given)
     if delivery.file is not None:
-        try:
-            _refuse_unwritable(delivery.file, delivery.overwrite)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            name = clipped(str(delivery.file))
-            raise _refused(f"{name!r} cannot be written ({reason}); choose another name.") from None
+        _refuse_unwritable(delivery.file, delivery.overwrite)
     return delivery
 
 
 def _refuse_unwritable(file: Path, overwrite: bool) -> None:
-    """Raise for a file that cannot be written; OSError and ValueError are for names that cannot exist."""
-    folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
-    for name in file.absolute().relative_to(folder).parts:
-        _ask_for(folder / name)
-    _ask_for(folder / f"{file.name}{_BESIDE}")
-    if file.is_dir():
-        raise _refused(f"{str(file)!r} is a folder; name a file in it.")
+    from pika_async._download.paths import UnusablePathError, beside, check_path
+
+    try:
+        check_path(file)
+    except UnusablePathError as reason:
+        raise _refused(str(reason)) from None
     if os.path.lexists(file) and not overwrite:
         raise _refused(f"{str(file)!r} exists; choose another name, or add --overwrite to replace it.")
+    for path in (file, *beside(file)):
+        if os.path.lexists(path) and not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+            raise _refused(f"{str(path)!r} is in the way; remove it, or choose another name.")
+    folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise _refused(f"nothing can be written to {str(folder)!r}; choose another place.")
-
-
-def _ask_for(path: Path) -> None:
-    """Raise OSError when the file system cannot have such a name."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return
 
 
 def _refused(sentence: str) -> click.BadParameter:

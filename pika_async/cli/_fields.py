@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import attrs
 import click
 
-from pika_async import Blob, Camera, PikaError
+from pika_async import Camera, PikaError
 from pika_async.cli._command import Decorator, gathered
 from pika_async.cli._terminal import clipped
 from pika_async.requests import Media, VideoRequest
 
 
 def media(text: str) -> Media:
-    """Read a link, or the name of a file that must be there before anything is bought.
-
-    A `data:` link becomes the media inside it.
-    """
-    if text.lower().startswith(("http://", "https://")):
+    """Read a link, which may hold the media itself, or the name of a file that must be there by now."""
+    if text.lower().startswith(("http://", "https://", "data:")):
         return text
-    if text[:5].lower() == "data:":
-        return _inline(text)
     path = Path(text).expanduser()
     try:
         with path.open("rb") as file:
@@ -39,18 +32,6 @@ def media(text: str) -> Media:
     if empty:
         raise click.BadParameter(f"the file {clipped(text)!r} is empty.")
     return path
-
-
-def _inline(text: str) -> Blob:
-    head, _, body = text.partition(",")
-    kind, *parameters = head[5:].split(";")
-    try:
-        data = b64decode(unquote(body), validate=True) if "base64" in parameters else b""
-    except ValueError:
-        data = b""
-    if not data:
-        raise click.BadParameter(f"{clipped(text)!r} holds no media in base64.")
-    return Blob(data, kind or "application/octet-stream", f"inline.{kind.rpartition('/')[2] or 'bin'}")
 
 
 def _camera(text: str) -> Camera:

@@ -103,7 +103,7 @@ def _complete(ctx: click.Context, _: click.Parameter, start: str) -> list[Comple
 
     try:
         jobs = asyncio.run(newest())
-    except PikaError:
+    except (PikaError, OSError):
         return []
     return [
         CompletionItem(job.id, help=f"{job.state} {printable(job.prompt or '')[:40]}")

@@ -165,10 +165,12 @@ class _Order:
 
     def after(self, error: PikaError) -> list[str]:
         """Return how to go on after *error*, if a provider may hold the job."""
+        from pika_async.ledger import read_token
+
         job = error.job or self._job
         if job is None:
             return []
-        if _is_accepted(job.token) and not isinstance(error, JobFailed | JobUnresolved):
+        if read_token(job.token).task is not None and not isinstance(error, JobFailed | JobUnresolved):
             is_ready = isinstance(error, DownloadError)
             return self._to_go_on(job.token, "Its video is ready" if is_ready else "The job goes on")
         if error.charged == "no":
@@ -199,9 +201,3 @@ class _Order:
                 f"  {shlex.join(words)}",
             ]
         return [f"{how_it_is}; to get its video:", f"  {shlex.join(words)}"]
-
-
-def _is_accepted(token: str) -> bool:
-    from pika_async.ledger import read_token
-
-    return read_token(token).task is not None

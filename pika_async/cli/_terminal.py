@@ -9,24 +9,23 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import click
 
 from pika_async import State
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
 
-_ENDING: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+_ENDING: Final = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP"}]
 
 
 def make_streams_safe() -> None:
-    """Have characters that the terminal's encoding lacks written as escapes: printing must never fail."""
+    """Have characters that the terminal's encoding lacks written as escapes: printing must not fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -62,6 +61,8 @@ def say(*lines: str) -> None:
 
 def hand_over(result: str) -> None:
     """Print a result that may be paid for to stdout, or to stderr where stdout does not take it."""
+    if sys.stdout is None:
+        return say(result)
     try:
         click.echo(result)
     except OSError as error:
@@ -145,34 +146,34 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         raise Interrupted(received[0] if received else signal.SIGINT) from None
 
 
-class Display(Protocol):
-    """Shows how far an order is; each method may be called many times."""
-
-    def begin(self, doing: str, /) -> None: ...
-    def rendering(
-        self, provider: str, state: State, progress: float | None, usual: float | None, /
-    ) -> None: ...
-    def downloading(self, name: str, done: int, total: int | None, /) -> None: ...
-    def note(self, line: str, /) -> None: ...
+def may_be_live() -> bool:
+    """Return whether stderr takes live lines: they need a terminal, and log lines would tear them."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and not logging.getLogger("pika_async").isEnabledFor(logging.INFO)
 
 
 @contextmanager
-def display() -> Iterator[Display]:
+def display() -> Iterator[PlainLines | LiveLine]:
     """Show on stderr what goes on: a live line on a terminal, plain lines elsewhere and beside a log."""
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if not is_terminal or logging.getLogger("pika_async").isEnabledFor(logging.INFO):
+    if not may_be_live():
         yield PlainLines()
         return
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    live = Progress(
-        *LiveLine.columns(console.encoding), console=console, transient=True, redirect_stdout=False
-    )
-    live.start()
+    columns = LiveLine.columns(console.encoding)
+    progress = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    with shown(progress.live):
+        yield LiveLine(progress)
+
+
+@contextmanager
+def shown(live: Live) -> Iterator[None]:
+    """Show live lines; a terminal that is gone ends nothing."""
+    live.start(refresh=True)
     try:
-        yield LiveLine(live)
+        yield
     finally:
         with suppress(OSError, ValueError):
             live.stop()
@@ -244,3 +245,6 @@ class LiveLine:
     def note(self, line: str, /) -> None:
         with suppress(OSError, ValueError):
             self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+Display: TypeAlias = PlainLines | LiveLine

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,6 @@ import click
 from attrs import evolve, frozen
 
 from pika_async import ConfigError, LedgerError
-from pika_async._secret import Secret
 from pika_async.cli._command import command as make_command
 from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 _USUAL: Final = 90.0
 _SHOWN: Final = 10
-_PAGE_EVERY: Final = 2.0
-_PAGE_SHARE: Final = 20
 
 
 @make_command(
@@ -119,7 +115,7 @@ class _Shown:
         """Print, for each row that is not bought yet, the request that would buy it."""
         from pika_async.batch.preview import adapters, preview, unbought
 
-        able = adapters(self.connection.names, key=Secret("unset"), base_url=self.connection.base_url)
+        able = adapters(self.connection.names, key="unset", base_url=self.connection.base_url)
         listed = self._listed(able)
         sandbox = self.connection.sandbox
 
@@ -136,8 +132,13 @@ class _Shown:
         """Bring every row to a file; return whether all are there. Raises `PikaError`, KeyboardInterrupt."""
         from pika_async.batch.preview import adapters
 
-        key = Secret(SANDBOX_KEY) if self.connection.sandbox else None
-        listed = self._listed(adapters(self.connection.names, key=key, base_url=self.connection.base_url))
+        listed = self._listed(
+            adapters(
+                self.connection.names,
+                key=SANDBOX_KEY if self.connection.sandbox else None,
+                base_url=self.connection.base_url,
+            )
+        )
         told: list[Report] = []
         try:
             try:
@@ -179,7 +180,7 @@ class _Shown:
     async def _carried_out(self, listed: list[Any], told: list[Report], *, adopt: bool) -> None:
         from pika_async.batch import Batch
         from pika_async.cli._batch_display import follow
-        from pika_async.gallery import write_gallery
+        from pika_async.gallery import painted, write_gallery
 
         connection = evolve(self.connection, ledger=self.ledger)
         journal = self.folder / "sandbox.jsonl"
@@ -194,27 +195,13 @@ class _Shown:
                 adopt=adopt,
             )
             try:
-                async with batch:
-                    painting = asyncio.ensure_future(self._paint())
-                    try:
-                        await follow(batch, usual)
-                    finally:
-                        painting.cancel()
+                async with batch, painted(self.folder):
+                    await follow(batch, usual)
             finally:
                 if batch.report.total:
                     told.append(batch.report)
                     with suppress(OSError):
                         write_gallery(self.folder)
-
-    async def _paint(self) -> None:
-        """Write the page now and then, seldom enough to cost a twentieth of the time at most."""
-        from pika_async.gallery import write_gallery
-
-        while True:
-            began = time.monotonic()
-            with suppress(OSError):
-                await asyncio.to_thread(write_gallery, self.folder)
-            await asyncio.sleep(max(_PAGE_EVERY, _PAGE_SHARE * (time.monotonic() - began)))
 
     @property
     def again(self) -> list[str]:

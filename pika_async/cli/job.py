@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 80
 _LABEL: Final = 12
+_NOTE: Final = 72
 
 Step: TypeAlias = tuple[str, Sequence[str] | None]
 """A sentence, and the words of the command that does what it says, if there is one."""
@@ -61,21 +62,18 @@ async def _read(text: str, file: Path | None) -> tuple[JobView, Sequence[History
 
 
 def _described(found: JobView, history: Sequence[HistoryLine], options: Sequence[str]) -> Mapping[str, Any]:
-    error = found.error
+    said = ("message", "code", "trace_id")
+    error = found.error and {
+        "type": type(found.error).__name__,
+        **{name: getattr(found.error, name) for name in said},
+    }
     return {
         **summary(found),
         "request": found.request,
         "attempts": [_attempt(attempt) for attempt in found.attempts],
         "history": [{**asdict(line), "at": moment(line.at)} for line in history],
         "results": [asdict(result) for result in found.results],
-        "error": None
-        if error is None
-        else {
-            "type": type(error).__name__,
-            "message": error.message,
-            "code": error.code,
-            "trace_id": error.trace_id,
-        },
+        "error": error,
         "extras": [
             {"task": extra.task, "results": [asdict(result) for result in extra.results]}
             for extra in found.extras
@@ -158,7 +156,7 @@ def _told(attempt: AttemptView) -> str:
 def _moved(line: HistoryLine) -> str:
     what = "job" if line.attempt is None else f"attempt {line.attempt}"
     change = line.after if line.before in {None, line.after} else f"{line.before} -> {line.after}"
-    return f"{what:<11}{change}{f' ({line.note})' if line.note else ''}"
+    return f"{what:<11}{change}{f' ({textwrap.shorten(line.note, _NOTE)})' if line.note else ''}"
 
 
 def _clock(at: float) -> str:

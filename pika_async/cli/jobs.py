@@ -9,32 +9,19 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import click
 
 from pika_async.cli._command import command, group, json_option
 from pika_async.cli._ledger import ledger_option, opened
 from pika_async.cli._terminal import age, printable, say
-
-if TYPE_CHECKING:
-    from pika_async.ledger import JobState, JobView
+from pika_async.ledger import STATES, JobState, JobView
 
 SHORT: Final = 10
 """So much of an id is shown; the start of one names its job everywhere."""
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_STATES: Final = (
-    "queued",
-    "submitting",
-    "ambiguous",
-    "unresolved",
-    "running",
-    "succeeded",
-    "failed",
-    "cancelled",
-    "abandoned",
-)
 _STYLES: Final = {
     "succeeded": "green",
     "running": "cyan",
@@ -78,9 +65,7 @@ class _Span(click.ParamType[float]):
     "pika-async jobs --limit 1000 --json",
     "pika-async jobs prune --older-than 30d",
 )
-@click.option(
-    "--state", type=click.Choice(_STATES), metavar="STATE", help=f"Only those: {', '.join(_STATES)}."
-)
+@click.option("--state", type=click.Choice(STATES), metavar="STATE", help=f"Only those: {', '.join(STATES)}.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

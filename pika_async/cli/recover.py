@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from attrs import evolve
 
-from pika_async import ConfigError, Job, JobUnresolved, PikaError
+from pika_async import ConfigError, Job, JobUnresolved, PikaError, installed
 from pika_async.cli import _order
 from pika_async.cli._command import command, json_option
 from pika_async.cli._connection import Connection, buying_options
@@ -59,7 +60,8 @@ def recover(queued: bool, account: str, timeout: float, as_json: bool, connectio
     try:
         open_ids = run(_recovered(left, at, queued, timeout, as_json))
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note("The jobs go on; `pika-async recover` takes them up again.")
+        again = shlex.join(["pika-async", "recover", *connection.arguments])
+        interrupt.add_note(f"The jobs go on; `{again}` takes them up again.")
         raise
     if open_ids:
         say(f"{len(open_ids)} of {len(left)} jobs did not end; `pika-async job ID` says what to do.")
@@ -75,11 +77,9 @@ async def _left(file: Path | None, account: str, unwanted: frozenset[str]) -> Se
 
 def _with_keys(jobs: Sequence[JobView]) -> tuple[str, ...]:
     """Name the providers of *jobs* whose key is at hand; with no key at all the client says what to set."""
-    from pika_async.installed import providers
-
     wanted = tuple(dict.fromkeys(name for job in jobs for name in job.providers))
-    keyed = {name for name, one in providers().items() if one.key_variable is not None}
-    return tuple(name for name in wanted if name in keyed) or wanted
+    found = installed.providers()
+    return tuple(name for name in wanted if name in found and found[name].key_variable) or wanted
 
 
 async def _recovered(
@@ -195,7 +195,11 @@ def _resubmit(job: JobView, connection: Connection, delivery: Delivery, yes: boo
     if not no_wait:
         _order.resubmit(job.token, at, delivery)
         return
-    run(_sent(job.token, at))
+    try:
+        run(_sent(job.token, at))
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"The provider may have taken job {job.id} again. Its token: {job.token}")
+        raise
     after = asyncio.run(known(job.id, connection.ledger))
     if after.error is not None:
         raise after.error

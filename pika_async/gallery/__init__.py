@@ -1,8 +1,10 @@
 """The gallery: a batch's manifest, and the page that shows it from disk or, while it runs, live."""
 
-from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings, described
+from pika_async.batch.describe import described
+from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings
 from pika_async.gallery.folder import PAGE, read_rows, write_gallery
 from pika_async.gallery.page import Live, render_card, render_page, render_summary
+from pika_async.gallery.painting import painted
 from pika_async.gallery.row import Row, Summary
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Summary",
     "Timings",
     "described",
+    "painted",
     "read_rows",
     "render_card",
     "render_page",

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from pika_async._crossing import Value
 from pika_async.batch.manifest import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, Timings, media_path
+from pika_async.requests import MEDIA_FIELDS
 from pika_async.results import JSON
 
 # What may be shown of a request. `extra_body` is not among it: people put keys there.
@@ -27,7 +28,6 @@ _SETTINGS: Final = (
     "camera",
     "sound_effects",
 )
-_MEDIA: Final = ("image", "images", "video")
 
 # A manifest may be damaged, or hold what a provider made up. Numbers beyond these are left out.
 _MOST_SECONDS: Final = 1e9
@@ -160,7 +160,7 @@ def _settings(request: Mapping[str, JSON]) -> Iterable[tuple[str, str]]:
         value = request.get(name)
         if value is not None:
             yield name.replace("_", " "), _words(value)
-    for name in _MEDIA:
+    for name in MEDIA_FIELDS:
         value = request.get(name)
         if value:
             media = value if isinstance(value, list) else [value]

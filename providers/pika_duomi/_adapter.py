@@ -133,7 +133,7 @@ class Duomi:
     def check_request(self, request: api.VideoRequest, /) -> None:
         if isinstance(request, api.Generate) and request.video:
             raise api.UnsupportedRequest(
-                "video needs a style on this wire; use Style(style, prompt, video=...)."
+                "video needs a style on this wire; use Style(prompt, style=..., video=...)."
             )
         if api.fields_set(request).keys() >= {"image", "video"}:
             raise api.UnsupportedRequest("image and video cannot go together; leave one out.")

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async import Generate, Ingredients, JobFailed
-from pika_async.batch import Entry, Failure, Manifest, RowState, Timings, described
-from pika_async.requests import Blob
+from pika_async import JobFailed
+from pika_async.batch import Entry, Failure, Manifest, RowState, Timings
 from pika_async.results import State, VideoResult
 from tests.gallery.entries import HOSTILE, done, entry
 
@@ -59,11 +58,25 @@ def test_any_bytes_are_an_entry_or_none(line: bytes):
 
 @pytest.mark.parametrize(
     "line",
-    [b"[]", b"1", b"{}", b'{"number": 1}', b'{"number": 1, "request": {}, "state": "asleep"}', b"[" * 9999],
+    [
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"number": 1}',
+        b'{"number": 1, "request": {}, "state": "asleep"}',
+        b'{"number": 0, "request": {}}',
+        b"[" * 9999,
+    ],
 )
 def test_foreign_json_is_no_entry(line: bytes):
     """JSON that is no entry is passed over like a torn line."""
     assert Entry.parse(line) is None
+
+
+@pytest.mark.parametrize("depth", [150, 500, 900, 2000])
+def test_a_line_that_is_nested_too_deep_is_no_entry(depth: int):
+    """Whatever reads it would go too deep as well, and end the batch for all rows."""
+    assert Entry.parse(b'{"number": 1, "request": {"a": ' + b"[" * depth + b"]" * depth + b"}}") is None
 
 
 def test_unknown_fields_are_ignored():
@@ -133,20 +146,6 @@ def test_compact_keeps_the_newest_line_of_each_row(tmp_path: Path):
 def test_tokens_stay_out_of_reprs():
     """A log line with an entry in it holds no token."""
     assert "pika-token" not in repr(done(1))
-
-
-def test_described_requests_are_json():
-    """Files become paths, media in memory their size, and a camera its moves."""
-    request = Generate("A cat", image=Path("in/cat.png"), camera={"pan": "left"}, extra_body={"a": [1]})
-    assert described(request) == {
-        "kind": "generate",
-        "prompt": "A cat",
-        "image": "in/cat.png",
-        "camera": {"pan": "left"},
-        "extra_body": {"a": "***"},
-    }
-    images = described(Ingredients("They dance", [Blob(b"123", name="a.png"), "https://example.com/b.png"]))
-    assert images["images"] == ["a.png <3 bytes>", "https://example.com/b.png"]
 
 
 def test_failures_keep_what_a_line_can_hold():

@@ -66,17 +66,18 @@ WAYS = {
 
 def write(file, *jobs):
     """Keep *jobs*: pairs of an id and a state, or of an id, a state and what differs."""
-
-    async def fill():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        ledger = SqliteLedger(file)
-        await ledger.open()
-        for job_id, way, *more in jobs:
-            await _write(ledger, job_id, way, **(more[0] if more else {}))
-        await ledger.aclose()
-
-    asyncio.run(fill())
+    asyncio.run(fill(file, *jobs))
     return file
+
+
+async def fill(file, *jobs):
+    """Do what `write` does, inside an event loop."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ledger = SqliteLedger(file)
+    await ledger.open()
+    for job_id, way, *more in jobs:
+        await _write(ledger, job_id, way, **(more[0] if more else {}))
+    await ledger.aclose()
 
 
 async def _write(ledger, job_id, way, *, account="acedata:default", request=None, created_at=ORDERED):

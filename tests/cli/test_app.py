@@ -5,9 +5,11 @@ import sys
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from pika_async import __version__
-from pika_async.cli._app import COMMANDS, load
+from pika_async.cli._app import COMMANDS, app, load
+from tests.cli.ledgers import write
 
 
 def test_help_names_every_command(run):
@@ -71,3 +73,35 @@ def test_python_runs_the_package(monkeypatch):
     words = [sys.executable, "-m", "pika_async", "--help"]
     out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert out.startswith("Usage: pika-async ")
+
+
+@pytest.fixture
+def completed(monkeypatch):
+    """Return what a TAB offers behind some words."""
+
+    def complete(words, start):
+        found = ShellComplete(app, {}, "pika-async", "_PIKA_ASYNC_COMPLETE").get_completions(words, start)
+        return [item.value for item in found]
+
+    return complete
+
+
+def test_styles_are_completed(completed):
+    """All that a provider lists, or those that begin so, in any case."""
+    assert {"Inflate", "Melt"} <= set(completed(["style"], ""))
+    assert completed(["style"], "infl") == ["Inflate"]
+
+
+@pytest.mark.parametrize("name", ["job", "fetch", "resolve"])
+def test_jobs_are_completed(completed, ledger, name):
+    """The newest first, by the start of their ids; where there is no ledger, nothing."""
+    assert completed([name], "") == []
+    write(ledger, ("aaaabbbb", "queued"), ("aacccccc", "running"), ("bbbbdddd", "failed"))
+    assert completed([name], "aa") == ["aacccccc", "aaaabbbb"]
+    assert len(completed([name], "")) == 3
+
+
+def test_a_ledger_that_cannot_be_read_completes_nothing(completed, tmp_path):
+    """A TAB prints no errors."""
+    (tmp_path / "jobs.db").write_text("no ledger")
+    assert completed(["job", "--ledger", str(tmp_path / "jobs.db")], "") == []

@@ -38,3 +38,20 @@ def test_half_a_token_is_refused(run, token):
     result = run("fetch", token[:-3])
     assert result.exit_code == 1
     assert "not a whole job token" in result.stderr
+
+
+def test_fetching_does_not_read_like_a_purchase(run, token, tmp_path):
+    """Nothing is sent or rendered any more, and it is said that nothing was bought."""
+    for words in ((token,), (token, "-o", tmp_path / "cat.mp4")):
+        said = run("fetch", *words).stderr
+        assert said.startswith("asking acedata for the video\n")
+        assert "nothing was bought now" in said
+        assert not [word for word in ("sending", "rendering", "usually", "delivered") if word in said]
+
+
+def test_a_token_from_elsewhere_does_not_read_like_one_either(run, token, monkeypatch, tmp_path):
+    """Before its first look nobody knows whether such a job still renders."""
+    monkeypatch.setenv("PIKA_ASYNC_LEDGER", str(tmp_path / "other.db"))
+    said = run("fetch", token).stderr
+    assert said.startswith("asking acedata about the job\n")
+    assert "usually" not in said

@@ -1,8 +1,11 @@
 """Buying a video: the result, the refusals before anything is bought, the errors after."""
 
+import errno
 import json
+import os
 import stat
 
+import click
 import pytest
 
 MP4 = b"ftyp"
@@ -188,3 +191,102 @@ def test_base_url_goes_with_one_provider(run):
     """An address belongs to one provider."""
     words = ["--provider", "acedata", "--provider", "duomi", "--base-url", "http://127.0.0.1:1"]
     assert run("generate", "A cat", *words).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["a" * 246, "a" * 251, "a" * 255, "a" * 256, "猫" * 84, "new/" + "b" * 256])
+def test_a_name_that_cannot_be_is_refused_before_buying(run, sandbox_beside, tmp_path, name):
+    """What will lie beside the file counts as well: it must not fail once the video is paid."""
+    sandbox = sandbox_beside(render_time=0.01)
+    result = run("generate", "A cat", "-o", tmp_path / name)
+    assert (result.exit_code, sandbox.requests) == (2, {})
+    assert "Invalid value for '-o'" in result.stderr
+    assert isinstance(result.exception, SystemExit)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["cat.mp4", "cat.mp4.part", "cat.mp4.part.json"])
+def test_what_is_in_the_way_is_refused_before_buying(run, sandbox_beside, tmp_path, name):
+    """Neither the file nor what lies beside it may be a pipe, a device or a folder, `--overwrite` or not."""
+    sandbox = sandbox_beside(render_time=0.01)
+    os.mkfifo(tmp_path / name)
+    result = run("generate", "A cat", "-o", tmp_path / "cat.mp4", "--overwrite")
+    assert (result.exit_code, sandbox.requests) == (2, {})
+    assert f"{name}' is in the way" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["a" * 245, "猫" * 81])
+def test_the_longest_names_work(tried, tmp_path, name):
+    """What is not refused is delivered."""
+    assert tried("generate", "A cat", "-o", tmp_path / name).exit_code == 0
+    assert (tmp_path / name).read_bytes()[4:8] == MP4
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        (["generate", "A cat sandbox-moderated", "--sandbox"], "ContentBlocked", 1),
+        (["generate", "A cat sandbox-render-fails", "--sandbox"], "JobFailed", 1),
+        (["generate", "A cat", "--seed", "x"], "UsageError", 2),
+        (["generate", "A cat", "-o", "."], "UsageError", 2),
+        (["generate", "A cat"], "ConfigError", 1),
+        (["fetch", "nope"], "ConfigError", 1),
+        (["jobs", "--state", "lost"], "UsageError", 2),
+        (["job", "nope"], "ConfigError", 1),
+        (["recover", "--ledger", "nope.db"], "ConfigError", 1),
+        (["resolve", "nope", "--abandon"], "ConfigError", 1),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_a_failure_with_json_is_a_json_object(run, words, kind, code):
+    """Whoever reads stdout learns what went wrong, wherever `--json` stands; stderr has the sentence."""
+    for asked in ([words[0], "--json", *words[1:]], [*words, "--json"]):
+        result = run(*asked)
+        assert result.exit_code == code
+        error = json.loads(result.stdout)["error"]
+        assert error["type"] == kind
+        assert error["message"] in result.stderr
+
+
+def test_an_error_object_says_what_an_error_says(tried):
+    """Token, cost and what to do next are there, so that no program has to read our sentences."""
+    words = ("generate", "A cat sandbox-never-finishes", "--timeout", "0.1", "--json")
+    error = json.loads(tried(*words).stdout)["error"]
+    assert error["token"].startswith("pika1.")
+    assert (error["type"], error["charged"], error["retryable"], error["provider"]) == (
+        "JobTimeout", "yes", False, "acedata",
+    )  # fmt: skip
+    assert error["notes"][-1].startswith("  pika-async fetch ")
+
+
+def test_long_values_are_shown_shortened(tried):
+    """An error does not repeat 400 kB that somebody pasted."""
+    for words in (["--image", "x" * 400_000], ["--camera", "x" * 400_000], ["--extra-body", "[" * 400_000]):
+        assert len(tried("generate", "A cat", *words).stderr) < 1000
+    assert len(tried("generate", "A cat", "--image", f"data:image/png;base64,{'A' * 400_001}").stderr) < 1000
+
+
+def test_a_data_link_is_sent(tried, run, tmp_path):
+    """Media in a link is taken like a file, and shown shortened."""
+    pixel = "data:image/png;base64,iVBORw0KGgo" + "A" * 4001
+    ledger = tmp_path / "jobs.db"
+    result = tried("generate", "It waves", "--image", pixel, "--ledger", ledger)
+    assert result.exit_code == 0, result.stderr
+    (job,) = json.loads(run("jobs", "--ledger", ledger, "--json").stdout)["jobs"]
+    assert "AAAAAA" not in run("job", job["id"], "--ledger", ledger).stdout
+
+
+def test_stdout_that_is_full_loses_no_result(run, sandbox_beside, monkeypatch):
+    """The link that was paid for goes to stderr then, and no traceback."""
+    sandbox_beside(render_time=0.01)
+    echo = click.echo
+
+    def full(text, **options):
+        if not options.get("err"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        echo(text, **options)
+
+    monkeypatch.setattr(click, "echo", full)
+    result = run("generate", "A cat")
+    assert isinstance(result.exception, SystemExit)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "/video.mp4\n" in result.stderr

@@ -1,6 +1,8 @@
 """One job in full: what happened, what came of it, and what to do next."""
 
 import json
+import re
+import sqlite3
 
 import pytest
 
@@ -111,3 +113,23 @@ def test_an_unknown_job_is_an_error(run, ledger):
     """The error says which ledger was asked."""
     write(ledger)
     assert str(ledger) in run("job", "nope").stderr
+
+
+def test_what_was_paid_is_never_called_unsent(run, ledger):
+    """A job that came by its token was sent by somebody; of one in the queue it is said that it was not."""
+    write(ledger, ("aaaabbbb", "succeeded"), ("bbbbcccc", "queued"))
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE attempts SET claimed_at = NULL")
+    connection.close()
+    paid, unsent = run("job", "aaaa").stdout, run("job", "bbbb").stdout
+    assert "sent by another process" in paid
+    assert "not sent" not in paid
+    assert ", not sent" in unsent
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_history_is_in_words(run, described, way):
+    """Names of our classes, and of processes, are for us."""
+    described(way)
+    history = run("job", "aaaa").stdout.partition("History\n")[2].partition("\n\n")[0]
+    assert not re.search(r"\([A-Z]|process that is|Evidence|Claim", history)

@@ -42,7 +42,7 @@ class Asked:
 class Reply:
     """An answer; with *cut* only that many bytes of its body are sent, and the connection ends.
 
-    With *drip* the rest follows byte by byte, so many seconds apart.
+    With *drip* the rest follows byte by byte, so many seconds apart; with *endless* the headers never end.
     """
 
     status: int = 200
@@ -51,6 +51,7 @@ class Reply:
     cut: int | None = None
     stall: bool = False
     drip: float | None = None
+    endless: bool = False
     reset: bool = False
 
     def but(self, **changes: object) -> Reply:
@@ -116,6 +117,10 @@ class Host:
         reply = self.script(asked)
         head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
         head += [f"{name}: {value}" for name, value in reply.headers.items()]
+        while reply.endless:
+            writer.write("\r\n".join(head).encode("latin-1"))
+            head = ["", "X: y"]
+            await asyncio.sleep(0.01)
         sent = reply.body if reply.cut is None else reply.body[: reply.cut]
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1") + sent)
         await writer.drain()

@@ -76,3 +76,20 @@ async def test_another_internal_answer_says_what_to_set():
             await text_of(session, "http://cdn.example/cat.mp4")
     assert "media_hosts=['cdn.example']" in str(refused.value)
     assert "PIKA_ASYNC_MEDIA_HOST=cdn.example" in str(refused.value)
+
+
+class Both(Names):
+    """A name server that answers each question with all of its addresses."""
+
+    async def resolve(self, host, port=0, family=0):
+        found = []
+        while self.answers:
+            found += await super().resolve(host, port, family)
+        return found
+
+
+@pytest.mark.usefixtures("fake_range")
+async def test_a_made_up_answer_counts_beside_another_of_ipv6():
+    """Such programs make up IPv6 addresses as well, of ranges that are real networks elsewhere."""
+    async with hosting(lambda _: OK) as host, MediaSession(resolver=Both("fd00::1", "127.0.0.1")) as session:
+        assert await text_of(session, f"http://media.test:{host.port}/cat.mp4") == b"ok"

@@ -207,6 +207,14 @@ async def test_silence_ends_the_wait():
             await text_all(session, host.link())
 
 
+async def test_headers_without_end_are_not_waited_for():
+    """A host that is never idle and never answers has fallen silent all the same."""
+    impatient = MediaSession(allowed_hosts=["127.0.0.1"], idle_timeout=0.03, connect_timeout=0.03)
+    async with hosting(lambda _: OK.but(endless=True)) as host, impatient as session:
+        with pytest.raises(BrokenOffError, match="silent"):
+            await text_of(session, host.link())
+
+
 async def test_a_host_that_is_not_there_has_broken_off():
     """A refused connection may be tried again."""
     async with hosting(lambda _: OK) as host:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pika_async._download import streamed
+from pika_async._download import download, streamed
 from pika_async._download.media import MediaSession
 from pika_async.errors import DownloadError
 from tests.download.media_host import Reply, at_once, file_reply, hosting, video
@@ -94,6 +94,20 @@ async def test_an_internal_address_is_refused():
         assert host.connections == 0
 
 
+async def test_a_slow_reader_keeps_nobody_waiting(tmp_path):
+    """Streams take no place from downloads, nor from each other."""
+    async with (
+        hosting(lambda asked: file_reply(asked, FILE)) as host,
+        reading(host, width=1) as session,
+        streamed(session, host.link()) as one,
+        streamed(session, host.link()) as other,
+    ):
+        await anext(one)
+        await anext(other)
+        done = await download(session, host.link(), tmp_path / "cat.mp4")
+    assert done.size == len(FILE)
+
+
 async def test_a_reader_may_leave_at_any_time():
     """Neither a task nor a place among the downloads is left behind, also where nothing was read."""
     before = asyncio.all_tasks()
@@ -124,4 +138,3 @@ async def test_a_cancelled_reader_is_cancelled():
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert session.slots.value == 8

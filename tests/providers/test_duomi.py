@@ -151,7 +151,7 @@ def test_models_are_numbers(model, number):
 @pytest.mark.parametrize(
     ("request_", "name"),
     [
-        (Generate("a", video=VIDEO), r"Style\(style, prompt, video=\.\.\.\)"),
+        (Generate("a", video=VIDEO), r"Style\(prompt, style=\.\.\., video=\.\.\.\)"),
         (Style("a", style="Melt", image=IMAGE, video=VIDEO), "image and video"),
         (Generate("a", image=IMAGE, aspect_ratio="1:1"), "aspect_ratio"),
         (Style("a", style="Melt", video=VIDEO, aspect_ratio="1:1"), "aspect_ratio"),
