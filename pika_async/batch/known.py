@@ -126,7 +126,8 @@ def _standing(
         case JobState.CANCELLED:
             return "cancelled"
         case JobState.FAILED:
-            passing = record.frees_its_key and failure is not None and not failure.for_good
+            refused = all(attempt.state is AttemptState.REFUSED for attempt in record.attempts)
+            passing = refused and failure is not None and not failure.for_good
             return "refused" if passing else "failed"
         case JobState.OPEN:
             return "unsent" if record.newest.state is AttemptState.QUEUED else "open"
