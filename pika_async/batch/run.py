@@ -18,7 +18,7 @@ from pika_async.batch.manifest import Failure, Manifest, RowState
 from pika_async.batch.planner import PlannedRow
 from pika_async.batch.posters import Posters
 from pika_async.batch.report import RowEvent
-from pika_async.errors import ConfigError, InsufficientBalance, PikaError, SubmitUnknown
+from pika_async.errors import AuthError, ConfigError, InsufficientBalance, PikaError, SubmitUnknown
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class BatchRun:
         self._posters = Posters(folder.path, pika)
         self._orders: dict[asyncio.Task[Job], PlannedRow] = {}
         self._left_behind: Mapping[str, Job] = {}
-        self._capped: PikaError | None = None
-        self._began = False
+        self._stopped: PikaError | None = None
+        self._began, self._one_account = False, False
 
     @property
     def unanswered(self) -> int:
@@ -54,7 +54,7 @@ class BatchRun:
         When cancelled, waits and downloads end at once; orders under way are left to `settle`. Raises
         `ConfigError` when the folder cannot be written to.
         """
-        self._began = True
+        self._began, self._one_account = True, len(self._pika.stats()) == 1
         # What is paid already is looked for first: it holds the slots that new rows need.
         self._left_behind = {job.id: job async for job in self._pika.recover()}
         slots = asyncio.Semaphore(width)
@@ -66,9 +66,9 @@ class BatchRun:
                         group.create_task(self._poster(row))
                         continue
                     await slots.acquire()
-                    if self._capped is not None and row.token is None:
+                    if self._stopped is not None and row.token is None:
                         slots.release()
-                        self._put(row, error=Failure.of(self._capped))
+                        self._put(row, error=Failure.of(self._stopped))
                     else:
                         group.create_task(self._carry(row, slots))
         except* OSError as errors:
@@ -165,8 +165,11 @@ class BatchRun:
             self._put(row, poster=row.poster)
 
     def _fail(self, row: PlannedRow, error: PikaError) -> None:
-        if isinstance(error, InsufficientBalance) and error.code == "max_submits":
-            self._capped = error
+        capped = isinstance(error, InsufficientBalance) and error.code == "max_submits"
+        if capped or (self._one_account and isinstance(error, InsufficientBalance | AuthError)):
+            # Every other new row would be refused for the same reason, one by one.
+            self._stopped = error
+        if capped:
             self._put(row, error=Failure.of(error))
             return
         token = error.token or row.entry.token

@@ -36,6 +36,19 @@ async def test_at_the_cap_the_other_rows_wait(shop):
     assert report.may_go_on
 
 
+async def test_an_empty_balance_stops_the_ordering_and_not_the_waiting(shop):
+    """A thousand rows are not refused one by one; what is paid already is brought."""
+    await shop.bring("A cat")
+    (shop.folder / "001-a-cat.mp4").unlink()
+    rows = ["A bat sandbox-no-balance", "A dog", "A fox", "A cat"]
+    report = await shop.bring(*rows, pika=shop.client(max_concurrency=1))
+    assert [row.state for row in report.rows] == ["failed", "queued", "queued", "done"]
+    assert {row.error.name for row in report.missing} == {"InsufficientBalance"}
+    assert report.may_go_on
+    assert shop.billed == {"A cat": 1}
+    assert (await shop.bring("A dog", "A fox")).done == 2
+
+
 async def test_what_is_paid_goes_first(shop):
     """A job under way may hold the slot that a new row needs; a wait that is over frees nobody's job."""
     slow = "A dog sandbox-never-finishes"
