@@ -8,7 +8,7 @@ from random import Random
 from statistics import mean, median
 
 from benchmarks._report import Cell, Figure, Report
-from pika_async._engine.looks.schedule import Schedule
+from pika_async._engine.schedule.schedule import Schedule
 from tests.engine.bound import clairvoyant_p50, most_found_within
 from tests.engine.simulation import Render, simulate
 

@@ -15,7 +15,7 @@ from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
 from pika_async._options import Downloads, Options, load
 from pika_async._secret import Secret
-from pika_async.errors import ConfigError, DownloadError
+from pika_async.errors import ConfigError, DownloadError, UnsupportedRequest
 from pika_async.requests import (
     CommonFields,
     Generate,
@@ -438,7 +438,10 @@ class Pika:
 def _request(order: Order, fields: MediaFields) -> VideoRequest:
     """Make a request of a prompt and *fields*; a request stays as it is, and takes none."""
     if isinstance(order, str):
-        return Generate(order, **fields)
+        try:
+            return Generate(order, **fields)
+        except UnsupportedRequest as error:
+            raise UnsupportedRequest(f"The request is refused: {error.message}") from None
     if fields:
         raise ConfigError(
             f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only."

@@ -60,7 +60,7 @@ class Job:
     @property
     def token(self) -> str:
         """Portable text without secrets that any process turns back into this job."""
-        return token_of(self._flight)
+        return self._flight.token
 
     @property
     def provider(self) -> str:
@@ -157,11 +157,3 @@ class Job:
 @plain.register
 def _plain_job(job: Job) -> str:
     return job.token
-
-
-def token_of(flight: Flight) -> str:
-    """Return the token of a job."""
-    from pika_async._token import JobToken
-
-    account = flight.account
-    return JobToken(job_id=flight.id, provider=account.name, label=account.label, task=flight.task).encode()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pika_async._engine.flight import NoSlotError, Stage
 from pika_async._engine.verdict import unresolved
-from pika_async._job import token_of
 from pika_async._ledger.standing import in_doubt, spent
 from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import State, VideoResult
@@ -53,7 +52,7 @@ def token_on_cancel(flight: Flight) -> Iterator[None]:
         yield
     except asyncio.CancelledError as error:
         if spent(flight.record) != "no":
-            error.add_note(f"The job may be paid and goes on: pika.job({token_of(flight)!r})")
+            error.add_note(f"The job may be paid and goes on: pika.job({flight.token!r})")
         raise
 
 

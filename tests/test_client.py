@@ -42,7 +42,7 @@ async def test_every_kind_of_request_has_its_call():
         await s.after(30, asyncio.gather(*calls))
         assert s.host.billed == {"one": 1, "two": 1, "three": 1}
         with pytest.raises(UnsupportedRequest, match="Style"):
-            await s.pika.style("Inflate", "a duck")
+            await s.pika.style("a duck", style="Inflate")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_every_kind_of_request_has_its_call():
     [
         lambda pika: pika.generate("a cat"),
         lambda pika: pika.ingredients("a cat", [b"x"]),
-        lambda pika: pika.style("Inflate", "a cat"),
+        lambda pika: pika.style("a cat", style="Inflate"),
         lambda pika: pika.submit(Generate("a cat")),
         lambda pika: anext(pika.recover()),
         lambda pika: called(pika.map, []),

@@ -50,7 +50,9 @@ async def every_kind_and_field(pika: Pika, image: Path) -> None:
     await pika.generate("It waves", image=b"png", camera={"pan": "left"}, sound_effects=True, model=1.5)
     await pika.generate("It waves", image="https://media.test/a.png", camera=Camera(zoom="in"), model="1.5")
     await pika.ingredients("They dance", images=[image, "https://media.test/a.png"], mode="precise")
-    await pika.style("Inflate", "A rubber duck", video="https://media.test/a.mp4", extra_body={"loop": True})
+    await pika.style(
+        "A rubber duck", style="Inflate", video="https://media.test/a.mp4", extra_body={"loop": True}
+    )
     await pika.generate("A cat", timeout=None, queue_timeout=5, callback_url=False)
     requests: list[Generate | Ingredients | Style] = [
         Generate("A cat"),
@@ -82,7 +84,7 @@ async def a_job(pika: Pika) -> None:
     assert_type(job.token, str)
     assert_type(await job, VideoResult)
     assert_type(await job.wait(timeout=5), VideoResult)
-    assert_type(await job.status(), State)
+    assert_type(await job.refresh(), State)
     assert_type(job.results, tuple[VideoResult, ...])
     assert_type(await pika.job(job.token), VideoResult)
 

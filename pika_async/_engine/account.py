@@ -12,7 +12,7 @@ from attrs import frozen
 from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
-from pika_async._engine.looks.schedule import Schedule
+from pika_async._engine.schedule.schedule import Schedule
 from pika_async._registry import Loaded
 from pika_async._transport import Sender, SendError
 from pika_async.errors import BadReply, ConfigError, PikaError

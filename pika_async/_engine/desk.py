@@ -15,7 +15,7 @@ from attrs import evolve
 
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
-from pika_async._engine.effects import Accepted, Effect, Ended, Forget, Moved, Trouble, effects
+from pika_async._engine.effects import Accepted, Effect, Ended, Forget, Moved, Progress, Trouble, effects
 from pika_async._engine.flight import Flight, Stage
 from pika_async._engine.outbox import Outbox
 from pika_async._ledger import Ledger
@@ -25,7 +25,7 @@ from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage
 from pika_async._ledger.standing import LOST
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
-from pika_async.results import Pending, Succeeded
+from pika_async.results import Failed, Pending, Succeeded
 
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
@@ -56,6 +56,7 @@ class Desk:
         self._handle = handle
         self._acts: dict[type, Callable[[Flight, Any], None]] = {
             Moved: _log,
+            Progress: _progressed,
             Accepted: _accepted,
             Ended: self._ended,
             Trouble: self._trouble,
@@ -197,9 +198,7 @@ class Desk:
 
     def progress(self, flight: Flight, snapshot: Pending) -> None:
         """Show those who watch that a job is under way."""
-        if not flight.ended:
-            flight.snapshot = snapshot
-            flight.notify()
+        _progressed(flight, Progress(snapshot))
 
     def explain(self, flight: Flight, error: PikaError) -> PikaError:
         """Complete *error* with the job it is about."""
@@ -230,9 +229,8 @@ class Desk:
             flight.snapshot = ended.outcome
             flight.end()
         else:
-            last = flight.record.newest.outcome
-            if not isinstance(last, Succeeded) and last is not None and hasattr(last, "task"):
-                flight.snapshot = last  # type: ignore[assignment]  # a Failed: what the provider said of it
+            if isinstance(last := flight.record.newest.outcome, Failed):
+                flight.snapshot = last
             flight.end(self.explain(flight, ended.outcome))
 
     def _trouble(self, flight: Flight, trouble: Trouble) -> None:
@@ -241,6 +239,12 @@ class Desk:
     def _forget(self, flight: Flight, _: Forget) -> None:
         if self.flights.pop(flight.id, None) is not None and flight.wanted:
             self.ended[flight.id] = flight
+
+
+def _progressed(flight: Flight, progress: Progress) -> None:
+    if not flight.ended:
+        flight.snapshot = progress.snapshot
+        flight.notify()
 
 
 def _accepted(flight: Flight, _: Accepted) -> None:

@@ -17,7 +17,7 @@ from pika_async._ledger.events import Evidence, Refused, Unknown
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async._ledger.standing import in_doubt, is_question, is_watched, settled
 from pika_async.errors import PikaError
-from pika_async.results import Succeeded
+from pika_async.results import Pending, Succeeded
 
 
 @frozen
@@ -55,6 +55,13 @@ class Answered:
     """It is known what became of the attempt's POST: callbacks that waited for that may be handled."""
 
     attempt: Attempt
+
+
+@frozen
+class Progress:
+    """The provider said where the task stands, and it has not ended."""
+
+    snapshot: Pending
 
 
 @frozen
@@ -106,6 +113,7 @@ Effect: TypeAlias = (
     | Stop
     | Queue
     | Answered
+    | Progress
     | Accepted
     | Ended
     | Trouble
@@ -172,6 +180,8 @@ def _of_job(found: list[Effect], change: Change) -> None:
             found.append(Moved(None, after.state))
             found.append(Ended(_end(change)))
         return
+    if isinstance(change.event, Evidence) and isinstance(change.event.snapshot, Pending):
+        found.append(Progress(change.event.snapshot))
     if (told := _trouble(change)) is not None:
         found.append(Trouble(told))
     elif _accepted(after) and (before is None or not _accepted(before)):

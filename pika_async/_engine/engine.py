@@ -18,10 +18,10 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.ids import random_id
 from pika_async._engine.looks.leader import Leader
 from pika_async._engine.looks.looks import Looks
-from pika_async._engine.looks.schedule import Schedule
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
+from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
 from pika_async._ledger import Ledger
 from pika_async._ledger.records import Receiver
@@ -64,7 +64,6 @@ class Engine:
         handle: Callable[[Flight], JobHandle],
     ) -> None:
         self._transport = transport
-        self._handle = handle
         accounts = [_account(loaded, settings, transport, clock) for loaded in settings.loaded]
         self.addresses = Addresses(
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
@@ -117,7 +116,7 @@ class Engine:
             await looks.aclose()
         flights = tuple(desk.flights.values())
         everything = (*flights, *desk.ended.values())
-        farewell.say(everything, lambda flight: self._handle(flight).token, remembers=desk.ledger.remembers)
+        farewell.say(everything, remembers=desk.ledger.remembers)
         for flight in flights:
             error = JobTimeout(
                 "The client was closed while the job was under way; any client can go on from its token.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from pika_async._engine.flight import Flight
 from pika_async._ledger.standing import spent
@@ -13,7 +13,7 @@ log = logging.getLogger("pika_async")
 _LINES = 20
 
 
-def say(flights: Iterable[Flight], token: Callable[[Flight], str], *, remembers: bool) -> None:
+def say(flights: Iterable[Flight], *, remembers: bool) -> None:
     """Log one WARNING with the token of each such job, twenty at most, and then the rest in one line.
 
     A job whose token the caller holds is only counted, at INFO, where the ledger outlives the process.
@@ -31,8 +31,8 @@ def say(flights: Iterable[Flight], token: Callable[[Flight], str], *, remembers:
             flight.id,
             flight.account.key,
             state,
-            token(flight),
+            flight.token,
         )
     if rest := unseen[_LINES:]:
-        listed = "`pika-async jobs` lists them" if remembers else " ".join(token(f) for f in rest)
+        listed = "`pika-async jobs` lists them" if remembers else " ".join(f.token for f in rest)
         log.warning("%d more jobs may be paid, and nobody has seen their results: %s", len(rest), listed)

@@ -11,6 +11,7 @@ from pika_async._engine.clock import Clock, Timer
 from pika_async._http import HttpRequest
 from pika_async._ledger.records import JobRecord
 from pika_async._ledger.standing import in_doubt
+from pika_async._token import JobToken
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Snapshot, State, Succeeded, Task
@@ -133,6 +134,12 @@ class Flight:
     def id(self) -> str:
         """Return the job's id."""
         return self.record.id
+
+    @property
+    def token(self) -> str:
+        """Return the portable text that any process turns back into this job."""
+        account = self.account
+        return JobToken(job_id=self.id, provider=account.name, label=account.label, task=self.task).encode()
 
     @property
     def task(self) -> Task | None:

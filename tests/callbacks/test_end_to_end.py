@@ -224,7 +224,7 @@ async def test_replays_of_a_genuine_callback_are_harmless(tmp_path, ended):
         assert kept(path) == 32
         # No more is kept about this attempt, the true callback included: a look, here asked for, settles it.
         assert await call_back(session, pika, job) == 200
-        await job.status()
+        await job.refresh()
         assert (await job.wait(timeout=5)).state is State.SUCCEEDED
     assert set(ended().values()) == {1}
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from attrs import Factory, define, frozen
 
-from pika_async._engine.looks.schedule import Schedule
+from pika_async._engine.schedule.schedule import Schedule
 
 
 @frozen

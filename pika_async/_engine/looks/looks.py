@@ -302,7 +302,7 @@ class Looks:
     def _key_refused(self, error: PikaError, now: float) -> None:
         """Pause the account at the provider's own word, or when something in between keeps refusing."""
         self._refusals = [*(at for at in self._refusals if now - at < _REFUSED_FOR), now]
-        proven = isinstance(error, AuthError) and (error.code is not None or error.status == 401)
+        proven = isinstance(error, AuthError) or error.code is not None
         if not proven and len(self._refusals) < _REFUSALS:
             return
         self._refusals.clear()

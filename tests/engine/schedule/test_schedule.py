@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pika_async._engine.looks.schedule import Schedule
+from pika_async._engine.schedule.schedule import Schedule
 from tests.engine.simulation import Render, simulate
 
 FEW = settings(max_examples=20, deadline=None)

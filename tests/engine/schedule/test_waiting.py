@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async._engine.looks.render_times import RenderTimes
-from pika_async._engine.looks.waiting import PendingJob, Waiting
+from pika_async._engine.schedule.render_times import RenderTimes
+from pika_async._engine.schedule.waiting import PendingJob, Waiting
 
 TIMES = RenderTimes(90.0)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async._engine.looks.render_times import RenderTimes
+from pika_async._engine.schedule.render_times import RenderTimes
 
 ages = st.floats(0.0, 1e6)
 

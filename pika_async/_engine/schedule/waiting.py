@@ -9,7 +9,7 @@ from math import inf
 
 from attrs import define
 
-from pika_async._engine.looks.render_times import RenderTimes
+from pika_async._engine.schedule.render_times import RenderTimes
 
 
 @define(eq=False)

@@ -8,9 +8,9 @@ from itertools import islice
 from math import inf
 from typing import Final
 
-from pika_async._engine.looks.pace import Pace
-from pika_async._engine.looks.render_times import RenderTimes
-from pika_async._engine.looks.waiting import PendingJob, Waiting
+from pika_async._engine.schedule.pace import Pace
+from pika_async._engine.schedule.render_times import RenderTimes
+from pika_async._engine.schedule.waiting import PendingJob, Waiting
 
 _LONGEST: Final = 32.0  # intervals between two looks
 _HAZARD: Final = 0.05  # between two looks, when there is no budget

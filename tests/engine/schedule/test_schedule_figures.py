@@ -8,7 +8,7 @@ from statistics import mean, median
 
 import pytest
 
-from pika_async._engine.looks.schedule import Schedule
+from pika_async._engine.schedule.schedule import Schedule
 from tests.engine.bound import clairvoyant_p50, most_found_within
 from tests.engine.simulation import Render, simulate
 

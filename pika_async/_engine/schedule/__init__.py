@@ -1,0 +1,1 @@
+"""When to look up which task, within an account's budget. Pure."""
