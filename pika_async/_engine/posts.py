@@ -20,7 +20,7 @@ from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
-from pika_async._engine.sending import Clocks, read_clocks, send
+from pika_async._engine.sending import Outcome, read_clocks, send
 from pika_async._engine.verdict import capped, later, paused, refusal_of
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
@@ -140,8 +140,8 @@ class Posts:
             if (refused := line.refuses(self._clock.now())) is not None and self._waits_for_later(flight):
                 self._leave(flight, later(refused))
                 return
-            request = await self._built(line, flight)
-            clocks = read_clocks(self._clock)
+            order, request = await self._built(line, flight)
+            is_new, clocks = not flight.recorded, read_clocks(self._clock)
             change = await self._desk.tell(flight, self._claim(line, flight, request))
             line.claiming, claiming = line.claiming - 1, False
             line.ledger_works()
@@ -152,7 +152,21 @@ class Posts:
                 and attempt.state is AttemptState.SUBMITTING
                 and attempt.owner == self._desk.owner
             ):
-                await self._post(line, flight, attempt, request, clocks)
+                posted = self._posted(line, flight, attempt, held=request.held)
+                if is_new and self._desk.closing:
+                    await self._desk.tell(flight, answers.too_late(posted))
+                else:
+                    flight.posted()
+                    event = await send(
+                        posted,
+                        order,
+                        request,
+                        transport=self._transport,
+                        ledger=self._desk.ledger,
+                        clock=self._clock,
+                        claimed_at=clocks,
+                    )
+                    await self._told(line, flight, posted, event)
             else:
                 await self._not_claimed(line, flight, change)
         except LedgerError as error:
@@ -167,13 +181,13 @@ class Posts:
             line.on_the_wire -= 1
             self._pump(line)
 
-    async def _built(self, line: Line, flight: Flight) -> HttpRequest:
+    async def _built(self, line: Line, flight: Flight) -> tuple[VideoRequest, HttpRequest]:
         built, flight.built = flight.built, None
-        if built is not None and built[0] == flight.record.newest.id and not self._is_old(built[1]):
-            return built[2]
-        if flight.request is None:
+        if (order := flight.request) is None:
             raise ConfigError("The request of this job is not known here; it cannot be sent.")
-        return self.build(flight, line.account, await with_blobs(flight.request, flight.record.files))
+        if built is not None and built[0] == flight.record.newest.id and not self._is_old(built[1]):
+            return order, built[2]
+        return order, self.build(flight, line.account, await with_blobs(order, flight.record.files))
 
     def _is_old(self, built_at: float) -> bool:
         return self._clock.now() - built_at >= _BUILT_LASTS
@@ -248,30 +262,20 @@ class Posts:
             log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
 
-    async def _post(
-        self, line: Line, flight: Flight, claimed: Attempt, request: HttpRequest, clocks: Clocks
-    ) -> None:
-        """Send a claimed attempt, and tell the one event that came of it."""
-        posted = self._posted(line, flight, claimed, held=request.held)
-        if self._desk.closing or flight.request is None:
-            await self._desk.tell(flight, answers.too_late(posted))
+    async def _told(self, line: Line, flight: Flight, posted: Posted, event: Outcome) -> None:
+        """Tell the one event that came of a POST. From here on no failure of ours may call it refused."""
+        try:
+            change = await self._desk.tell(flight, event)
+        except Exception as error:
+            log.exception("job %s: the engine failed on the answer", flight.id)
+            why = f"A defect in pika_async, please report it: {error!r}"
+            await self._desk.tell(flight, answers.unknown(posted, why))
             return
-        flight.posted()
-        event = await send(
-            posted,
-            flight.request,
-            request,
-            transport=self._transport,
-            ledger=self._desk.ledger,
-            clock=self._clock,
-            claimed_at=clocks,
-        )
-        change = await self._desk.tell(flight, event)
         line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
         match event:
             case Evidence():
                 line.key_works()
-                attempt = change.after.attempt(claimed.id)
+                attempt = change.after.attempt(posted.attempt.id)
                 if attempt is not None and attempt.state is AttemptState.SUBMITTING:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))

@@ -18,6 +18,7 @@ from pika_async.requests import VideoRequest
 log = logging.getLogger("pika_async")
 
 Clocks: TypeAlias = tuple[float, float, float]
+Outcome: TypeAlias = Evidence | Refused | Unknown
 _WINDOW = Times().claim_to_byte
 
 
@@ -39,7 +40,7 @@ async def send(
     ledger: Ledger,
     clock: Clock,
     claimed_at: Clocks,
-) -> Evidence | Refused | Unknown:
+) -> Outcome:
     """Send a claimed attempt once, and return what became of it; raises nothing but cancellation.
 
     The fence runs after connecting and asks everything again that the claim asked.

@@ -73,14 +73,23 @@ def write(file, *jobs):
 async def fill(file, *jobs):
     """Do what `write` does, inside an event loop."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    ledger = SqliteLedger(file)
-    await ledger.open()
+    ledger, clock = SqliteLedger(file), SetClock()
+    await ledger.open(clock)
     for job_id, way, *more in jobs:
-        await _write(ledger, job_id, way, **(more[0] if more else {}))
+        await _write(ledger, clock, job_id, way, **(more[0] if more else {}))
     await ledger.aclose()
 
 
-async def _write(ledger, job_id, way, *, account="acedata:default", request=None, created_at=ORDERED):
+class SetClock:
+    """The ledger's clock, set by hand."""
+
+    now = ORDERED
+
+    def __call__(self):
+        return self.now
+
+
+async def _write(ledger, clock, job_id, way, *, account="acedata:default", request=None, created_at=ORDERED):
     first = Attempt(id=f"{job_id}-1-n", job_id=job_id, number=1, account=account)
     request = Generate(f"A cat, {way}") if request is None else request
     await ledger.create(
@@ -91,7 +100,8 @@ async def _write(ledger, job_id, way, *, account="acedata:default", request=None
         if isinstance(made, Evidence):
             task = Task(f"{made.snapshot.task.id}-{job_id}")
             made = evolve(made, snapshot=evolve(made.snapshot, task=task))
-        await ledger.apply(job_id, made, created_at if number == 0 else LATE)
+        clock.now = created_at if number == 0 else LATE
+        await ledger.apply(job_id, made)
 
 
 def read(file, job_id):
@@ -111,5 +121,5 @@ def read(file, job_id):
 def pass_time(file):
     """Let every lease be over, and every doubt be old, as if the command came hours later."""
     connection = sqlite3.connect(file, isolation_level=None)
-    connection.execute("UPDATE attempts SET lease_until = 1, resolve_after = 1")
+    connection.execute("UPDATE job_attempts SET lease_until = 1, resolve_after = 1")
     connection.close()

@@ -119,7 +119,7 @@ def test_what_was_paid_is_never_called_unsent(run, ledger):
     """A job that came by its token was sent by somebody; of one in the queue it is said that it was not."""
     write(ledger, ("aaaabbbb", "succeeded"), ("bbbbcccc", "queued"))
     with sqlite3.connect(ledger) as connection:
-        connection.execute("UPDATE attempts SET claimed_at = NULL")
+        connection.execute("UPDATE job_attempts SET claimed_at = NULL")
     connection.close()
     paid, unsent = run("job", "aaaa").stdout, run("job", "bbbb").stdout
     assert "sent by another process" in paid
