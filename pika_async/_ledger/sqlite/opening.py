@@ -34,7 +34,7 @@ def open_file(path: Path, patience: float, wall: Callable[[], float], epoch: Epo
     """Open the ledger at *path*, made when missing; raises `LedgerError` or SQLite's own errors."""
     prepare(path)
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None, cached_statements=256
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None, cached_statements=512
     )
     try:
         # One look at one moment: another process may be making the tables right now.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
+from pika_async._ledger.faults import from_sqlite, unusable
 from pika_async._ledger.records import JobRecord
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async.errors import LedgerError
@@ -49,6 +52,21 @@ def carried_out(order: Order, batch: Batch) -> Answer:
         return order, order.work(batch), None
     except LedgerError as error:
         return order, None, error
+
+
+def named(error: BaseException, path: Path) -> BaseException:
+    """Return *error* in our words, with its cause."""
+    match error:
+        case LedgerError():
+            return error
+        case sqlite3.Error():
+            said = from_sqlite(error, path)
+        case Exception():
+            said = unusable(path, f"it cannot hold this ({error}). Report it if it stays so")
+        case _:
+            return error
+    said.__cause__ = error
+    return said
 
 
 def own(error: BaseException) -> BaseException:

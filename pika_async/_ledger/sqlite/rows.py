@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any, TypeAlias
 
 from pika_async._ledger.codec import encode_outcome, encode_plain, encode_request, encode_task
@@ -151,10 +153,15 @@ def write_rows(
     written = 0
     for start in range(0, len(rows), _AT_ONCE):
         chunk = rows[start : start + _AT_ONCE]
-        marks = f"({', '.join('?' * len(chunk[0]))})"
-        statement = f"{insert} {', '.join([marks] * len(chunk))} {on_conflict}"
-        written += connection.execute(statement, [v for row in chunk for v in row]).rowcount
+        statement = _statement(insert, on_conflict, len(chunk), len(chunk[0]))
+        written += connection.execute(statement, [*chain.from_iterable(chunk)]).rowcount
     return written
+
+
+@cache
+def _statement(insert: str, on_conflict: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"{insert} {', '.join([row] * rows)} {on_conflict}"
 
 
 def marks(values: Sequence[object]) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from pika_async._ledger.faults import from_sqlite, not_open, unusable
+from pika_async._ledger.faults import not_open
 from pika_async._ledger.records import JobRecord
 from pika_async._ledger.sqlite import news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
 from pika_async._ledger.sqlite.known import Known
-from pika_async._ledger.sqlite.orders import Answer, Order, answer, bare, carried_out, in_turn, own
+from pika_async._ledger.sqlite.orders import Answer, Order, answer, bare, carried_out, in_turn, named, own
 from pika_async.errors import LedgerError
 
 T = TypeVar("T")
@@ -45,7 +45,8 @@ class Writer:
         self._prepare = prepare
         self._owner = owner
         self._commit = commit
-        self._orders: SimpleQueue[Order | None] = SimpleQueue()
+        self._orders: SimpleQueue[list[Order] | None] = SimpleQueue()
+        self._round: list[Order] = []
         self._known = Known()
         self._epoch = Epoch(path)
         self._loop: asyncio.AbstractEventLoop
@@ -72,6 +73,7 @@ class Writer:
         """Finish what was ordered, and close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._hand_over()
             self._orders.put(None)
             await self._closed
             thread.join()
@@ -96,14 +98,22 @@ class Writer:
         if self._thread is None:
             raise not_open(self._path)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._orders.put(Order(future, work, writes, job_id, new))
+        if not self._round:
+            # Orders of one round of the loop go together: waking a thread costs more than a row.
+            self._loop.call_soon(self._hand_over)
+        self._round.append(Order(future, work, writes, job_id, new))
         return future
+
+    def _hand_over(self) -> None:
+        if self._round:
+            self._orders.put(self._round)
+            self._round = []
 
     def _run(self, opened: asyncio.Future[None]) -> None:
         try:
             connection = self._prepare(self._epoch)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
-            self._tell([(bare(opened), None, self._named(error))])
+            self._tell([(bare(opened), None, named(error, self._path))])
             return
         self._tell([(bare(opened), None, None)])
         try:
@@ -123,13 +133,13 @@ class Writer:
     def _waiting(self) -> list[Order]:
         """Wait for an order, and take all others that wait; nothing at the end."""
         orders: list[Order] = []
-        order = self._orders.get()
-        while order is not None:
-            orders.append(order)
-            if len(orders) == _MOST_AT_ONCE:
+        some = self._orders.get()
+        while some is not None:
+            orders += some
+            if len(orders) >= _MOST_AT_ONCE:
                 return orders
             try:
-                order = self._orders.get_nowait()
+                some = self._orders.get_nowait()
             except Empty:
                 return orders
         if orders:
@@ -191,7 +201,7 @@ class Writer:
             self._commit(connection)
         except Exception as error:
             # It may be durable all the same, so it must not be done again.
-            unsure = self._named(error)
+            unsure = named(error, self._path)
             if isinstance(unsure, LedgerError):
                 unsure.recorded = None
             raise unsure from error
@@ -213,8 +223,8 @@ class Writer:
         self, connection: sqlite3.Connection, orders: Sequence[Order], error: BaseException
     ) -> list[Answer]:
         self._roll_back(connection)
-        named = self._named(error)
-        return [(order, None, own(named)) for order in orders]
+        why = named(error, self._path)
+        return [(order, None, own(why)) for order in orders]
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self._known.forget()
@@ -222,20 +232,6 @@ class Writer:
         with suppress(sqlite3.Error):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-
-    def _named(self, error: BaseException) -> BaseException:
-        """Return *error* in our words, with its cause."""
-        match error:
-            case LedgerError():
-                return error
-            case sqlite3.Error():
-                named = from_sqlite(error, self._path)
-            case Exception():
-                named = unusable(self._path, f"it cannot hold this ({error}). Report it if it stays so")
-            case _:
-                return error
-        named.__cause__ = error
-        return named
 
     def _tell(self, answers: list[Answer]) -> None:
         # A loop that is closed has nobody left who waits.
