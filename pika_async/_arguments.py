@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from pika_async import _links
@@ -89,6 +89,15 @@ def label(name: str, value: object) -> str:
         raise refuse(name, rule, value)
     if not value.strip() or not value.isprintable() or ":" in value:
         raise refuse(name, rule)
+    return value
+
+
+def word(name: str, value: object, words: Collection[str]) -> str:
+    """Check one of some *words*."""
+    if not isinstance(value, str):
+        raise refuse(name, f"one of {', '.join(words)}", value)
+    if value not in words:
+        raise refuse(name, f"one of {', '.join(words)}")
     return value
 
 

@@ -39,7 +39,7 @@ class Item(Value):
     item holds the *token* in place of the *job*, as errors do.
     """
 
-    index: int
+    index: int = 0
     request: VideoRequest
     key: str | None = None
     job: Job | None

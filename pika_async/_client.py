@@ -43,6 +43,19 @@ if TYPE_CHECKING:
     from pika_async.provider import Provider
 
 
+_STATES = (
+    "open",
+    "queued",
+    "submitting",
+    "running",
+    "ambiguous",
+    "unresolved",
+    "succeeded",
+    "failed",
+    "cancelled",
+)
+
+
 @process_bound("open another with Pika(...) in the other process, and hand over the tokens of jobs")
 class Pika:
     """A client for one event loop, opened by `async with`.
@@ -114,7 +127,7 @@ class Pika:
             least_speed=min_download_speed,
             trust_env=trust_env,
         )
-        self._timeout = timeout
+        self._timeout = check.seconds("timeout", timeout)
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
@@ -302,11 +315,16 @@ class Pika:
         memory ledger keeps the last thousand jobs that ended.
         """
         orders = self._open().orders
-        return [Job(orders, flight) for flight in await orders.jobs(state, limit, before)]
+        state = None if state is None else check.word("state", state, _STATES)
+        before = None if before is None else check.text("before", before)
+        found = await orders.jobs(state, check.count("limit", limit), before)
+        return [Job(orders, flight) for flight in found]
 
     def origin(self, video: VideoResult) -> Job | None:
         """Return the job that a *video* of this client came from; None for any other video. Costs nothing."""
         orders = self._open().orders
+        if not isinstance(video, VideoResult):
+            raise TypeError(f"video must be a VideoResult, not a {type(video).__name__}.")
         flight = orders.origin(video)
         return None if flight is None else Job(orders, flight)
 
@@ -424,6 +442,7 @@ class Pika:
     ) -> VideoResult:
         orders, limit = self._open().orders, self._limit(timeout)
         check.seconds("queue_timeout", queue_timeout)
+        check.function("on_event", on_event)
         flight = await self._ordered(request, callback_url, idempotency_key)
         if on_event is not None:
             from pika_async._events import report

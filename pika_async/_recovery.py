@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING, Any
 
+from pika_async._crossing import process_bound
 from pika_async._job import Job
 
 if TYPE_CHECKING:
     from pika_async._engine.orders import Orders
 
 
+@process_bound("hand over the token of each job, and call pika.job(token) in the other process")
 class Recovered(AsyncIterator[Job]):
     """`await` takes over every job and returns a list; `async for` takes them over one by one.
 

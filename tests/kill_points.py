@@ -17,7 +17,7 @@ from pika_async._ledger.events import Claim, Evidence, Refused
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._ledger.sqlite import commit as really_commit
 from pika_async._transport import Transport
-from pika_async.results import Pending
+from pika_async.results import Pending, Succeeded
 from tests.world_time import WorldTime
 
 
@@ -82,42 +82,51 @@ class StoppingLedger(SqliteLedger):
     """The real ledger, with stops before and after its commits, and a full disk where the point wants it."""
 
     def __init__(self, path: Path, stop: Stop, busy: Busy, world: WorldTime) -> None:
-        super().__init__(path, wall=world.wall, commit=self._committing)
+        super().__init__(path, commit=self._committing)
         self._stop = stop
         self._busy = busy
-        self._once = self._writer.run
-        self._writer.run = self._running  # type: ignore[method-assign]
+        self._once = self._writer._order
+        self._writer._order = self._running  # type: ignore[method-assign]
         self._bound: int | None = None
         self.failed = False
 
-    async def apply(self, job_id, event, now):
+    async def create(self, job, first=None):
+        self._stop_before(first)
+        return await super().create(job, first)
+
+    async def apply(self, job_id, event):
+        self._stop_before(event)
+        return await super().apply(job_id, event)
+
+    def _stop_before(self, event):
         match event:
             case Claim(attempt=attempt):
                 first = attempt.split("-")[1] == "1"
                 self._stop.at(Point.BEFORE_INTENT if first else Point.BEFORE_NEXT_CLAIM)
             case Evidence(source="answer", snapshot=Pending()):
                 self._stop.at(Point.ANSWER_IN_HAND)
-            case Evidence(source="answer"):
+            case Evidence(snapshot=Succeeded()):
                 self._stop.at(Point.POLL_IN_HAND)
             case Refused():
                 self._stop.at(Point.REFUSAL_IN_HAND)
-        return await super().apply(job_id, event, now)
 
-    async def inbox_put(self, attempt_id, body, headers, now):
+    async def inbox_put(self, attempt_id, body, headers):
         self._stop.at(Point.CALLBACK_RECEIVED)
-        kept = await super().inbox_put(attempt_id, body, headers, now)
+        kept = await super().inbox_put(attempt_id, body, headers)
         self._stop.at(Point.CALLBACK_KEPT)
         return kept
 
-    async def _running(self, *args, **options):
-        with self._busy:
-            return await self._once(*args, **options)
+    def _running(self, *args, **options):
+        answer = self._once(*args, **options)
+        self._busy.__enter__()
+        answer.add_done_callback(self._busy.__exit__)
+        return answer
 
     def _committing(self, connection: sqlite3.Connection) -> None:
         if self._stop.point is Point.OUTCOME_FAILED and self._disk_is_full(connection):
             raise _sqlite_error("SQLITE_FULL")
         really_commit(connection)
-        claimed = "SELECT count(*) FROM attempts WHERE state = 'submitting'"
+        claimed = "SELECT count(*) FROM job_attempts WHERE state = 'submitting'"
         match self._stop.point:
             case Point.ACK_LOST if connection.execute(claimed).fetchone()[0]:
                 self._stop.at(Point.ACK_LOST)
@@ -127,7 +136,7 @@ class StoppingLedger(SqliteLedger):
 
     def _disk_is_full(self, connection: sqlite3.Connection) -> bool:
         """Return whether the last page went when the first outcome of this process was to be committed."""
-        (bound,) = connection.execute("SELECT count(*) FROM attempts WHERE task_id IS NOT NULL").fetchone()
+        (bound,) = connection.execute("SELECT count(*) FROM job_attempts WHERE task_id IS NOT NULL").fetchone()
         if self._bound is None:
             self._bound = bound
         self.failed |= bound > self._bound
@@ -151,7 +160,7 @@ class StoppingTransport(Transport):
         self._ledger = ledger
         self._stale = stop.point is Point.BEFORE_NEXT_CLAIM
 
-    async def submit(self, request, fence=None):
+    async def submit(self, request, fence=None, *, fresh_connection=False):
         self._stop.at(Point.BEFORE_CONNECT)
         if self._stale:
             self._world.leap(10.0)
@@ -162,7 +171,7 @@ class StoppingTransport(Transport):
             self._stop.at(Point.AFTER_FENCE)
 
         with self._busy:
-            return await super().submit(request, fenced)
+            return await super().submit(request, fenced, fresh_connection=fresh_connection)
 
     async def poll(self, request):
         if self._ledger.failed:

@@ -119,7 +119,7 @@ class Shop:
             left = [job async for job in s.pika.recover(queued=True)]
             calls = [job.wait(timeout=None) for job in left] if key is None else [generate(s.pika, key)]
             ends = [await last_word(s, call) for call in calls]
-            doubtful = len(await s.engine.ledger.jobs("unresolved"))
+            doubtful = len(await s.engine.desk.ledger.jobs("unresolved"))
         for end in ends:
             match end:
                 case VideoResult():
@@ -143,7 +143,7 @@ async def last_word(s, call):
 async def moments(s, number):
     """Let ledger, loop and clock go on by *number* small steps."""
     for _ in range(number):
-        await s.engine.ledger.version()
+        await s.engine.desk.ledger.version()
         await s.clock.advance(0.1)
 
 
@@ -163,7 +163,7 @@ async def outcome(s, call):
 
 async def state(s):
     """Tell where the only job stands."""
-    jobs = await s.engine.ledger.jobs()
+    jobs = await s.engine.desk.ledger.jobs()
     return str(jobs[0].newest.state) if jobs else "not there"
 
 

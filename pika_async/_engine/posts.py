@@ -279,10 +279,10 @@ class Posts:
                 if attempt is not None and attempt.state is AttemptState.SUBMITTING:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
-            case Refused(error=PikaError() as error) if event.later:
-                if isinstance(error, AuthError):
-                    line.key_refused(error, self._clock.now())
-                self._leave(flight, error)
+            case Refused(error=PikaError() as refusal) if event.later:
+                if isinstance(refusal, AuthError):
+                    line.key_refused(refusal, self._clock.now())
+                self._leave(flight, refusal)
             case _:
                 pass
 
