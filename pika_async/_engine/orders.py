@@ -26,7 +26,7 @@ from pika_async._engine.verdict import refused_look, unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Receiver
-from pika_async._ledger.standing import OPEN, in_doubt, is_queued, unsent
+from pika_async._ledger.standing import OPEN, in_doubt, is_queued, is_watched, unsent
 from pika_async._token import JobToken
 from pika_async._transport import SendError
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
@@ -241,6 +241,7 @@ class Orders:
             flight.recorded, flight.adopted = True, False
         flight.wanted = True
         self.desk.enter(flight)
+        self._look_soon(flight)
 
     async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
         """Take up every job that the ledger holds unfinished and that nobody in this process has."""
@@ -261,6 +262,7 @@ class Orders:
                     log.warning("job %s is not recovered: %s", record.id, error)
                     continue
                 flight.wanted = True
+                self._look_soon(flight)
                 if queued:
                     self._send_queued(flight)
                 yield flight
@@ -286,6 +288,12 @@ class Orders:
             raise ConfigError("The client is closed; open another and use the job's token there.")
         self._looks[flight.account.key].resume()
         await self.settle_in(flight)
+
+    def _look_soon(self, flight: Flight) -> None:
+        """Look once at what a person asks for: the process that looked before may be dead."""
+        for attempt in flight.record.attempts:
+            if is_watched(attempt):
+                self._looks[attempt.account].look_soon(attempt.id)
 
     async def refresh(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""

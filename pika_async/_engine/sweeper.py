@@ -28,6 +28,8 @@ _PERIOD = 5.0
 _FIRST = 1.0
 _SLOWEST = 600.0
 _HISTORY_SLACK = 120.0
+_SEARCH_LEASE = 4.0
+"""Seconds for which one process searches; less than a period, so that nobody waits for one that died."""
 _PAGES = 20
 _PAGE = 500
 _ANSWER_DUE = 4.0
@@ -131,7 +133,7 @@ class Sweeper:
         looks = self._looks[key]
         if looks.leading or not self._desk.ledger.shared:
             return True
-        return await self._desk.ledger.lease(f"search {key}", self._desk.owner, 2 * _PERIOD)
+        return await self._desk.ledger.lease(f"search {key}", self._desk.owner, _SEARCH_LEASE)
 
     async def _by_time(self, record: JobRecord) -> JobRecord:
         now = self._desk.ledger.now()

@@ -36,7 +36,6 @@ class Leader:
         self._looks = looks
         self._clock = clock
         self._timers: dict[str, Timer] = {}
-        self._kept_at: dict[str, float] = {}
         self._trying: set[str] = set()
         if desk.ledger.shared:
             desk.carries_out(Look, self._wanted)
@@ -71,7 +70,7 @@ class Leader:
         if key in self._trying:
             return
         self._trying.add(key)
-        looks, now = self._looks[key], self._clock.now()
+        looks = self._looks[key]
         try:
             if looks.leading and not len(looks):
                 await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
@@ -79,11 +78,14 @@ class Leader:
             else:
                 leading = await self._desk.ledger.lease(_name(key), self._desk.owner, LEASE)
         except LedgerError as error:
-            # Whoever cannot keep its lease stops before another process may begin.
-            leading = looks.leading and now - self._kept_at.get(key, now) < LEASE - _RENEW
-            log.warning("%s: the lease for look-ups cannot be kept: %s", key, error)
-        else:
-            self._kept_at[key] = now
+            # Paid tasks are looked up all the same: at worst, several processes make a free call.
+            leading = True
+            log.log(
+                logging.DEBUG if looks.leading else logging.WARNING,
+                "%s: the ledger fails; this process looks up its own tasks: %s",
+                key,
+                error,
+            )
         finally:
             self._trying.discard(key)
         began = leading and not looks.leading

@@ -115,6 +115,12 @@ class Looks:
         self._tick()
         await seen
 
+    def look_soon(self, attempt_id: str) -> None:
+        """Have an attempt looked up once, soon, whichever process leads: somebody here just asked for it."""
+        if not self.leading:
+            self._hurry(attempt_id)
+            self._tick()
+
     def _hurry(self, attempt_id: str) -> None:
         flight = self._flights.get(attempt_id)
         if flight is None:
