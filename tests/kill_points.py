@@ -136,7 +136,9 @@ class StoppingLedger(SqliteLedger):
 
     def _disk_is_full(self, connection: sqlite3.Connection) -> bool:
         """Return whether the last page went when the first outcome of this process was to be committed."""
-        (bound,) = connection.execute("SELECT count(*) FROM job_attempts WHERE task_id IS NOT NULL").fetchone()
+        (bound,) = connection.execute(
+            "SELECT count(*) FROM job_attempts WHERE task_id IS NOT NULL"
+        ).fetchone()
         if self._bound is None:
             self._bound = bound
         self.failed |= bound > self._bound

@@ -156,8 +156,12 @@ class Desk:
         self._carry_out(flight, seen)
 
     def seen(self, flight: Flight, record: JobRecord) -> None:
-        """Take over a record that another process may have written."""
-        if _progress(record) > _progress(flight.record):
+        """Take over a record that another process may have written.
+
+        While this process sends an attempt, it knows more about it than others can; its own outcome is told
+        against what is recorded then.
+        """
+        if not flight.sending and _progress(record) > _progress(flight.record):
             self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
 
     def enter(self, flight: Flight) -> None:

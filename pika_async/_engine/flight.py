@@ -99,6 +99,7 @@ class Flight:
         "record",
         "recorded",
         "request",
+        "sending",
         "snapshot",
         "stage",
         "stale",
@@ -125,6 +126,7 @@ class Flight:
         self.wanted = False
         self.held = False
         self.told = False
+        self.sending = False
         self.stale = 0
         self.place = 0
         self.listeners: list[Callable[[Flight], None]] | None = None

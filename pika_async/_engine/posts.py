@@ -135,7 +135,7 @@ class Posts:
             await asyncio.gather(*self._posts, return_exceptions=True)
 
     async def _send(self, line: Line, flight: Flight) -> None:
-        claiming = True
+        claiming = flight.sending = True
         try:
             if (refused := line.refuses(self._clock.now())) is not None and self._waits_for_later(flight):
                 self._leave(flight, later(refused))
@@ -177,6 +177,7 @@ class Posts:
             log.exception("job %s: the engine failed before the claim", flight.id)
             await self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
         finally:
+            flight.sending = False
             line.claiming -= claiming
             line.on_the_wire -= 1
             self._pump(line)
@@ -279,7 +280,7 @@ class Posts:
                 if attempt is not None and attempt.state is AttemptState.SUBMITTING:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
-            case Refused(error=PikaError() as refusal) if event.later:
+            case Refused(error=PikaError() as refusal) if event.later and not flight.ended:
                 if isinstance(refusal, AuthError):
                     line.key_refused(refusal, self._clock.now())
                 self._leave(flight, refusal)
