@@ -30,7 +30,7 @@ POST = 12
 class LastingMemory(MemoryLedger):
     """Memory that outlives its client, as a file outlives its process."""
 
-    durable = True
+    remembers = True
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -143,7 +143,7 @@ async def last_word(s, call):
 async def moments(s, number):
     """Let ledger, loop and clock go on by *number* small steps."""
     for _ in range(number):
-        await s.engine.desk.ledger.version()
+        await s.engine.desk.ledger.usage("scripted:default")
         await s.clock.advance(0.1)
 
 

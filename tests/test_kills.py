@@ -208,7 +208,7 @@ async def test_a_disk_that_stays_full_costs_no_video(tmp_path):
 
 
 async def test_a_claim_whose_commit_fails_although_it_is_durable(tmp_path):
-    """The disk says no after it has written: nothing is sent on the strength of that; the order is sent later."""
+    """The disk says no after it has written: nothing is sent on the strength of that, but once, later."""
     async with story(tmp_path) as s:
         assert await s.ended(["a cat"], stop_at=Point.ACK_FAILED) == {"a cat": VIDEO}
         assert s.posts == {"a cat": 1}

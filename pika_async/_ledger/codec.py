@@ -131,6 +131,8 @@ def _result(
 def _values(outcome: Snapshot | Refusal) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in _FIELDS[type(outcome)]:
+        if name == "callback_url":
+            continue  # it has served, and bears a callback token
         value = getattr(outcome, name)
         match value:
             case None:

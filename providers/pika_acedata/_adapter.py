@@ -179,9 +179,8 @@ class AceData:
         records, found = self._records(response), []
         for told, raw in records:
             if id_ := told.id or told.task_id:
-                url = told.sent("callback_url")
                 seen = self._snapshot(api.Task(id_), told, raw, told.sent("video_url"))
-                found.append(api.Found(snapshot=seen, callback_url=api.Secret(url) if url else None))
+                found.append(api.Found(snapshot=seen, callback_url=seen.callback_url))
         count = _read(api.decoded(response.body)).count or 0
         if not records or (len(records) < _PAGE and count <= len(records)):
             return api.Page(found=tuple(found), next_cursor=None)
@@ -232,7 +231,8 @@ class AceData:
         still_open = states & {api.State.QUEUED, api.State.RUNNING}
         kept = api.Raw(raw, without=self.capabilities.private, secrets=[self.api_key])
         trace_id = api.shown(told.trace_id, self.api_key) or None
-        shared: dict[str, Any] = {"task": task, "trace_id": trace_id, "raw": kept}
+        echoed = api.Secret(url) if (url := told.sent("callback_url")) else None
+        shared: dict[str, Any] = {"task": task, "trace_id": trace_id, "raw": kept, "callback_url": echoed}
         if results and (failed or not still_open):
             return api.Succeeded(results=tuple(results), **shared)
         if failed or (not still_open and (states or finished)):
