@@ -132,7 +132,7 @@ class Engine:
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now."""
         desk = self.desk
-        wall, now = desk.ledger.now(), desk.clock.now()
+        wall = desk.ledger.now()
         ages: dict[str, float] = {}
         for flight in desk.flights.values():
             if (doubtful := in_doubt(flight.record)) is not None:
@@ -152,7 +152,7 @@ class Engine:
                 submit_spacing=line.usage.spacing,
                 oldest_unresolved=ages.get(key),
                 outbox_age=desk.outbox.age,
-                paused=refused.message if refused is not None else line.paused(wall, now),
+                paused=refused.message if refused is not None else line.paused(wall),
             )
         return found
 

@@ -87,6 +87,7 @@ class Flight:
         "_waits",
         "account",
         "adopted",
+        "asked_at",
         "built",
         "cancelled",
         "clock",
@@ -115,6 +116,7 @@ class Flight:
         self.clock = clock
         self.request = request
         self.built: tuple[str, float, HttpRequest] | None = None
+        self.asked_at = 0.0
         self.stage = Stage.WAITING
         self.posted_at: float | None = None
         self.snapshot: Snapshot | None = None

@@ -42,7 +42,7 @@ class Line:
     _failing_since: float | None = None
     _pause: float = _FIRST_PAUSE
     _key_refused: PikaError | None = None
-    _key_refused_until: float = 0.0
+    _key_refused_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -100,21 +100,22 @@ class Line:
         """Note that the ledger answered a claim."""
         self._failing_since, self._pause = None, _FIRST_PAUSE
 
-    def key_refused(self, error: PikaError, now: float) -> None:
-        """Note that the provider refuses this process's key: for half a minute nothing is sent with it."""
-        self._key_refused, self._key_refused_until = error, now + _KEY_REFUSED_FOR
+    def key_refused(self, error: PikaError, ledger_now: float) -> None:
+        """Note that the provider refuses this process's key: for half a minute what waits is held."""
+        self._key_refused, self._key_refused_at = error, ledger_now
 
     def key_works(self) -> None:
         """Note that the provider took a job."""
         self._key_refused = None
 
-    def refuses(self, now: float) -> PikaError | None:
-        """Return the error with which the key was refused, for as long as that counts."""
-        return self._key_refused if now < self._key_refused_until else None
+    def refuses(self, asked_at: float, ledger_now: float) -> PikaError | None:
+        """Return the error with which the key was refused, for what was asked for before that."""
+        counts = asked_at <= self._key_refused_at and ledger_now < self._key_refused_at + _KEY_REFUSED_FOR
+        return self._key_refused if counts else None
 
-    def paused(self, ledger_now: float, now: float) -> str | None:
-        """Return why nothing is sent, in the provider's or the ledger's words."""
-        if (refused := self.refuses(now)) is not None:
+    def paused(self, ledger_now: float) -> str | None:
+        """Return why what waits is not sent, in the provider's or the ledger's words."""
+        if (refused := self.refuses(0.0, ledger_now)) is not None:
             return refused.message
         if self._failing_since is not None:
             return "The ledger fails; submits wait for it."

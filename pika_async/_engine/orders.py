@@ -72,7 +72,8 @@ class Orders:
             callback_url=callback_url,
         )
         flight = Flight(record, accounts[0], self._clock, request)
-        flight.wanted, flight.recorded, flight.entered = True, False, True
+        flight.recorded, flight.entered = False, True
+        self._asked_for(flight)
         self._build_ahead(flight, accounts)
         if idempotency_key is not None or ledger.remembers:
             flight.record = await _identified(flight.record, request, idempotency_key)
@@ -153,11 +154,15 @@ class Orders:
                 "This idempotency_key was used for another request; use a new key for a new video."
             )
         flight = self._flight_of(record)
-        flight.wanted = True
+        self._asked_for(flight)
         self._send_queued(flight)
         if flight.unresolved:
             raise self.desk.explain(flight, unresolved(in_doubt(flight.record) or flight.record.newest))
         return flight
+
+    def _asked_for(self, flight: Flight) -> None:
+        """Note that somebody here wants the job; a pause that began before does not hold it."""
+        flight.wanted, flight.asked_at = True, self.desk.ledger.now()
 
     def _flight_of(self, record: JobRecord) -> Flight:
         known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
@@ -239,7 +244,7 @@ class Orders:
             flight.account = self.desk.account_of(known)
             flight.record, flight.request = known, _request(known)
             flight.recorded, flight.adopted = True, False
-        flight.wanted = True
+        self._asked_for(flight)
         self.desk.enter(flight)
         self._look_soon(flight)
 
@@ -261,7 +266,7 @@ class Orders:
                 except ConfigError as error:
                     log.warning("job %s is not recovered: %s", record.id, error)
                     continue
-                flight.wanted = True
+                self._asked_for(flight)
                 self._look_soon(flight)
                 if queued:
                     self._send_queued(flight)
@@ -329,6 +334,7 @@ class Orders:
             raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")
         next_id = attempt_id(flight.id, flight.record.newest.number + 1)
         again = NextAttempt(id=next_id, account=doubtful.account)
+        self._asked_for(flight)
         word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
         if not (await self.desk.tell(flight, word)).moved:
             raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")

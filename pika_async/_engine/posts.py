@@ -137,7 +137,8 @@ class Posts:
     async def _send(self, line: Line, flight: Flight) -> None:
         claiming = flight.sending = True
         try:
-            if (refused := line.refuses(self._clock.now())) is not None and self._waits_for_later(flight):
+            refused = line.refuses(flight.asked_at, self._desk.ledger.now())
+            if refused is not None and self._waits_for_later(flight):
                 self._leave(flight, later(refused))
                 return
             order, request = await self._built(line, flight)
@@ -205,6 +206,7 @@ class Posts:
             times=times,
             max_slots=line.account.max_concurrency,
             max_submits=self._max_submits,
+            asked_at=flight.asked_at,
             despite_pause=not self._waits_for_later(flight),
         )
 
@@ -282,7 +284,7 @@ class Posts:
                     await self._desk.tell(flight, answers.unknown(posted, why))
             case Refused(error=PikaError() as refusal) if event.later and not flight.ended:
                 if isinstance(refusal, AuthError):
-                    line.key_refused(refusal, self._clock.now())
+                    line.key_refused(refusal, self._desk.ledger.now())
                 self._leave(flight, refusal)
             case _:
                 pass

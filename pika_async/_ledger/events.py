@@ -33,7 +33,8 @@ class Times:
 class Claim:
     """An owner is about to POST a queued attempt, if slots, pace, pause and spending cap allow.
 
-    An order that has another provider to go on to is not held by a pause: *despite_pause*.
+    A pause holds what was asked for before it began: *asked_at* is when a person or program last asked for
+    the order. One that has another provider to go on to is not held at all: *despite_pause*.
     """
 
     attempt: str
@@ -41,6 +42,7 @@ class Claim:
     times: Times = field(factory=Times)
     max_slots: int | None = None
     max_submits: int | None = None
+    asked_at: float = 0.0
     despite_pause: bool = False
 
 

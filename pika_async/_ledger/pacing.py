@@ -14,7 +14,7 @@ from pika_async._ledger.events import Claim, Event, Evidence, Refused
 from pika_async._ledger.records import Refusal, Usage, evolve
 
 PAUSE = 30.0
-"""Seconds for which an account with an empty balance submits nothing; then one order tries again."""
+"""Seconds for which an empty balance holds what waits on its account; what is asked for anew is tried."""
 _SLOWEST = 60.0
 _LONGEST_WISH = 3600.0
 
@@ -34,7 +34,8 @@ def obstacle(claim: Claim, usage: Usage, now: float) -> Obstacle | None:
     """Return what stands in the way of *claim* on its account, the cheapest to remove last."""
     if claim.max_submits is not None and usage.submits >= claim.max_submits:
         return Obstacle("cap")
-    if now < usage.paused_until and not claim.despite_pause:
+    is_older = claim.asked_at <= usage.paused_until - PAUSE
+    if now < usage.paused_until and is_older and not claim.despite_pause:
         return Obstacle("paused", usage.paused_until, usage.paused_why)
     if now < usage.next_submit_at:
         return Obstacle("pace", usage.next_submit_at)
