@@ -58,6 +58,15 @@ class Addresses:
         token = callback_token.token_in(echoed.reveal())
         return callback_token.read_token(self.secrets, token) if token else None
 
+    def named(self, echoed: Secret | None) -> str | None:
+        """Return the attempt that an echoed address names, "" for somebody else's, None where it says nothing.
+
+        A provider that keeps no path of the address echoes the host alone: that is no other address.
+        """
+        if echoed is None or callback_token.token_in(echoed.reveal()) is None:
+            return None
+        return self.attempt_in(echoed) or ""
+
     def expects_push(self, wish: Receiver, capabilities: Capabilities) -> bool:
         """Return whether the provider will call the receiver of this client."""
         return self.mounted is not None and wish is None and capabilities.callbacks != "no"

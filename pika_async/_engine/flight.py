@@ -78,8 +78,8 @@ class Flight:
 
     *recorded* says whether the ledger has the job, *entered* whether it is under way here. *adopted* is a job
     of a token that no ledger has vouched for yet. *wanted* says whether a caller of this process ordered it
-    or asked for it; *held* whether a caller has its handle and with it the token; *told* whether a caller has
-    been told how it ended.
+    or asked for it, and *asked_at* when (ledger time); *held* whether a caller has its handle and with it the
+    token; *told* whether a caller has been told how it ended.
     """
 
     __slots__ = (

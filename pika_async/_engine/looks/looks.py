@@ -244,7 +244,7 @@ class Looks:
         named: str | None = None
         seen = self._seen.get(attempt.id, _FRESH)
         if found is not None and found.callback_url is not None and not seen.proven and not flight.adopted:
-            named = self._addresses.attempt_in(found.callback_url) or ""
+            named = self._addresses.named(found.callback_url)
             found = evolve(found, callback_url=None)
         at = Circumstances(
             now=self._clock.now(),

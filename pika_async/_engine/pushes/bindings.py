@@ -125,7 +125,7 @@ class Bindings:
                 await self._bind(account, binding, snapshot, source)
                 continue
             binding.looks += 1
-            if snapshot is not None and known and snapshot.callback_url is not None:
+            if snapshot is not None and known:
                 log.warning("job %s: a callback names a task that echoes another address", binding.job_id)
                 self._settle(account, binding)
             elif binding.looks >= _LOOKS:
@@ -138,9 +138,9 @@ class Bindings:
 
         A task that echoes another address is a stranger's, whatever the callback says.
         """
-        if snapshot.callback_url is None:
+        named = self._addresses.named(snapshot.callback_url)
+        if named is None:
             return "callback"
-        named = self._addresses.attempt_in(snapshot.callback_url)
         return "echo" if named == binding.received.attempt_id else None
 
     async def _without_those_in_history(
