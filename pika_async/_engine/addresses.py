@@ -59,7 +59,7 @@ class Addresses:
         return callback_token.read_token(self.secrets, token) if token else None
 
     def named(self, echoed: Secret | None) -> str | None:
-        """Return the attempt that an echoed address names, "" for somebody else's, None where it says nothing.
+        """Return the attempt that an echoed address names, "" for another one, None where it says nothing.
 
         A provider that keeps no path of the address echoes the host alone: that is no other address.
         """
