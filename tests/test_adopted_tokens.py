@@ -1,0 +1,61 @@
+"""Job tokens that no ledger vouches for: they cost nothing before the provider knows their task."""
+
+from __future__ import annotations
+
+import pytest
+
+from pika_async import JobUnresolved, State
+from pika_async._token import JobToken
+from pika_async.results import Task
+from tests.engine.ledgers import SharedLedger
+from tests.engine.scripted import Historian, Scripted, scene
+
+pytestmark = pytest.mark.anyio
+
+
+def made_up(number):
+    """Return a whole token that nobody ever made."""
+    return JobToken(job_id=f"j{number}", provider="scripted", task=Task(f"nobody-{number}")).encode()
+
+
+async def test_forty_made_up_tokens_take_no_slot_and_leave_no_row():
+    """They are looked up within the budget, told apart, and forgotten."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger, max_concurrency=4) as s:
+        waits = [s.begin(s.pika.job(made_up(number)).wait()) for number in range(40)]
+        await s.clock.advance(3)
+        assert s.stats.in_flight == 0
+        assert await s.after(30, s.pika.generate("a cat"))
+        await s.clock.advance(300)
+        assert {type(wait.exception()) for wait in waits} == {JobUnresolved}
+        assert [job.request.prompt for job in ledger.last.values()] == ["a cat"]
+        assert s.stats.polled == 0
+        assert not s.engine.desk.flights
+
+
+async def test_a_job_that_is_only_made_asks_nobody():
+    """Turning a token into a job costs nothing."""
+    async with scene() as s:
+        for number in range(40):
+            assert s.pika.job(made_up(number)).state is State.RUNNING
+        await s.clock.advance(60)
+        assert not s.wire.polls
+
+
+@pytest.mark.parametrize("provider", [Scripted, Historian])
+async def test_a_real_token_is_adopted_by_the_first_look_up(provider):
+    """From then on it has its row and its slot, and its video comes."""
+    async with scene(provider()) as first:
+        first.host.render_time = 60
+        job = await first.pika.submit("a cat")
+        token, hosts = job.token, first.hosts
+    ledger = SharedLedger()
+    async with scene(provider(), ledger=ledger, clock=first.clock, hosts=hosts) as s:
+        wait = s.begin(s.pika.job(token).wait(timeout=None))
+        await s.clock.advance(20)
+        assert s.stats.in_flight == 1
+        assert ledger.job.id == job.id
+        await s.clock.advance(90)
+        assert wait.result().id == "t1"
+        assert s.stats.in_flight == 0
+        assert s.host.billed == {"a cat": 1}

@@ -1,0 +1,272 @@
+"""Trouble of the ledger, the key or the account: an order outlives it, and nothing is bought twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from pika_async import Generate, State
+from pika_async._ledger.events import Claim, Evidence
+from pika_async._ledger.records import AttemptState, JobState
+from pika_async.errors import AuthError, ConfigError, InsufficientBalance, LedgerError, RateLimited
+from pika_async.testing import FakeClock
+from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.scripted import Scripted, capable, refusal, scene
+
+pytestmark = pytest.mark.anyio
+
+
+class Outage(SharedLedger):
+    """Fails everything that changes it while it is *down*; *only* narrows that to some events."""
+
+    down = False
+    only = (object,)
+
+    def _check(self, event):
+        if self.down and isinstance(event, self.only):
+            raise LedgerError("The file is locked.")
+
+    async def create(self, job, first=None):
+        self._check(first)
+        return await super().create(job, first)
+
+    async def apply(self, job_id, event):
+        self._check(event)
+        return await super().apply(job_id, event)
+
+
+async def test_twelve_orders_outlive_an_outage():
+    """Ordered while the ledger fails for half a minute: all are bought, once each, and nobody was told."""
+    ledger = Outage()
+    async with scene(ledger=ledger) as s:
+        ledger.down = True
+        waits = [s.begin(s.pika.generate(f"cat {number}")) for number in range(12)]
+        await s.clock.advance(30)
+        assert not s.host.billed
+        ledger.down = False
+        await s.clock.advance(60)
+        assert all(wait.result() for wait in waits)
+        assert s.host.billed == {f"cat {number}": 1 for number in range(12)}
+
+
+async def test_orders_with_a_key_outlive_an_outage():
+    """The key is looked for first; that waits as well."""
+    ledger = Outage()
+    async with scene(ledger=ledger) as s:
+        ledger.down = True
+        wait = s.begin(s.pika.generate("a cat", idempotency_key="k"))
+        await s.clock.advance(30)
+        ledger.down = False
+        await s.clock.advance(60)
+        assert wait.result()
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_an_outage_without_end_is_told_and_cancels_nothing():
+    """After a minute; the order is unsent, and only who asks again gets it bought."""
+    ledger = Outage()
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        ledger.down = True
+        await s.clock.advance(90)
+        error = wait.exception()
+        assert isinstance(error, LedgerError)
+        assert error.charged == "no"
+        ledger.down = False
+        await s.clock.advance(300)
+        assert not s.host.billed
+
+
+async def test_evidence_waits_for_the_ledger_and_the_caller_does_not():
+    """The video is given at once; the ledger has it later, and stats show for how long it has waited."""
+    ledger = Outage()
+    ledger.only = (Evidence,)
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(1)
+        ledger.down = True
+        await s.clock.advance(20)
+        assert wait.result().id == "t1"
+        assert s.stats.outbox_age > 0
+        assert ledger.job.state is JobState.OPEN
+        ledger.down = False
+        await s.clock.advance(10)
+        assert ledger.job.state is JobState.SUCCEEDED
+        assert s.stats.outbox_age is None
+
+
+async def test_closing_waits_for_the_outbox():
+    """What was learned is committed before the process ends."""
+    ledger = Outage()
+    ledger.only = (Evidence,)
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(1)
+        ledger.down = True
+        await s.clock.advance(20)
+        assert wait.done()
+        closing = s.begin(s.pika.aclose())
+        await asyncio.sleep(0)
+        ledger.down = False
+        await closing
+    assert ledger.job.state is JobState.SUCCEEDED
+
+
+async def test_a_claim_whose_word_was_lost_is_refused_and_made_anew():
+    """It may be committed: it is ours and unsent, so a new attempt follows, and one POST leaves."""
+    ledger = Outage()
+
+    async def create(job, first=None):
+        await WatchedLedger.create(ledger, job, first)
+        del ledger.create
+        raise LedgerError("The line to the database is gone.")
+
+    ledger.create = create
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(60)
+        assert wait.result()
+        assert s.host.billed == {"a cat": 1}
+        states = [attempt.state for attempt in ledger.job.attempts]
+        assert states == [AttemptState.REFUSED, AttemptState.SUCCEEDED]
+
+
+@pytest.mark.parametrize("kind", [AuthError, InsufficientBalance])
+async def test_a_refusal_about_the_account_drains_no_queue(kind):
+    """One of thirty is refused: all stay queued in the ledger, their callers are told, and few were tried."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock, max_concurrency=2) as s:
+        s.host.at_submit.extend(refusal(kind.__name__, 401) for _ in range(100))
+        waits = [s.begin(s.pika.generate(f"cat {number}")) for number in range(30)]
+        await clock.advance(5)
+        assert {type(wait.exception()) for wait in waits} <= {kind, InsufficientBalance}
+        assert all(wait.exception().charged == "no" for wait in waits)
+        assert len(s.wire.submits) <= 4
+        assert s.stats.paused
+        hosts = s.hosts
+    assert {job.newest.state for job in ledger.last.values()} == {AttemptState.QUEUED}
+    hosts["scripted"].at_submit.clear()
+    async with scene(ledger=ledger, clock=clock, hosts=hosts) as s:
+        await clock.advance(300)
+        assert not s.host.billed, "nobody asked for them again"
+        jobs = await s.pika.recover(queued=True)
+        await clock.advance(120)
+        assert {job.state for job in jobs} == {State.SUCCEEDED}
+        assert set(s.host.billed.values()) == {1}
+        assert len(s.host.billed) == 30
+
+
+async def test_the_same_key_asks_again():
+    """The order that an empty balance left queued is bought by its key, once."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        s.host.at_submit.append(refusal("InsufficientBalance", 402))
+        with pytest.raises(InsufficientBalance):
+            await s.after(1, s.pika.generate("a cat", idempotency_key="k"))
+        assert await s.after(60, s.pika.generate("a cat", idempotency_key="k"))
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_a_refused_key_with_another_provider_goes_on():
+    """What has somewhere to go on to is not held."""
+    providers = Scripted(), Scripted(capabilities=capable("other"))
+    async with scene(*providers, ledger=SharedLedger()) as s:
+        s.host.at_submit.extend(refusal("AuthError", 401) for _ in range(9))
+        waits = [s.begin(s.pika.generate(f"cat {number}")) for number in range(9)]
+        await s.clock.advance(60)
+        assert all(wait.result() for wait in waits)
+        assert s.hosts["other"].billed.total() == 9
+
+
+async def test_the_spending_cap_leaves_orders_in_the_ledger():
+    """The cap is told, nothing is sent, and raising it is enough."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock, max_submits=1) as s:
+        waits = [s.begin(s.pika.generate(f"cat {number}")) for number in range(3)]
+        await clock.advance(60)
+        assert sum(wait.exception() is None for wait in waits) == 1
+        hosts = s.hosts
+    async with scene(ledger=ledger, clock=clock, hosts=hosts, max_submits=3) as s:
+        await s.pika.recover(queued=True)
+        await clock.advance(60)
+        assert set(s.host.billed.values()) == {1}
+        assert s.host.billed.total() == 3
+
+
+async def test_a_429_slows_and_its_own_order_ends():
+    """It is told as retryable, so it must not be bought later behind the caller's back."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        s.host.at_submit.append(refusal("RateLimited", 429, retry_after="7"))
+        with pytest.raises(RateLimited) as caught:
+            await s.after(1, s.pika.generate("a cat"))
+        assert caught.value.retryable
+        second = s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(5)
+        assert not s.host.billed
+        await s.clock.advance(60)
+        assert second.result()
+        assert s.host.billed == {"a dog": 1}
+
+
+@pytest.mark.parametrize("wrong", ["60", float("nan"), float("inf"), -1, True])
+async def test_a_wrong_time_limit_takes_no_slot(wrong):
+    """It is refused by name before there is a job, and the client is whole."""
+    async with scene(max_concurrency=1) as s:
+        for call in (s.pika.generate("a cat", timeout=wrong), s.pika.submit("a cat", queue_timeout=wrong)):
+            with pytest.raises(ConfigError, match="timeout"):
+                await call
+        assert s.stats.in_flight == 0
+        assert not s.wire.submits
+        assert await s.after(30, s.pika.generate("a cat"))
+
+
+async def test_what_breaks_between_claim_and_post_refuses_the_claim(monkeypatch):
+    """No byte has left, so the slot is free and nothing is in doubt."""
+    from pika_async._engine.flight import Flight
+
+    monkeypatch.setattr(Flight, "posted", lambda self: 1 / 0)
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger) as s:
+        with pytest.raises(Exception, match="defect") as caught:
+            await s.after(1, s.pika.generate("a cat"))
+        assert caught.value.charged == "no"
+        assert ledger.job.newest.state is AttemptState.REFUSED
+        assert s.stats.in_flight == 0
+        assert not s.wire.submits
+
+
+async def test_the_fence_asks_what_the_claim_asked():
+    """An earlier attempt that came to life while this one connected leaves it unsent."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+
+        async def connecting():
+            job = ledger.last[next(iter(ledger.last))]
+            older = evolve(job.newest, id=f"{job.id}-0-x", number=0, state=AttemptState.SUCCEEDED, slot=False)
+            ledger._jobs[job.id] = evolve(job, attempts=(older, job.newest))
+            s.wire.connecting = None
+
+        s.wire.connecting = connecting
+        wait = s.begin(s.pika.generate("a cat", timeout=5))
+        await s.clock.advance(30)
+        assert not s.host.billed
+        assert wait.done()
+
+
+async def test_claims_are_told_apart_from_evidence():
+    """A claim is never made from memory: without the ledger's word nothing is sent."""
+    ledger = Outage()
+    ledger.only = (Claim,)
+    ledger.down = True
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.submit(Generate("a cat")))
+        await s.clock.advance(20)
+        assert not wait.done()
+        assert not s.wire.submits
+        ledger.down = False
+        await s.clock.advance(20)
+        assert wait.result().id
+        assert s.host.billed == {"a cat": 1}
