@@ -256,7 +256,7 @@ def test_media_are_found_and_replaced_in_one_place():
     assert with_media(ingredients, [b"\x81", LINK]) == Ingredients("They dance", [b"\x81", LINK])
     assert with_media(ingredients, [LINK, ingredients.images[1]]) is ingredients
     kinds = (Generate, Style, Ingredients)
-    media = {a.name for kind in kinds for a in fields(kind) if "Media" in str(a.type)}
+    media = {name for kind in kinds for name, said in kind.__annotations__.items() if "Media" in said}
     assert media == set(MEDIA_FIELDS)
 
 
