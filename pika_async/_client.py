@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
@@ -15,7 +14,7 @@ from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
 from pika_async._options import Downloads, Options, load
 from pika_async._secret import Secret
-from pika_async.errors import ConfigError, DownloadError, UnsupportedRequest
+from pika_async.errors import ConfigError, UnsupportedRequest
 from pika_async.requests import (
     CommonFields,
     Generate,
@@ -367,25 +366,17 @@ class Pika:
 
         *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Links
         lead outside, so only public addresses and *media_hosts* are connected to. Costs nothing. Raises
-        `DownloadError`, with the job where *video* is one.
+        `DownloadError`, with the job of the *video*.
         """
-        from pika_async._download import download, usable
+        from pika_async._fetching import fetch
 
-        engine = self._open()
         check.flag("overwrite", overwrite)
         if on_progress is not None and not callable(on_progress):
             raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
-        with _about(video):
-            file = await usable(path)
-            result, link = await _finished(video)
-            return await download(
-                self._media_session(),
-                link,
-                file,
-                fresh_link=partial(engine.orders.fresh_link, result),
-                overwrite=overwrite,
-                on_progress=on_progress,
-            )
+        orders = self._open().orders
+        return await fetch(
+            orders, self._media_session, video, path, overwrite=overwrite, on_progress=on_progress
+        )
 
     def open(self, video: VideoResult | Job) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream a finished *video* without a file: `async with pika.open(video) as chunks`.
@@ -393,18 +384,9 @@ class Pika:
         `async for chunk in chunks` ends only where the video is whole. What breaks off is gone on with; where
         that cannot be, iterating raises `DownloadError`. Costs nothing.
         """
-        return self._streamed(video)
+        from pika_async._fetching import stream
 
-    @asynccontextmanager
-    async def _streamed(self, video: VideoResult | Job) -> AsyncIterator[AsyncIterator[bytes]]:
-        from pika_async._download import streamed
-
-        engine = self._open()
-        with _about(video):
-            result, link = await _finished(video)
-            fresh_link = partial(engine.orders.fresh_link, result)
-            async with streamed(self._media_session(), link, fresh_link=fresh_link) as chunks:
-                yield chunks
+        return stream(lambda: self._open().orders, self._media_session, video)
 
     def _media_session(self) -> MediaSession:
         if self._media is None:
@@ -466,25 +448,3 @@ def _request(order: Order, fields: MediaFields) -> VideoRequest:
             f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only."
         )
     return order
-
-
-async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:
-    result = await video if isinstance(video, Job) else video
-    if not isinstance(result, VideoResult):
-        raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
-    if result.video_url is None:
-        raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
-    return result, result.video_url
-
-
-@contextmanager
-def _about(video: VideoResult | Job) -> Iterator[None]:
-    """Complete a `DownloadError` with the job that *video* is."""
-    try:
-        yield
-    except DownloadError as error:
-        if isinstance(video, Job):
-            error.job = error.job or video
-            error.provider = error.provider or video.provider
-            error.trace_id = error.trace_id or video.trace_id
-        raise

@@ -50,6 +50,7 @@ class Sweeper:
         self._pause = _FIRST
         self._running = False
         self._search_at: dict[str, float] = {}
+        self._full: set[str] = set()
         desk.carries_out(Question, self._question)
 
     def open(self) -> None:
@@ -113,11 +114,26 @@ class Sweeper:
         open_now = {a.id for attempts in questions.values() for a in attempts}
         self._search_at = {id_: at for id_, at in self._search_at.items() if id_ in open_now}
         for key, attempts in questions.items():
+            self._say_who_holds_the_slots(key, attempts)
             lost = [a for a in attempts if a.task is None and self._is_due(a)]
             account = self._desk.accounts.get(key)
             if lost and account is not None and await self._may_search(key):
                 await self.search_history(account, lost)
         return sum(map(len, questions.values()))
+
+    def _say_who_holds_the_slots(self, key: str, attempts: Sequence[Attempt]) -> None:
+        """Say once that an account submits nothing more because all its slots are held by doubts."""
+        holding = [a for a in attempts if a.slot and a.state in LOST]
+        account = self._desk.accounts.get(key)
+        full = account is not None and len(holding) >= account.max_concurrency
+        if full and key not in self._full:
+            log.warning(
+                "%s: every slot is held by a job of which nobody knows whether it was accepted (%s); nothing "
+                "is submitted before they are found, settled with `pika-async resolve`, or half an hour old",
+                key,
+                ", ".join(a.job_id for a in holding[:5]),
+            )
+        (self._full.add if full else self._full.discard)(key)
 
     def _is_due(self, attempt: Attempt) -> bool:
         if attempt.state is not AttemptState.SUBMITTING:

@@ -328,3 +328,17 @@ async def test_a_stream_of_lost_answers_does_not_put_off_the_search():
             await lost(s, str(n))
             await s.clock.advance(0.5)
         assert s.host.searched
+
+
+async def test_slots_that_doubts_hold_are_told_once(caplog):
+    """Nothing is submitted any more, and the log says by whom the slots are held and what to do."""
+    async with scene(max_concurrency=2) as s:
+        s.host.at_submit.extend([LOST, LOST])
+        for _ in range(2):
+            await lost(s)
+        wait = s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(600)
+        assert not wait.done()
+        told = [r.getMessage() for r in caplog.records if "every slot is held" in r.getMessage()]
+        assert len(told) == 1
+        assert "pika-async resolve" in told[0]

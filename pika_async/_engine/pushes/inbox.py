@@ -13,7 +13,8 @@ from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
-from pika_async._engine.effects import Answered, Look, Question
+from pika_async._engine.effects import Answered, Ended, Look, Question
+from pika_async._engine.flight import Flight
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.pushes.bindings import Bindings
 from pika_async._engine.pushes.hints import Hints
@@ -28,6 +29,7 @@ _LINGER = 1.0
 _ALL_AGAIN = 60.0
 _RETRY = 1.0
 _PAGE = 50
+_SUSPICIOUS = 3
 
 
 class EngineInbox:
@@ -47,6 +49,7 @@ class EngineInbox:
     ) -> None:
         self._desk = desk
         self._clock = clock
+        self._addresses = addresses
         bindings = Bindings(desk, clock, addresses, search, self._waited_for)
         self._hints = Hints(desk, looks, clock, bindings, self.wake)
         self._working: asyncio.Task[None] | None = None
@@ -57,14 +60,30 @@ class EngineInbox:
         self._dealt: dict[int, None] = {}
         self._all_again_at = 0.0
         self._timers: dict[str, Timer] = {}
+        self._received = self._ended_without = 0
         for effect in (Look, Answered, Question):
             desk.carries_out(effect, lambda _, __: self.wake())
+        desk.carries_out(Ended, self._ended)
 
     async def receive(self, event: CallbackEvent) -> None:
         """Commit *event*; its processing goes on after the provider has its answer. Raises `LedgerError`."""
+        self._received += 1
         if await self._desk.ledger.inbox_put(event.attempt_id, event.body, event.headers):
             self._news = True
             self.wake()
+
+    def _ended(self, flight: Flight, _: Ended) -> None:
+        """Say once that jobs end and no callback comes: an address that nobody reaches fails in silence."""
+        if not self._received and self._addresses.expects_push(
+            flight.record.callback_url, flight.account.capabilities
+        ):
+            self._ended_without += 1
+            if self._ended_without == _SUSPICIOUS:
+                log.warning(
+                    "%d jobs ended and no callback has arrived; check that the provider can reach the "
+                    "public_url of your Callbacks. Look-ups find the videos, only later",
+                    _SUSPICIOUS,
+                )
 
     def wake(self) -> None:
         """Look again at what was left, because a job came here or an answer was read."""

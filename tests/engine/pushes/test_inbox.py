@@ -774,3 +774,25 @@ async def test_a_callback_waits_for_keys_that_cannot_be_fetched(trouble):
         await s.clock.advance(8)
         assert wait.result().id == "t1"
         assert keys.asked == 3
+
+
+async def test_callbacks_that_never_come_are_told_once(caplog):
+    """An address that nobody reaches fails in silence otherwise."""
+    async with scene_with() as s:
+        for number in range(5):
+            await s.after(60, s.pika.generate(f"cat {number}"))
+    told = [r for r in caplog.records if "no callback has arrived" in r.getMessage()]
+    assert len(told) == 1
+
+
+async def test_a_callback_that_came_is_enough(caplog):
+    """Whatever ends without one afterwards was late, or lost, and the address is right."""
+    async with scene_with() as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(10)
+        await finished(s)
+        await s.clock.advance(1)
+        assert wait.done()
+        for number in range(5):
+            await s.after(60, s.pika.generate(f"cat {number}"))
+    assert "no callback has arrived" not in caplog.text
