@@ -158,10 +158,11 @@ class Desk:
     def seen(self, flight: Flight, record: JobRecord) -> None:
         """Take over a record that another process may have written.
 
-        While this process sends an attempt, it knows more about it than others can; its own outcome is told
-        against what is recorded then.
+        While this process sends an attempt, or holds what the ledger could not take yet, it knows more than the
+        record does; what it knows is told against what is recorded then.
         """
-        if not flight.sending and _progress(record) > _progress(flight.record):
+        knows_more = flight.sending or self.outbox.holds(flight.id)
+        if not knows_more and _progress(record) > _progress(flight.record):
             self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
 
     def enter(self, flight: Flight) -> None:

@@ -41,9 +41,13 @@ class Outbox:
         self._timer: Timer | None = None
         self._working = False
 
+    def holds(self, job_id: str) -> bool:
+        """Return whether events of the job wait."""
+        return job_id in self._waiting
+
     def refuse_before_others(self, job_id: str) -> None:
         """Raise `LedgerError` while earlier events of the job wait: events keep their order."""
-        if job_id in self._waiting:
+        if self.holds(job_id):
             raise LedgerError("The ledger has not taken what was learned before; try again later.")
 
     @property
