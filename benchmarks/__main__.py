@@ -23,6 +23,7 @@ NAMES = (
     "in_flight",
     "hundred_thousand",
     "memory",
+    "calls",
     "stalls",
     "budget",
     "imports",

@@ -12,7 +12,7 @@ Generate: TypeAlias = Callable[[str], Awaitable[str]]
 
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Generate]]
 
-_KEY = "sandbox-benchmark"
+KEY = "sandbox-benchmark"
 
 
 @asynccontextmanager
@@ -29,7 +29,7 @@ async def floor(
     turns = asyncio.Semaphore(width) if width is not None else None
     async with aiohttp.ClientSession(
         url,
-        headers={"authorization": f"Bearer {_KEY}", "accept": "application/json"},
+        headers={"authorization": f"Bearer {KEY}", "accept": "application/json"},
         connector=aiohttp.TCPConnector(limit=connections),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=60),
     ) as session:
@@ -73,7 +73,7 @@ async def ours(
 
     async with Pika(
         "acedata",
-        api_key=_KEY,
+        api_key=KEY,
         base_url=url,
         poll_rate=None,
         poll_interval=every,
@@ -92,7 +92,7 @@ async def acedatacloud(url: str) -> AsyncIterator[Generate]:
     """AceData's official client: `video.generate(wait=True)` is what its README shows."""
     from acedatacloud import AsyncAceDataCloud
 
-    async with AsyncAceDataCloud(api_token=_KEY, base_url=url) as client:
+    async with AsyncAceDataCloud(api_token=KEY, base_url=url) as client:
 
         async def generate(prompt: str) -> str:
             told: Any = await client.video.generate(
@@ -121,7 +121,7 @@ async def fal_client(url: str) -> AsyncIterator[Generate]:
     from fal_client import client as module
 
     module.QUEUE_URL_FORMAT = f"{url}/"
-    client = AsyncClient(key=_KEY)
+    client = AsyncClient(key=KEY)
 
     async def generate(prompt: str) -> str:
         handle = await client.submit("fal-ai/pika/v2.2/text-to-video", arguments={"prompt": prompt})
@@ -142,7 +142,7 @@ async def runwayml(url: str) -> AsyncIterator[Generate]:
     """
     from runwayml import AsyncRunwayML
 
-    async with AsyncRunwayML(api_key=_KEY, base_url=url) as client:
+    async with AsyncRunwayML(api_key=KEY, base_url=url) as client:
 
         async def generate(prompt: str) -> str:
             task = await client.text_to_video.create(
@@ -161,7 +161,7 @@ async def replicate(url: str) -> AsyncIterator[Generate]:
     """Replicate's: create a prediction, then `reload` until it has ended, as its README has it."""
     from replicate.client import Client
 
-    client = Client(api_token=_KEY, base_url=url)
+    client = Client(api_token=KEY, base_url=url)
 
     async def generate(prompt: str) -> str:
         prediction = await client.predictions.async_create(version="0" * 64, input={"prompt": prompt})
@@ -180,7 +180,7 @@ async def openai(url: str) -> AsyncIterator[Generate]:
     """OpenAI's: `videos.create_and_poll`."""
     from openai import AsyncOpenAI
 
-    async with AsyncOpenAI(api_key=_KEY, base_url=f"{url}/v1") as client:
+    async with AsyncOpenAI(api_key=KEY, base_url=f"{url}/v1") as client:
 
         async def generate(prompt: str) -> str:
             video = await client.videos.create_and_poll(prompt=prompt, poll_interval_ms=1000)
