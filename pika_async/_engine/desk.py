@@ -151,15 +151,16 @@ class Desk:
         """Take over what a ledger says of a job, and carry out what follows from it."""
         if not change.moved and change.after.version == flight.record.version:
             return
-        seen = change if change.before is flight.record else evolve(change, before=flight.record)
+        is_ours = change.before is None or change.before is flight.record
+        seen = change if is_ours else evolve(change, before=flight.record)
         flight.record = change.after
         self._carry_out(flight, seen)
 
     def seen(self, flight: Flight, record: JobRecord) -> None:
         """Take over a record that another process may have written.
 
-        While this process sends an attempt, or holds what the ledger could not take yet, it knows more than the
-        record does; what it knows is told against what is recorded then.
+        While this process sends an attempt, or holds what the ledger could not take yet, it knows more than
+        the record does; what it knows is told against what is recorded then.
         """
         knows_more = flight.sending or self.outbox.holds(flight.id)
         if not knows_more and _progress(record) > _progress(flight.record):

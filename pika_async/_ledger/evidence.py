@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pika_async._ledger.events import Evidence
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source, evolve
 from pika_async._ledger.standing import FINAL, LOST, OPEN, keeps_open
@@ -101,14 +103,14 @@ def _bound(job: JobRecord, attempt: Attempt, event: Evidence) -> JobRecord:
     changed = _brought_on(attempt, event)
     if changed is attempt:
         return job
-    after = evolve(job, attempts=tuple(_beside(a, changed) for a in job.attempts))
+    changes: dict[str, Any] = {"attempts": tuple(_beside(a, changed) for a in job.attempts)}
     if job.extras:
-        after = evolve(after, extras=tuple(e for e in job.extras if e.task.id != event.snapshot.task.id))
+        changes["extras"] = tuple(e for e in job.extras if e.task.id != event.snapshot.task.id)
     if not isinstance(event.snapshot, Succeeded):
-        return closed(after)
+        return closed(evolve(job, **changes))
     if job.state is not JobState.OPEN:
-        return with_extra(after, event.snapshot)
-    return evolve(after, state=JobState.SUCCEEDED, winner=changed.id)
+        return with_extra(evolve(job, **changes), event.snapshot)
+    return evolve(job, **changes, state=JobState.SUCCEEDED, winner=changed.id)
 
 
 def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:

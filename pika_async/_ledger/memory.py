@@ -80,8 +80,10 @@ class MemoryLedger:
         self._jobs[job.id] = job
         if first is None:
             return Change(before=None, after=job, at=self.now())
-        change = self._decided(job, first)
-        return evolve(change, before=None, moved=True)
+        made = self._decided(job, first)
+        return Change(
+            before=None, after=made.after, event=first, at=made.at, obstacle=made.obstacle, usage=made.usage
+        )
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
@@ -253,11 +255,12 @@ class MemoryLedger:
 
     def _count(self, old: Attempt | None, new: Attempt) -> None:
         held = old is not None and old.slot
-        if new.slot is not held:
-            usage = self._accounts.get(new.account) or Usage()
-            self._accounts[new.account] = evolve(usage, slots=usage.slots + new.slot - held)
         if new.claimed_at is not None and (old is None or old.claimed_at is None):
             self._submits += 1
+        if new.slot is not held:
+            usage = self._accounts.get(new.account) or Usage()
+            slots = usage.slots + new.slot - held
+            self._accounts[new.account] = evolve(usage, slots=slots, submits=self._submits)
         if new.task is not None:
             self._by_task[new.account, new.task.id] = new.job_id
 

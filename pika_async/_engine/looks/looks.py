@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from attrs import evolve
-
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock, Timer
@@ -245,7 +243,6 @@ class Looks:
         seen = self._seen.get(attempt.id, _FRESH)
         if found is not None and found.callback_url is not None and not seen.proven and not flight.adopted:
             named = self._addresses.named(found.callback_url)
-            found = evolve(found, callback_url=None)
         at = Circumstances(
             now=self._clock.now(),
             wall=self._desk.ledger.now(),
