@@ -1,0 +1,89 @@
+"""Which client looks up the tasks of an account: one, by a lease that outlives no client for long."""
+
+from __future__ import annotations
+
+import pytest
+
+from pika_async._engine.looks.leader import LEASE
+from pika_async.errors import LedgerError
+from pika_async.testing import FakeClock
+from tests.engine.ledgers import SharedLedger
+from tests.engine.scripted import scene
+
+pytestmark = pytest.mark.anyio
+NAME = "poll scripted:default"
+
+
+async def test_alone_in_memory_nobody_needs_a_lease():
+    """There is no one to share with."""
+    async with scene() as s:
+        assert s.stats.polls
+        assert not s.engine.desk.ledger._leases
+
+
+async def test_the_lease_is_taken_with_the_first_task_and_given_back_with_the_last():
+    """An idle client leads nothing."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        assert not s.stats.polls
+        job = await s.pika.submit("a cat")
+        await s.clock.advance(1)
+        assert s.stats.polls
+        assert await s.after(30, job.wait())
+        await s.clock.advance(LEASE)
+        assert not s.stats.polls
+        assert await ledger.lease(NAME, "another", 1.0)
+
+
+async def test_what_a_closed_client_leaves_is_taken_over():
+    """It gave its lease back, so there is no wait."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as first:
+        first.host.render_time = 30
+        await first.pika.submit("a cat")
+        await clock.advance(1)
+    async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
+        assert s.stats.polls
+        await clock.advance(40)
+        assert (await s.pika.jobs())[0].results
+
+
+async def test_the_lease_of_another_is_waited_for():
+    """Until it is over; then the tasks are looked up here."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        await ledger.lease(NAME, "another", LEASE)
+        s.host.render_time = 5
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(LEASE - 2)
+        assert not s.wire.polls
+        await s.clock.advance(4)
+        assert wait.result()
+
+
+async def test_a_lease_that_cannot_be_asked_for_costs_no_video(monkeypatch):
+    """Paid tasks are looked up all the same."""
+    ledger = SharedLedger()
+
+    async def fails(*_):
+        raise LedgerError("The disk is full.")
+
+    async with scene(ledger=ledger) as s:
+        monkeypatch.setattr(ledger, "lease", fails)
+        assert await s.after(30, s.pika.generate("a cat"))
+
+
+async def test_learned_times_go_to_the_next_leader():
+    """Whoever looks next knows how long renders take."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as first:
+        for number in range(3):
+            await first.after(30, first.pika.generate(f"cat {number}"))
+        first.host.render_time = 60
+        await first.pika.submit("a dog")
+        await clock.advance(1)
+    learned = await ledger.learned("scripted:default")
+    assert "Generate" in learned
+    async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
+        schedule = s.engine.desk.accounts["scripted:default"].schedule
+        assert schedule.times("Generate").state()[3] == [3.0]
