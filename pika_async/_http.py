@@ -207,5 +207,5 @@ def clip(body: bytes, length: int = 120) -> str:
     '<html> <h1>502 Bad Gateway</h1>'
     """
     text = " ".join(body[: 4 * length].decode("utf-8", "replace").split())
-    text = "".join(c for c in text if c.isprintable())
+    text = text if text.isprintable() else "".join(c for c in text if c.isprintable())
     return (text[:length] + "…" if len(text) > length else text) or "(empty)"

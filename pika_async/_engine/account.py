@@ -70,6 +70,9 @@ class Account:
         schedule: Schedule,
     ) -> None:
         self.loaded = loaded
+        self.name = loaded.name
+        self.provider: Provider = loaded.provider
+        self.capabilities: Capabilities = loaded.capabilities
         self.key = f"{loaded.name}:{label}"
         self.label = label
         self.max_concurrency = max_concurrency
@@ -79,21 +82,6 @@ class Account:
         self._clock = clock
         self._turns: set[asyncio.Future[bool]] = set()
         self._closing = False
-
-    @property
-    def name(self) -> str:
-        """Return the provider's name."""
-        return self.loaded.name
-
-    @property
-    def provider(self) -> Provider:
-        """Return the adapter."""
-        return self.loaded.provider
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Return what the adapter declares."""
-        return self.loaded.capabilities
 
     @property
     def searches(self) -> bool:

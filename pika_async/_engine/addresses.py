@@ -53,19 +53,15 @@ class Addresses:
 
     def attempt_in(self, echoed: Secret | None) -> str | None:
         """Return the attempt whose token an echoed address bears; None for no address, or a foreign one."""
-        if echoed is None:
-            return None
-        token = callback_token.token_in(echoed.reveal())
-        return callback_token.read_token(self.secrets, token) if token else None
+        return self.named(echoed) or None
 
     def named(self, echoed: Secret | None) -> str | None:
         """Return the attempt that an echoed address names, "" for another one, None where it says nothing.
 
         A provider that keeps no path of the address echoes the host alone: that is no other address.
         """
-        if echoed is None or callback_token.token_in(echoed.reveal()) is None:
-            return None
-        return self.attempt_in(echoed) or ""
+        token = callback_token.token_in(echoed.reveal()) if echoed is not None else None
+        return None if token is None else callback_token.read_token(self.secrets, token) or ""
 
     def expects_push(self, wish: Receiver, capabilities: Capabilities) -> bool:
         """Return whether the provider will call the receiver of this client."""

@@ -37,8 +37,10 @@ class SystemClock:
     """The clocks of this machine and the timers of the running event loop."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time
+        self._loop = loop = asyncio.get_running_loop()
+        # asyncio's own loops ask this clock as well, one call deeper.
+        is_plain = getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time
+        self.now: Callable[[], float] = time.monotonic if is_plain else loop.time
         self.wall = time.time
 
     def boot(self) -> float:

@@ -11,8 +11,6 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
 from pika_async._engine.effects import Accepted, Effect, Ended, Forget, Moved, Progress, Trouble, effects
@@ -22,7 +20,7 @@ from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Claim, Event, Resubmit
 from pika_async._ledger.machine import settle
-from pika_async._ledger.records import AttemptState, JobRecord, Usage
+from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
 from pika_async._ledger.standing import LOST
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.results import Failed, Pending, Succeeded

@@ -94,6 +94,7 @@ class Flight:
         "entered",
         "error",
         "held",
+        "id",
         "listeners",
         "place",
         "posted_at",
@@ -111,6 +112,7 @@ class Flight:
     def __init__(
         self, record: JobRecord, account: Account, clock: Clock, request: VideoRequest | None = None
     ) -> None:
+        self.id = record.id
         self.record = record
         self.account = account
         self.clock = clock
@@ -133,11 +135,6 @@ class Flight:
         self.place = 0
         self.listeners: list[Callable[[Flight], None]] | None = None
         self._waits: list[Expectation] = []
-
-    @property
-    def id(self) -> str:
-        """Return the job's id."""
-        return self.record.id
 
     @property
     def token(self) -> str:

@@ -100,9 +100,7 @@ class Posts:
             if not line.may_start(self._clock.now()):
                 self._pump_later(line)
                 return
-            task = asyncio.get_running_loop().create_task(self._send(line, line.take()))
-            self._posts.add(task)
-            task.add_done_callback(self._posts.discard)
+            self._posts.add(asyncio.get_running_loop().create_task(self._send(line, line.take())))
 
     def _pump_later(self, line: Line) -> None:
         now, key = self._clock.now(), line.account.key
@@ -181,6 +179,8 @@ class Posts:
             flight.sending = False
             line.claiming -= claiming
             line.on_the_wire -= 1
+            if (task := asyncio.current_task()) is not None:
+                self._posts.discard(task)
             self._pump(line)
 
     async def _built(self, line: Line, flight: Flight) -> tuple[VideoRequest, HttpRequest]:

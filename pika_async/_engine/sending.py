@@ -31,6 +31,12 @@ def read_clocks(clock: Clock) -> Clocks:
     return clock.now(), clock.wall(), clock.boot()
 
 
+def _late(claimed_at: Clocks, clock: Clock) -> bool:
+    """Return whether any of the three clocks says that too much time has passed."""
+    now, wall, boot = claimed_at
+    return clock.now() - now > _WINDOW or clock.wall() - wall > _WINDOW or clock.boot() - boot > _WINDOW
+
+
 async def send(
     posted: Posted,
     order: VideoRequest,
@@ -56,7 +62,7 @@ async def send(
         if not may_send(current, row):
             raise StaleFenceError
         # Last of all, because reading the row may itself have taken too long.
-        if any(now - then > _WINDOW for then, now in zip(claimed_at, read_clocks(clock), strict=True)):
+        if _late(claimed_at, clock):
             raise StaleFenceError
         may_have_left = True
 

@@ -10,7 +10,7 @@ from pika_async._ledger.pacing import Obstacle, obstacle
 from pika_async._ledger.records import JobRecord, Usage
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Change:
     """A job *before* and *after* *event*; before is None for a new one, the event None for another process's.
 

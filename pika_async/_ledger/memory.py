@@ -80,10 +80,7 @@ class MemoryLedger:
         self._jobs[job.id] = job
         if first is None:
             return Change(before=None, after=job, at=self.now())
-        made = self._decided(job, first)
-        return Change(
-            before=None, after=made.after, event=first, at=made.at, obstacle=made.obstacle, usage=made.usage
-        )
+        return evolve(self._decided(job, first), before=None, moved=True)
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
+from binascii import b2a_base64
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,10 +13,12 @@ from pika_async._secret import Secret
 NOWHERE = "https://callback.invalid/"
 """An address that nobody can have (RFC 2606): the provider answers at once, and its callbacks go nowhere."""
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 def _mac(secret: bytes, attempt_id: str) -> str:
     digest = hmac.digest(secret, attempt_id.encode(), hashlib.sha256)[:16]
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return b2a_base64(digest, newline=False).translate(_URL_SAFE).decode().rstrip("=")
 
 
 def make_token(secret: bytes, attempt_id: str) -> str:
