@@ -24,6 +24,7 @@ NAMES = (
     "hundred_thousand",
     "memory",
     "calls",
+    "fresh",
     "stalls",
     "budget",
     "imports",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from benchmarks._machine import cores, stay_on
 from benchmarks._wires import Wires, done_at
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_LAST = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _MEDIA = (
     b'HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nAccept-Ranges: bytes\r\nETag: "v1"\r\n'
@@ -43,6 +45,8 @@ class _Speaker(asyncio.Protocol):
             body, self._buffer = self._buffer[end + 4 : whole], self._buffer[whole:]
             method, path, _ = head.split(b" ", 2)
             self._host.respond(self._transport, method, path.decode(), body)
+            if _LAST.search(head):
+                self._transport.close()
 
 
 class _Host:
@@ -94,11 +98,16 @@ class _Host:
         async with self._session.post(url, data=self.wires.result(task), headers=headers) as answer:
             await answer.read()
 
-    async def serve(self) -> None:
-        """Listen until standard input ends."""
+    async def serve(self, certificate: str | None) -> None:
+        """Listen until standard input ends; over TLS where there is a *certificate* with its key."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Speaker(self), "127.0.0.1", 0, backlog=4096)
-        self.wires.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        tls = None
+        if certificate is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificate)
+        server = await loop.create_server(lambda: _Speaker(self), "127.0.0.1", 0, backlog=4096, ssl=tls)
+        scheme = "http" if tls is None else "https"
+        self.wires.base = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         print(self.wires.base, flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
         if self._session is not None:
@@ -114,11 +123,17 @@ def _video(size: int) -> bytes:
 
 
 class Server:
-    """The server's process, seen from outside; ends with its `with`, or with whoever started it."""
+    """The server's process, seen from outside; ends with its `with`, or with whoever started it.
+
+    *certificate* is a file with one and its key, for TLS; whoever asks must trust it by `SSL_CERT_FILE`.
+    """
+
+    def __init__(self, certificate: str | None = None) -> None:
+        self._certificate = [] if certificate is None else [certificate]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks._server"],
+            [sys.executable, "-m", "benchmarks._server", *self._certificate],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -160,4 +175,4 @@ def end(process: subprocess.Popen[str]) -> None:
 
 if __name__ == "__main__":
     stay_on(cores()[1])
-    asyncio.run(_Host().serve())
+    asyncio.run(_Host().serve(sys.argv[1] if len(sys.argv) > 1 else None))

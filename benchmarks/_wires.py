@@ -1,4 +1,4 @@
-"""What the fake server answers: AceData's wire, and each peer's own, as bytes made beforehand.
+"""What the fake server answers: AceData's wire, Duomi's, and each peer's own, as bytes made beforehand.
 
 A task's id ends with the time at which its render is done, in microseconds of the machine's monotonic clock.
 So the server keeps no clock per task, and whoever holds a result can tell how late it was found.
@@ -53,11 +53,16 @@ class Wires:
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes:
         """Return the JSON body of the answer; raises KeyError for what is not here."""
-        match path.partition("?")[0].strip("/").split("/"):
+        path, _, query = path.partition("?")
+        match path.strip("/").split("/"):
             case ["pika", "videos"]:
                 return b'{"task_id":"%b"}' % self._accept(body)
             case ["pika", "tasks"]:
                 return self._look_up(json.loads(body))
+            case ["api", "video", "pika", "pro", "generate"]:
+                return b'{"code":200,"msg":"ok","data":{"task_id":"%b"}}' % self._accept(body)
+            case ["api", "video", "pika", "feed"]:
+                return _dump(_duomi(task := query.removeprefix("task_id="), done=self._done(task)))
             case ["fal-ai", "pika", "requests", task, "status"]:
                 word = "COMPLETED" if self._done(task) else "IN_PROGRESS"
                 return _dump({"status": word, "request_id": task, "logs": None, "metrics": {}})
@@ -111,6 +116,11 @@ class Wires:
     def result(self, task: bytes) -> bytes:
         """Return what a callback says of a task."""
         return (_RESPONSE % (task, task)).partition(b":")[2]
+
+
+def _duomi(task: str, *, done: bool) -> dict[str, Any]:
+    told = {"state": "succeeded", "status": 3, "video_url": _LINK} if done else {"state": "running"}
+    return {"code": 200, "msg": "ok", "data": {"task_id": task, "point": 5, **told}, "ip": "203.0.113.7"}
 
 
 def _runway(task: str, *, done: bool) -> dict[str, Any]:
