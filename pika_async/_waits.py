@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pika_async._engine.flight import NoSlotError, Stage
@@ -23,8 +21,11 @@ async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) 
     await orders.resume(flight)
     if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
         raise orders.desk.explain(flight, unresolved(doubtful))
-    with token_on_cancel(flight):
+    try:
         await wait_for(orders, flight, timeout=timeout)
+    except asyncio.CancelledError as error:
+        note_token(flight, error)
+        raise
     return first_result(orders, flight)
 
 
@@ -38,22 +39,17 @@ async def wait_for_order(
 ) -> None:
     """Wait for a job that was just ordered; a caller who is cancelled in time buys nothing."""
     try:
-        with token_on_cancel(flight):
-            await wait_for(orders, flight, timeout=timeout, queue_timeout=queue_timeout, accepted=accepted)
-    except asyncio.CancelledError:
+        await wait_for(orders, flight, timeout=timeout, queue_timeout=queue_timeout, accepted=accepted)
+    except asyncio.CancelledError as error:
+        note_token(flight, error)
         orders.abandon_wait(flight)
         raise
 
 
-@contextmanager
-def token_on_cancel(flight: Flight) -> Iterator[None]:
-    """Note on a `CancelledError` which job may be paid, and how any process goes on with it."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if spent(flight.record) != "no":
-            error.add_note(f"The job may be paid and goes on: pika.job({flight.token!r})")
-        raise
+def note_token(flight: Flight, error: asyncio.CancelledError) -> None:
+    """Note on *error* which job may be paid, and how any process goes on with it."""
+    if spent(flight.record) != "no":
+        error.add_note(f"The job may be paid and goes on: pika.job({flight.token!r})")
 
 
 async def wait_for(

@@ -219,4 +219,4 @@ def _busy(job: JobRecord) -> bool:
 
 
 def _accepted(job: JobRecord) -> bool:
-    return any(attempt.task is not None for attempt in job.attempts)
+    return job.newest.task is not None or any(attempt.task is not None for attempt in job.attempts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import os
+from itertools import product
+
+# The digits of base32hex in pairs: ten bits at a time.
+_PAIRS = ["".join(pair) for pair in product("0123456789abcdefghijklmnopqrstuv", repeat=2)]
 
 
 def random_id(size: int = 10) -> str:
-    """Make an id of *size* random bytes, readable and safe in addresses."""
-    return base64.b32hexencode(os.urandom(size)).decode().lower().rstrip("=")
+    """Make an id of *size* random bytes, a multiple of five, readable and safe in addresses."""
+    return _digits(int.from_bytes(os.urandom(size), "big"), 8 * size)
 
 
 def new_job_id(wall: float) -> str:
@@ -21,7 +24,11 @@ def new_job_id(wall: float) -> str:
     """
     moment = (int(wall) >> 9) & 0xFFFFF
     chance = int.from_bytes(os.urandom(8), "big") >> 4
-    return base64.b32hexencode((moment << 60 | chance).to_bytes(10, "big")).decode().lower()
+    return _digits(moment << 60 | chance, 80)
+
+
+def _digits(number: int, bits: int) -> str:
+    return "".join([_PAIRS[number >> place & 1023] for place in range(bits - 10, -1, -10)])
 
 
 def attempt_id(job_id: str, number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 
 from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
@@ -236,12 +236,13 @@ class MemoryLedger:
         self._pending.pop(received_id, None)
 
     def _keep(self, before: JobRecord, after: JobRecord) -> None:
-        known = {attempt.id: attempt for attempt in before.attempts}
-        for attempt in before.attempts:
-            if attempt.task is not None:
-                self._by_task.pop((attempt.account, attempt.task.id), None)
-        for attempt in after.attempts:
-            self._count(known.get(attempt.id), attempt)
+        # Attempts keep their places, and new ones come last. A task may go from one to another.
+        changed = [(o, n) for o, n in zip_longest(before.attempts, after.attempts) if n is not o]
+        for old, _ in changed:
+            if old is not None and old.task is not None:
+                self._by_task.pop((old.account, old.task.id), None)
+        for old, new in changed:
+            self._count(old, new)
         if not settled(after) or after.key is not None:
             self._jobs[after.id] = after
             return

@@ -63,27 +63,27 @@ class Told:
     @property
     def outputs(self) -> tuple[Output, ...]:
         items = self.data if isinstance(self.data, list) else [self.data]
-        return tuple(api.structure(item, Output) for item in items if isinstance(item, Mapping))
+        return tuple(api.structure(item, Output) for item in items if isinstance(item, dict))
 
     @property
     def wrong(self) -> api.ErrorInfo:
         """Return what `error` says, which may be an object, bare text or null."""
-        code = self.error.get("code") if isinstance(self.error, Mapping) else self.error
-        known = isinstance(self.error, Mapping) or code in [*REFUSALS.codes, *REFUSALS.open_codes]
+        code = self.error.get("code") if isinstance(self.error, dict) else self.error
+        known = isinstance(self.error, dict) or code in [*REFUSALS.codes, *REFUSALS.open_codes]
         code = code if known and isinstance(code, str) and code.isprintable() else None
         return api.ErrorInfo(code=code or None, message=api.first_text(self.error), trace_id=self.trace_id)
 
     def sent(self, name: str) -> str | None:
         """Return a field of the echoed request: empty if it had none, None without an echo."""
-        value = self.request.get(name) or "" if isinstance(self.request, Mapping) else None
+        value = self.request.get(name) or "" if isinstance(self.request, dict) else None
         return value if isinstance(value, str | None) else ""
 
 
 def _read(body: Any) -> Told:
     """Read any JSON, unwrapping a record's `response` or an envelope's `data`; nonsense tells nothing."""
-    outer = body if isinstance(body, Mapping) else {}
+    outer = body if isinstance(body, dict) else {}
     inner = outer.get("response") or outer.get("data")
-    if isinstance(inner, Mapping) and ("task_id" in inner or "response" in outer):
+    if isinstance(inner, dict) and ("task_id" in inner or "response" in outer):
         outer = {**outer, **inner, "id": outer.get("id")}
     return api.structure(outer, Told)
 
@@ -209,7 +209,7 @@ class AceData:
             items = [] if body is None else body.get("items") if isinstance(body, dict) else None
         if not (200 <= response.status < 300 and isinstance(items, list)):
             raise REFUSALS.at_lookup(response, told.wrong, self.api_key)
-        return [(_read(item), item) for item in items if isinstance(item, Mapping)]
+        return [(_read(item), item) for item in items if isinstance(item, dict)]
 
     def _snapshot(self, task: api.Task, told: Told, raw: Any, source: str | None) -> api.Snapshot:
         """Decide what *told* says of *task*.

@@ -95,7 +95,8 @@ def read_look(attempt: Attempt, found: Snapshot | None, seen: Seen, at: Circumst
         event = Mismatch(attempt=attempt.id, task=task.id)
         return Reading(note=Again("the task echoes another token"), seen=Seen(), event=event)
     proven = seen.proven or at.named == attempt.id
-    seen = evolve(seen, misses=0, proven=proven)
+    if seen.misses or proven is not seen.proven:
+        seen = evolve(seen, misses=0, proven=proven)
     if isinstance(found, Pending):
         return _pending(attempt, task, found, seen, at)
     if isinstance(found, Failed) and found.reason == "no_output" and not seen.doubted:
