@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from pika_async import JobUnresolved, State
 from pika_async._token import JobToken
 from pika_async.results import Task
+from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
 from tests.engine.scripted import Historian, Scripted, scene
 
@@ -40,6 +43,35 @@ async def test_a_job_that_is_only_made_asks_nobody():
             assert s.pika.job(made_up(number)).state is State.RUNNING
         await s.clock.advance(60)
         assert not s.wire.polls
+
+
+async def test_tokens_that_are_only_looked_at_leave_nothing_behind():
+    """An anonymous page that shows the state of any token must not fill the memory."""
+    async with scene() as s:
+        for number in range(400):
+            assert s.pika.job(made_up(number)).state is State.RUNNING
+        gc.collect()
+        assert not s.engine.desk.flights
+        assert not s.engine.desk.named
+        one, same = s.pika.job(made_up(0)), s.pika.job(made_up(0))
+        assert one._flight is same._flight
+
+
+async def test_a_token_and_the_ledger_that_learns_of_it_mean_one_job():
+    """Named before this process could read its row, and taken up from the ledger afterwards."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as first:
+        first.host.render_time = 30
+        token = (await first.pika.submit("a cat")).token
+        async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ledger, "known", lambda job_id: None)
+                named = s.pika.job(token)
+            (taken,) = await s.pika.recover()
+            waits = [s.begin(job.wait()) for job in (named, taken)]
+            await clock.advance(60)
+            assert [wait.result().id for wait in waits] == ["t1", "t1"]
+            assert s.host.billed == {"a cat": 1}
 
 
 @pytest.mark.parametrize("provider", [Scripted, Historian])

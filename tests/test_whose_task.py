@@ -9,10 +9,11 @@ import pytest
 from attrs import define
 
 from pika_async import Generate, JobUnresolved, State
+from pika_async._ledger.memory import MemoryLedger
 from pika_async.callbacks import CallbackEvent, Callbacks
 from pika_async.callbacks.token import token_in
 from pika_async.testing import FakeClock
-from tests.engine.ledgers import WatchedLedger
+from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.pushes.test_inbox import Rememberer
 from tests.engine.scripted import LOST, Historian, Host, Scripted, answer, scene
 
@@ -61,6 +62,21 @@ async def test_a_stray_answer_that_brings_a_video_is_not_given_away():
         wait = s.begin(s.pika.generate("a cat", timeout=None))
         await s.clock.advance(900)
         assert wait.result().id == "t1"
+
+
+@pytest.mark.parametrize("ledger", [MemoryLedger, SharedLedger])
+async def test_a_token_made_of_a_stray_answer_brings_no_video_elsewhere(ledger):
+    """It was read off before the first look; where no ledger knows the job, the echo still names another."""
+    async with mixed_up() as s:
+        s.host.render_time = 10_000
+        token, hosts = (await s.pika.submit("a cat")).token, s.hosts
+    async with scene(Historian(), ledger=ledger(), clock=s.clock, hosts=hosts) as other:
+        job = other.pika.job(token)
+        wait = other.begin(job.wait())
+        await s.clock.advance(60)
+        assert isinstance(wait.exception(), JobUnresolved)
+        assert not job.results
+        assert other.stats.in_flight == 0
 
 
 async def test_an_answer_without_an_echo_costs_no_look_up_more():

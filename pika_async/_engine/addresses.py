@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from pika_async._engine.ids import job_of
 from pika_async._ledger.records import Receiver
 from pika_async._secret import Secret
 from pika_async.callbacks import token as callback_token
@@ -62,6 +63,14 @@ class Addresses:
         """
         token = callback_token.token_in(echoed.reveal()) if echoed is not None else None
         return None if token is None else callback_token.read_token(self.secrets, token) or ""
+
+    def names_another(self, echoed: Secret | None, job_id: str) -> bool:
+        """Return whether an echoed address bears the token of another job, or none of ours.
+
+        Who signed it is not asked: the job may have been ordered with another ledger, and so its secret.
+        """
+        token = callback_token.token_in(echoed.reveal()) if echoed is not None else None
+        return token is not None and job_of(token.rpartition(".")[0]) != job_id
 
     def expects_push(self, wish: Receiver, capabilities: Capabilities) -> bool:
         """Return whether the provider will call the receiver of this client."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
@@ -23,6 +24,7 @@ from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
 from pika_async._ledger.standing import LOST
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
+from pika_async.requests import VideoRequest
 from pika_async.results import Failed, Pending, Succeeded
 
 T = TypeVar("T")
@@ -50,6 +52,8 @@ class Desk:
         self.closing = False
         self.flights: dict[str, Flight] = {}
         self.ended: dict[str, Flight] = {}
+        # Only a token names these and nobody has waited for them: made-up ones must not pile up.
+        self.named: WeakValueDictionary[str, Flight] = WeakValueDictionary()
         self.outbox = Outbox(ledger, clock, self._delivered, self.spawn)
         self._handle = handle
         self._acts: dict[type, Callable[[Flight, Any], None]] = {
@@ -176,10 +180,19 @@ class Desk:
         """Return the flight of a job of the ledger, made when there is none."""
         flight = self.flights.get(record.id)
         if flight is None:
-            request: Any = record.request
-            flight = Flight(record, self.account_of(record), self.clock, request)
+            flight = self.flight_of(record)
         if not flight.entered:
             self.enter(flight)
+        return flight
+
+    def flight_of(self, record: JobRecord) -> Flight:
+        """Return a flight of a job of the ledger: the one that its token made here before, or a new one."""
+        account, request = self.account_of(record), record.request
+        request = request if isinstance(request, VideoRequest) else None
+        if (flight := self.named.pop(record.id, None)) is None:
+            return Flight(record, account, self.clock, request)
+        flight.account, flight.record, flight.request = account, record, request
+        flight.recorded, flight.adopted = True, False
         return flight
 
     def account_of(self, record: JobRecord) -> Account:

@@ -176,6 +176,7 @@ class Orders:
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
         known = self.desk.flights.get(token.job_id) or self.desk.ended.get(token.job_id)
+        known = known or self.desk.named.get(token.job_id)
         if known is not None:
             return known
         if (record := self.desk.ledger.known(token.job_id)) is not None:
@@ -201,7 +202,7 @@ class Orders:
         )
         flight = Flight(record, account, self._clock)
         flight.recorded, flight.adopted = False, True
-        self.desk.flights[flight.id] = flight
+        self.desk.named[flight.id] = flight
         return flight
 
     def of_record(self, record: JobRecord) -> Flight:
@@ -209,7 +210,7 @@ class Orders:
         known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
         if known is not None:
             return known
-        flight = Flight(record, self.desk.account_of(record), self._clock, _request(record))
+        flight = self.desk.flight_of(record)
         if record.state is JobState.OPEN:
             self.desk.flights[flight.id] = flight
         else:

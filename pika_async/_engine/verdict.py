@@ -178,3 +178,13 @@ def not_known(attempt: Attempt) -> JobUnresolved:
         provider=attempt.account.partition(":")[0],
         phase="poll",
     )
+
+
+def not_ours(attempt: Attempt) -> JobUnresolved:
+    """Make the error for a token whose task bears the address of another job."""
+    return JobUnresolved(
+        f"The task that this token names belongs to another job of {attempt.account}, so its video is not "
+        "shown; wait for the job in the ledger that ordered it, or look at the provider's console.",
+        provider=attempt.account.partition(":")[0],
+        phase="poll",
+    )

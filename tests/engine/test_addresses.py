@@ -53,6 +53,22 @@ def test_what_an_echo_says(echoed, named):
     assert OURS.named(None if echoed is None else Secret(echoed)) == named
 
 
+@pytest.mark.parametrize(
+    ("echoed", "another"),
+    [
+        (None, False),
+        ("https://callback.invalid/", False),
+        ("https://callback.invalid/j-1-x.signed-elsewhere", False),
+        ("https://own.test/hook?pika_attempt=j-2-z.signed-elsewhere", False),
+        ("https://callback.invalid/k-1-x.signed-elsewhere", True),
+        ("https://somebody.test/hook", True),
+    ],
+)
+def test_whose_job_an_echo_is_about(echoed, another):
+    """Whoever signed it: the job of a token may have been ordered with another ledger."""
+    assert OURS.names_another(None if echoed is None else Secret(echoed), "j") is another
+
+
 def test_tokens_of_older_secrets_are_read():
     """Keys rotate."""
     old = Addresses(secrets=(b"old",))

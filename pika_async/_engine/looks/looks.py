@@ -14,9 +14,10 @@ from pika_async._engine.effects import Look
 from pika_async._engine.flight import Flight
 from pika_async._engine.looks.confirmations import Confirmations
 from pika_async._engine.looks.readings import Again, Circumstances, HasEnded, Looked, Reading, Seen, read_look
-from pika_async._engine.verdict import not_known, refused_look
+from pika_async._engine.verdict import not_known, not_ours, refused_look
 from pika_async._ledger.events import Event, Mismatch
 from pika_async._ledger.records import Attempt
+from pika_async._secret import Secret
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, PikaError, RateLimited
 from pika_async.results import Snapshot, Task
@@ -241,8 +242,8 @@ class Looks:
     def _read(self, flight: Flight, attempt: Attempt, found: Snapshot | None) -> Reading:
         named: str | None = None
         seen = self._seen.get(attempt.id, _FRESH)
-        if found is not None and found.callback_url is not None and not seen.proven and not flight.adopted:
-            named = self._addresses.named(found.callback_url)
+        if found is not None and found.callback_url is not None and not seen.proven:
+            named = self._named(found.callback_url, attempt)
         at = Circumstances(
             now=self._clock.now(),
             wall=self._desk.ledger.now(),
@@ -255,8 +256,14 @@ class Looks:
             self._seen[attempt.id] = reading.seen
         self._note(attempt.id, reading, at.now)
         if reading.gone:
-            self._gone(flight, attempt)
+            self._gone(flight, attempt, not_known(attempt) if found is None else not_ours(attempt))
         return reading
+
+    def _named(self, echoed: Secret, attempt: Attempt) -> str | None:
+        if attempt.claimed_at is not None:
+            return self._addresses.named(echoed)
+        # What was not claimed here came by its token: another ledger's secret may have signed its address.
+        return "" if self._addresses.names_another(echoed, attempt.job_id) else None
 
     def _note(self, attempt_id: str, reading: Reading, now: float) -> None:
         """Let the schedule and the confirmations know; a process that does not lead looks once."""
@@ -280,11 +287,11 @@ class Looks:
                 if not isinstance(reading.event, Mismatch):
                     self._failed([attempt_id])
 
-    def _gone(self, flight: Flight, attempt: Attempt) -> None:
-        """Give up a job that only a token names, and whose task the provider does not know."""
+    def _gone(self, flight: Flight, attempt: Attempt, error: PikaError) -> None:
+        """Give up a job that only a token names: its task is not known, or another job's."""
         self.forget(attempt.id)
         self._desk.flights.pop(flight.id, None)
-        flight.trouble(self._desk.explain(flight, not_known(attempt)))
+        flight.end(self._desk.explain(flight, error))
 
     def _failed(self, keys: Sequence[str]) -> None:
         self._schedule.failed(keys, self._clock.now())

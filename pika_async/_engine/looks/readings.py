@@ -89,9 +89,9 @@ def read_look(attempt: Attempt, found: Snapshot | None, seen: Seen, at: Circumst
         return _missing(attempt, seen, at)
     if found.task.id != task.id:
         return Reading(note=Again("the adapter returned another task"), seen=seen)
-    # What was not claimed here came by its token, or from a lost row: its echo may bear another ledger's.
-    ours = attempt.claimed_at is not None and attempt.bound_by != "echo"
-    if ours and at.named not in {None, attempt.id}:
+    if attempt.bound_by != "echo" and at.named not in {None, attempt.id}:
+        if at.adopted:
+            return Reading(note=Looked(), seen=seen, gone=True)
         event = Mismatch(attempt=attempt.id, task=task.id)
         return Reading(note=Again("the task echoes another token"), seen=Seen(), event=event)
     proven = seen.proven or at.named == attempt.id

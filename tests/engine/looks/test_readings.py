@@ -56,14 +56,19 @@ def test_another_token_is_a_mismatch(found):
     assert read(found, named="").event == reading.event
 
 
-def test_what_was_proven_or_never_claimed_here_has_no_mismatch():
-    """A token's job bears the address of another ledger."""
+def test_what_was_proven_has_no_mismatch():
+    """What counted once is not doubted again."""
     assert not isinstance(
         read(pending(), running=evolve(RUNNING, bound_by="echo"), named="x").event, Mismatch
     )
-    assert not isinstance(
-        read(pending(), running=evolve(RUNNING, claimed_at=None), named="x").event, Mismatch
-    )
+
+
+@pytest.mark.parametrize("found", [pending(), succeeded(), failed(), NO_LINK])
+def test_a_token_whose_task_is_anothers_is_given_up(found):
+    """There is no row that could be in doubt, and the video is not its own to give."""
+    reading = read(found, named="", adopted=True)
+    assert reading.gone
+    assert reading.event is reading.progress is None
 
 
 def test_a_success_without_a_link_is_looked_at_twice():
