@@ -38,11 +38,11 @@ class Child:
         """Let it go, and make sure that it went."""
         end(self._process)
 
-    def do(self, call: str, *, patience: float = 120.0, **arguments: Any) -> Sample:
-        """Have *call* ("module:function") done; raises `DidNotFinishError`."""
+    def do(self, call: str, *, patience: float = 120.0, loop: str = "asyncio", **arguments: Any) -> Sample:
+        """Have *call* ("module:function") done on that event loop; raises `DidNotFinishError`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"call": call, "with": arguments}) + "\n")
+        self._process.stdin.write(json.dumps({"call": call, "loop": loop, "with": arguments}) + "\n")
         self._process.stdin.flush()
         if not select.select([self._process.stdout], [], [], patience)[0]:
             self._process.kill()
@@ -62,8 +62,8 @@ class Turn:
     """What a contestant does in its turn; *renders* and *media* are the server's part.
 
     *warm_up* replaces some arguments in a first call that nobody counts. Turns of one *process* share it;
-    with *fresh*, each has a new one. *rounds* bounds how often it comes. Only an
-    *optional* one may fail or be missing.
+    with *fresh*, each has a new one. *loop* is the module whose `run` runs it. *rounds* bounds how often it
+    comes. Only an *optional* one may fail or be missing.
     """
 
     call: str
@@ -76,6 +76,7 @@ class Turn:
     rounds: int = 1_000
     optional: bool = False
     patience: float = 120.0
+    loop: str = "asyncio"
 
 
 @frozen
@@ -132,10 +133,10 @@ def _take(server: Server, children: dict[str, Child], name: str, turn: Turn) -> 
     child = children.get(process) or children.setdefault(process, Child())
     if name not in child.warm:
         server.reset(media=turn.media)
-        child.do(turn.call, url=server.url, **{**turn.arguments, **turn.warm_up})
+        child.do(turn.call, loop=turn.loop, url=server.url, **{**turn.arguments, **turn.warm_up})
         child.warm.add(name)
     server.reset(renders=turn.renders, media=turn.media)
-    sample = child.do(turn.call, patience=turn.patience, url=server.url, **turn.arguments)
+    sample = child.do(turn.call, patience=turn.patience, loop=turn.loop, url=server.url, **turn.arguments)
     asked = server.counts()
     sample["submits"], sample["look-ups"] = asked.get("submit", 0), asked.get("look-up", 0)
     sample["requests"] = sample["submits"] + sample["look-ups"]

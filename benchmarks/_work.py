@@ -57,6 +57,7 @@ async def gather(
         **told,
         "p50": median(delays),
         "p95": quantiles(delays, n=20)[-1],
+        "p99": quantiles(delays, n=100)[-1],
         "memory": peak.grown,
         "stall": stalls.longest,
         "busy": stalls.longest_busy,

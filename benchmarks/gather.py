@@ -7,7 +7,7 @@ from benchmarks._contest import Turn, compete
 from benchmarks._report import Cell, Figure, Report
 from benchmarks._server import Server
 
-CLAIM = "gather at the best width, jobs/s"
+CLAIM = "gather at the best width, CPU per job and jobs/s"
 _CALL = "benchmarks._work:plain_gather"
 
 
@@ -47,17 +47,20 @@ def measure(*, full: bool) -> Report:
         outcome = compete(server, turns, rounds=rounds)
     rows: list[dict[str, Cell]] = []
     best: dict[str, float] = {}
+    cheapest: dict[str, float] = {}
     for name in outcome.samples:
         client, width = name.split()
         done = turns[name].arguments["jobs"]
         speed = done / outcome.median(name, "wall")
+        cost = outcome.median(name, "cpu") / done
         best[client] = max(best.get(client, 0.0), speed)
+        cheapest[client] = min(cheapest.get(client, cost), cost)
         rows.append(
             {
                 "client": client,
                 "width": int(width),
                 "jobs/s": speed,
-                "CPU us/job": outcome.median(name, "cpu") / done * 1e6,
+                "CPU us/job": cost * 1e6,
                 "requests/job": outcome.median(name, "requests") / done,
             }
         )
@@ -65,11 +68,14 @@ def measure(*, full: bool) -> Report:
         row["best over floor's best"] = best[str(row["client"])] / best["floor"]
     figures = [
         Figure(
+            name="CPU per job over the floor's, each at its cheapest width",
+            value=cheapest["ours"] / cheapest["floor"],
+            goal=1.25,
+        ),
+        Figure(
             name="jobs/s over the floor's, each at its best width",
             value=best["ours"] / best["floor"],
-            goal=1.6,
-            at_least=True,
-        )
+        ),
     ]
     return Report(
         name="gather", claim=CLAIM, quick=not full, rows=rows, figures=figures, remarks=outcome.remarks
