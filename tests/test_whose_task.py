@@ -14,7 +14,7 @@ from pika_async.callbacks import CallbackEvent, Callbacks
 from pika_async.callbacks.token import token_in
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
-from tests.engine.pushes.test_inbox import Rememberer
+from tests.engine.pushes.pushing import Rememberer
 from tests.engine.scripted import LOST, Historian, Host, Scripted, answer, scene
 
 pytestmark = pytest.mark.anyio
