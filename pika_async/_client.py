@@ -169,10 +169,16 @@ class Pika:
         media, self._media = self._media, None
         if self._receiver is not None:
             self._receiver.close()
-        if media is not None:
-            await media.aclose()
-        if engine is not None:
-            await engine.aclose()
+        from anyio import CancelScope
+
+        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it.
+        with CancelScope(shield=True):
+            try:
+                if media is not None:
+                    await media.aclose()
+            finally:
+                if engine is not None:
+                    await engine.aclose()
 
     def _open(self) -> Engine:
         if self._engine is None:

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -165,6 +166,43 @@ async def test_tokens_that_are_held_are_only_counted_where_the_ledger_outlives_t
         s.host.render_time = 50
         job = await s.pika.submit(Generate("a cat"))
     assert tokens(caplog) == [job.token]
+
+
+@asynccontextmanager
+async def closing(ledger):
+    """Open a scene with one job running and the POST of another one unanswered."""
+    async with scene(ledger=ledger) as s:
+        s.host.render_time = 50
+        waits = [s.begin(s.pika.generate("a cat"))]
+        await asyncio.sleep(0.05)
+        s.host.hold()
+        waits.append(s.begin(s.pika.generate("a dog")))
+        await asyncio.sleep(0.05)
+        yield s
+    await asyncio.gather(*waits, return_exceptions=True)
+    assert s.host.billed == {"a cat": 1, "a dog": 1}
+
+
+async def test_closing_in_a_cancelled_scope_of_anyio_waits_and_tells(ledger, caplog):
+    """Such a scope cancels every await anew; web servers run their handlers in one."""
+    async with closing(ledger) as s:
+        with anyio.CancelScope() as scope:
+            asyncio.get_running_loop().call_later(0.1, s.host.gate.set)
+            scope.cancel()
+            await s.pika.aclose()
+    assert len(set(tokens(caplog))) == 2
+    assert not any("unknown" in record.getMessage() for record in caplog.records)
+
+
+async def test_closing_that_is_cancelled_tells_all_the_same(ledger, caplog):
+    """Ctrl-C for the second time: the POST is cut short, and its token is told."""
+    async with closing(ledger) as s:
+        wait = asyncio.ensure_future(s.pika.aclose())
+        await asyncio.sleep(0.05)
+        wait.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await wait
+    assert len(set(tokens(caplog))) == 2
 
 
 async def test_many_are_told_in_twenty_lines_and_one(caplog):

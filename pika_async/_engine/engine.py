@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -100,23 +101,32 @@ class Engine:
         if self.inbox is not None:
             self.inbox.stop()
         try:
-            for account in desk.accounts.values():
-                account.stop()
-            for flight in self._posts.stop():
-                await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
-            await self._posts.aclose(patience)
-            await desk.aclose(patience)
-            await self._leader.aclose()
+            await self._finish(patience)
+        except asyncio.CancelledError:
+            await self._finish(0.0)
+            raise
         finally:
             await self._let_go()
 
+    async def _finish(self, patience: float) -> None:
+        """Wait for what is under way; with no *patience*, cut it short."""
+        desk = self.desk
+        for account in desk.accounts.values():
+            account.stop()
+        for flight in self._posts.stop():
+            await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
+        await self._posts.aclose(patience)
+        await desk.aclose(patience)
+        await self._leader.aclose()
+
     async def _let_go(self) -> None:
         desk = self.desk
-        for looks in self.looks.values():
-            await looks.aclose()
         flights = tuple(desk.flights.values())
         everything = (*flights, *desk.ended.values())
+        # Before anything is awaited: closing may be cancelled again and again.
         farewell.say(everything, remembers=desk.ledger.remembers)
+        for looks in self.looks.values():
+            await looks.aclose()
         for flight in flights:
             error = JobTimeout(
                 "The client was closed while the job was under way; any client can go on from its token.",
