@@ -84,7 +84,8 @@ class Looks:
         if expects and attempt.owner != self._desk.owner:
             # Its callback may have come, or been lost, while nobody was here.
             self._schedule.hurry(attempt.id)
-        self._tick()
+        if self._timer is None or self._schedule.due(attempt.id) < self._timer_at:
+            self._tick()
 
     def lead(self, *, leading: bool) -> None:
         """Begin or stop to look for all processes of the ledger."""

@@ -93,6 +93,10 @@ class Schedule:
         self._callbacks += expect_callback
         self._place(job)
 
+    def due(self, key: str) -> float:
+        """Return when a job that waits is due for a look."""
+        return self._jobs[key].due
+
     def discard(self, key: str) -> None:
         """Forget a job, if it is there."""
         if (job := self._jobs.pop(key, None)) is not None:
