@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pika_async._engine.flight import NoSlotError, Stage
-from pika_async._engine.verdict import unresolved
-from pika_async._ledger.standing import in_doubt, spent
+from pika_async._engine.verdict import left_unsent, unresolved
+from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import State, VideoResult
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
     """Wait for the video of a job that is here, or came by its token."""
-    await orders.resume(flight)
+    flight = await orders.taken_on(flight)
     if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
         raise orders.desk.explain(flight, unresolved(doubtful))
     try:
@@ -92,15 +92,16 @@ def not_queued(orders: Orders, flight: Flight, queue_timeout: float | None) -> P
 
 def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> PikaError:
     """Make the error for a wait that is over while the job goes on."""
-    return orders.desk.explain(
-        flight,
-        JobTimeout(
+    if unsent(flight.record) and not flight.place:
+        error = left_unsent(f"The order was not sent within {timeout:g} s")
+    else:
+        error = JobTimeout(
             f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
             "`pika-async fetch` with its token.",
             charged=spent(flight.record),
             phase="poll",
-        ),
-    )
+        )
+    return orders.desk.explain(flight, error)
 
 
 def first_result(orders: Orders, flight: Flight) -> VideoResult:

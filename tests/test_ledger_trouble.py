@@ -10,10 +10,17 @@ from attrs import evolve
 from pika_async import Generate, State
 from pika_async._ledger.events import Claim, Evidence
 from pika_async._ledger.records import AttemptState, JobState
-from pika_async.errors import AuthError, ConfigError, InsufficientBalance, LedgerError, RateLimited
+from pika_async.errors import (
+    AuthError,
+    ConfigError,
+    InsufficientBalance,
+    JobTimeout,
+    LedgerError,
+    RateLimited,
+)
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
-from tests.engine.scripted import Scripted, capable, refusal, scene
+from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +140,35 @@ async def test_a_claim_whose_word_was_lost_is_refused_and_made_anew():
         assert states == [AttemptState.REFUSED, AttemptState.SUCCEEDED]
 
 
+@pytest.mark.parametrize(("seconds", "bought"), [(30, 1), (90, 0)])
+async def test_a_ledger_that_fails_at_the_fence_ends_no_order(seconds, bought):
+    """It takes the claim and cannot be read: the order outlives that, with ever longer pauses."""
+    ledger = Outage()
+    get = ledger.get
+
+    async def failing(job_id):
+        if ledger.down:
+            raise LedgerError("The page cannot be read.")
+        return await get(job_id)
+
+    ledger.get, ledger.only, ledger.down = failing, (), True
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat", timeout=None))
+        await s.clock.advance(seconds)
+        assert not s.host.billed
+        assert len(ledger.job.attempts) < 30
+        ledger.down = False
+        await s.clock.advance(60)
+        assert s.host.billed.total() == bought
+        if not bought:
+            assert isinstance(wait.exception(), LedgerError)
+            assert ledger.job.newest.state is AttemptState.QUEUED
+            wait = s.begin(wait.exception().job.wait())
+            await s.clock.advance(60)
+        assert wait.result().id == "t1"
+        assert s.host.billed == {"a cat": 1}
+
+
 @pytest.mark.parametrize("kind", [AuthError, InsufficientBalance])
 async def test_a_refusal_about_the_account_drains_no_queue(kind):
     """One of thirty is refused: all stay queued in the ledger, their callers are told, and few were tried."""
@@ -167,6 +203,95 @@ async def test_the_same_key_asks_again():
             await s.after(1, s.pika.generate("a cat", idempotency_key="k"))
         assert await s.after(60, s.pika.generate("a cat", idempotency_key="k"))
         assert s.host.billed == {"a cat": 1}
+
+
+@pytest.mark.parametrize("kind", [AuthError, InsufficientBalance])
+async def test_only_a_word_sends_an_order_again(kind):
+    """Neither looking, listing and recovering nor waiting for a bare token; waiting for the error's job."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        s.host.at_submit.append(refusal(kind.__name__, 402))
+        with pytest.raises(kind) as caught:
+            await s.after(1, s.pika.generate("a cat"))
+        error = caught.value
+        await s.after(1, error.job.refresh())
+        await s.pika.recover()
+        async with scene(ledger=ledger, clock=clock, hosts=s.hosts) as other:
+            for client in (s, other):
+                jobs = [*await client.pika.jobs(), client.pika.job(error.token)]
+                waits = [client.begin(job.wait(timeout=50)) for job in jobs]
+                await clock.advance(60)
+                assert {type(wait.exception()) for wait in waits} == {JobTimeout}
+                assert "recover(queued=True)" in waits[0].exception().message
+            assert not s.host.billed
+            await clock.advance(300)
+            assert await s.after(60, error.job.wait())
+            assert await s.after(1, error.job.wait())
+            assert await other.after(60, other.pika.job(error.token).wait())
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_all_who_ask_for_one_left_order_buy_one_video():
+    """By the error's job and by its key at once, in two clients."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        s.host.at_submit.append(refusal("InsufficientBalance", 402))
+        with pytest.raises(InsufficientBalance) as caught:
+            await s.after(1, s.pika.generate("a cat", idempotency_key="k"))
+        await clock.advance(1)
+        async with scene(ledger=ledger, clock=clock, hosts=s.hosts) as other:
+            waits = [
+                s.begin(caught.value.job.wait()),
+                s.begin(s.pika.generate("a cat", idempotency_key="k")),
+                s.begin(caught.value.job.wait()),
+                other.begin(other.pika.job(caught.value.token).wait()),
+                other.begin(other.pika.generate("a cat", idempotency_key="k")),
+            ]
+            await clock.advance(90)
+            assert {wait.result().id for wait in waits} == {"t1"}
+            assert s.host.billed == {"a cat": 1}
+
+
+async def test_a_word_for_one_doubt_is_no_word_for_another_purchase():
+    """A resubmitted order that closing left unsent may be needless: the first attempt may have been paid."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(Historian(), ledger=ledger, clock=clock, max_concurrency=1) as s:
+        s.host.at_submit.append(LOST)
+        wait = s.begin(s.pika.generate("a cat", timeout=None))
+        await clock.advance(1)
+        hidden = s.host.tasks.pop("t1")
+        await clock.advance(2500)
+        job = wait.exception().job
+        s.host.at_submit.append(refusal("InsufficientBalance", 402))
+        await job.resubmit()
+        await clock.advance(1)
+        s.host.tasks["t1"] = hidden
+        with pytest.raises(InsufficientBalance) as caught:
+            await job.wait(timeout=None)
+        assert caught.value.charged == "yes", "the first attempt had a task, which is lost"
+        await clock.advance(900)
+        assert s.host.billed == {"a cat": 1}
+        assert [job.state for job in await s.pika.jobs()] == [State.SUCCEEDED]
+
+
+async def test_what_closing_left_unsent_says_who_buys_it():
+    """Its token does not: nobody has said that it is still wanted."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock, max_concurrency=1) as s:
+        s.host.render_time = 50
+        first, second = s.begin(s.pika.generate("a cat")), s.begin(s.pika.generate("a dog"))
+        await clock.advance(1)
+        hosts = s.hosts
+    await asyncio.sleep(0)
+    assert (first.exception().charged, second.exception().charged) == ("yes", "no")
+    assert "recover(queued=True)" in second.exception().message
+    async with scene(ledger=ledger, clock=clock, hosts=hosts, max_concurrency=1) as s:
+        await s.pika.recover()
+        await clock.advance(100)
+        assert s.host.billed == {"a cat": 1}
+        await s.pika.recover(queued=True)
+        await clock.advance(100)
+        assert s.host.billed == {"a cat": 1, "a dog": 1}
 
 
 async def test_a_refused_key_with_another_provider_goes_on():

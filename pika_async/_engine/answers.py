@@ -16,6 +16,7 @@ from pika_async.errors import (
     AuthError,
     InsufficientBalance,
     JobTimeout,
+    LedgerError,
     Phase,
     PikaError,
     ProviderUnavailable,
@@ -97,14 +98,18 @@ def unsent(posted: Posted, why: str) -> Refused:
 
 
 def held_back(posted: Posted, error: PikaError | None = None) -> Refused:
-    """Return the event of a POST that the fence, or a defect before it, held back: it may be tried again."""
+    """Return the event of a POST that the fence, or a defect before it, held back: it may be tried again.
+
+    A ledger that fails says nothing about an order that it keeps.
+    """
+    again = posted.again or (posted.keeps and isinstance(error, LedgerError))
     if error is None:
         error = ProviderUnavailable(
             "The connection was not ready in time and nothing was sent; try again.",
             provider=posted.loaded.name,
             phase="submit",
         )
-    return _refused(posted, error, posted.attempt.account if posted.again else None)
+    return _refused(posted, error, posted.attempt.account if again else None)
 
 
 def too_late(posted: Posted) -> Refused:

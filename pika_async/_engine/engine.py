@@ -24,9 +24,10 @@ from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
+from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
 from pika_async._ledger.records import Receiver
-from pika_async._ledger.standing import in_doubt, spent
+from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async._registry import Loaded
 from pika_async._secret import Secret
 from pika_async._transport import Sender
@@ -128,10 +129,13 @@ class Engine:
         for looks in self.looks.values():
             await looks.aclose()
         for flight in flights:
-            error = JobTimeout(
-                "The client was closed while the job was under way; any client can go on from its token.",
-                charged=spent(flight.record),
-            )
+            if desk.ledger.remembers and unsent(flight.record):
+                error = left_unsent("The client was closed before the order was sent")
+            else:
+                error = JobTimeout(
+                    "The client was closed while the job was under way; any client can go on from its token.",
+                    charged=spent(flight.record),
+                )
             flight.trouble(desk.explain(flight, error))
         desk.flights.clear()
         try:

@@ -210,6 +210,11 @@ class Flight:
         self.error = error
         self.reach(Stage.ENDED)
 
+    def reopened(self, record: JobRecord) -> None:
+        """Go on with a job that those who waited were told was left unsent."""
+        self.record, self.error, self.stage = record, None, Stage.WAITING
+        self.place, self.told, self.stale = 0, False, 0
+
     def notify(self) -> None:
         """Call those who listen for changes."""
         if self.listeners:

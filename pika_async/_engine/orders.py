@@ -295,6 +295,24 @@ class Orders:
         self._looks[flight.account.key].resume()
         await self.settle_in(flight)
 
+    async def taken_on(self, flight: Flight) -> Flight:
+        """Make sure that somebody works on *flight*, and return what to wait for.
+
+        Whoever was told that an order was left unsent, and waits for its job all the same, asks for it again.
+        A token alone is no such word: the order is perhaps still queued in another process.
+        """
+        left = flight.ended and flight.recorded and is_queued(flight.record) and unsent(flight.record)
+        if left and not self.desk.closing:
+            if (taken_up := self.desk.flights.get(flight.id)) is not None:
+                flight = taken_up
+            elif (record := await self.desk.ledger.get(flight.id)) is not None:
+                flight.reopened(record)
+                self.desk.enter(flight)
+            self._asked_for(flight)
+            self._send_queued(flight)
+        await self.resume(flight)
+        return flight
+
     def _look_soon(self, flight: Flight) -> None:
         """Look once at what a person asks for: the process that looked before may be dead."""
         for attempt in flight.record.attempts:

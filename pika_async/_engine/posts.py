@@ -26,6 +26,7 @@ from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
 from pika_async._ledger.records import Attempt, AttemptState
+from pika_async._ledger.standing import spent, unsent
 from pika_async._transport import Sender
 from pika_async.errors import AuthError, ConfigError, LedgerError, PikaError
 from pika_async.provider import Call
@@ -143,7 +144,6 @@ class Posts:
             is_new, clocks = not flight.recorded, read_clocks(self._clock)
             change = await self._desk.tell(flight, self._claim(line, flight, request))
             line.claiming, claiming = line.claiming - 1, False
-            line.ledger_works()
             line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
             attempt = change.after.newest
             if (
@@ -167,6 +167,7 @@ class Posts:
                     )
                     await self._told(line, flight, posted, event)
             else:
+                line.ledger_works()
                 await self._not_claimed(line, flight, change)
         except LedgerError as error:
             await self._ledger_failed(line, flight, error)
@@ -241,6 +242,8 @@ class Posts:
 
     def _leave(self, flight: Flight, error: PikaError) -> None:
         """Let those who wait go with *error*; the order stays queued in the ledger."""
+        if not unsent(flight.record):
+            error.charged = spent(flight.record)  # an earlier attempt is in doubt
         flight.end(self._desk.explain(flight, error))
         self._desk.flights.pop(flight.id, None)
         if not flight.recorded:
@@ -267,6 +270,11 @@ class Posts:
 
     async def _told(self, line: Line, flight: Flight, posted: Posted, event: Outcome) -> None:
         """Tell the one event that came of a POST. From here on no failure of ours may call it refused."""
+        too_long = False
+        if posted.keeps and isinstance(event, Refused) and isinstance(event.error, LedgerError):
+            too_long = line.ledger_failed(self._clock.now())
+        else:
+            line.ledger_works()
         try:
             change = await self._desk.tell(flight, event)
         except Exception as error:
@@ -282,7 +290,7 @@ class Posts:
                 if attempt is not None and attempt.state is AttemptState.SUBMITTING:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
-            case Refused(error=PikaError() as refusal) if event.later and not flight.ended:
+            case Refused(error=PikaError() as refusal) if (event.later or too_long) and not flight.ended:
                 if isinstance(refusal, AuthError):
                     line.key_refused(refusal, self._desk.ledger.now())
                 self._leave(flight, refusal)

@@ -9,6 +9,7 @@ from pika_async.errors import (
     AuthError,
     InsufficientBalance,
     JobFailed,
+    JobTimeout,
     JobUnresolved,
     PikaError,
     RateLimited,
@@ -140,6 +141,16 @@ def paused(why: str | None) -> InsufficientBalance:
         "account up, then ask for the job again.",
         phase="submit",
         code="paused",
+    )
+
+
+def left_unsent(what: str) -> JobTimeout:
+    """Make the error for an order that stays queued in the ledger, where nothing sends it by itself."""
+    return JobTimeout(
+        f"{what}; it stays queued in the ledger, and nothing was bought. pika.recover(queued=True) or its "
+        "idempotency key buys it, job.cancel() gives it up.",
+        charged="no",
+        phase="submit",
     )
 
 
