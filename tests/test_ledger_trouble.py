@@ -194,6 +194,28 @@ async def test_a_refusal_about_the_account_drains_no_queue(kind):
         assert len(s.host.billed) == 30
 
 
+@pytest.mark.parametrize("kind", [AuthError, InsufficientBalance])
+async def test_a_long_list_is_not_refused_row_by_row(kind):
+    """A map asks anew whenever a row ends; what it asks for in that moment is no new word of a person."""
+    async with scene(ledger=SharedLedger(), max_concurrency=4) as s:
+        s.host.at_submit.extend(refusal(kind.__name__, 402) for _ in range(500))
+        started = s.clock.now()
+
+        async def rows():
+            for number in range(100):
+                await s.clock.advance(0.01)
+                yield f"cat {number}"
+
+        errors = [item.error async for item in s.pika.map(rows())]
+        assert {type(error) for error in errors} == {kind}
+        assert all(error.charged == "no" for error in errors)
+        assert len(s.wire.submits) <= 4 + (s.clock.now() - started)
+        s.host.at_submit.clear()
+        await s.clock.advance(1)
+        assert await s.after(60, errors[0].job.wait())
+        assert s.host.billed.total() == 1
+
+
 async def test_the_same_key_asks_again():
     """The order that an empty balance left queued is bought by its key, once."""
     ledger = SharedLedger()

@@ -19,7 +19,10 @@ POSTS_AT_ONCE = 64
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 _TELL_AFTER = 60.0
-_KEY_REFUSED_FOR = 30.0
+_REFUSED_FOR = 30.0
+_ANEW = 1.0
+"""Seconds after a refusal from which what is asked for is tried: a long list must not be refused row by row,
+and a person who tops the account up takes longer."""
 
 _places = count(1)
 
@@ -41,8 +44,8 @@ class Line:
     _waiting: list[tuple[int, Flight]] = field(factory=list)
     _failing_since: float | None = None
     _pause: float = _FIRST_PAUSE
-    _key_refused: PikaError | None = None
-    _key_refused_at: float = 0.0
+    _refused: PikaError | None = None
+    _refused_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -100,18 +103,19 @@ class Line:
         """Note that the ledger answered a claim."""
         self._failing_since, self._pause = None, _FIRST_PAUSE
 
-    def key_refused(self, error: PikaError, ledger_now: float) -> None:
-        """Note that the provider refuses this process's key: for half a minute what waits is held."""
-        self._key_refused, self._key_refused_at = error, ledger_now
+    def refused(self, error: PikaError, ledger_now: float) -> None:
+        """Note that the provider refuses this process's key or its account: for half a minute that holds."""
+        self._refused, self._refused_at = error, ledger_now
 
-    def key_works(self) -> None:
+    def accepted(self) -> None:
         """Note that the provider took a job."""
-        self._key_refused = None
+        self._refused = None
 
     def refuses(self, asked_at: float, ledger_now: float) -> PikaError | None:
-        """Return the error with which the key was refused, for what was asked for before that."""
-        counts = asked_at <= self._key_refused_at and ledger_now < self._key_refused_at + _KEY_REFUSED_FOR
-        return self._key_refused if counts else None
+        """Return the error of a refusal, for what was asked for before it or in the same moment."""
+        asked_anew = asked_at > self._refused_at and asked_at >= self._refused_at + _ANEW
+        over = ledger_now >= self._refused_at + _REFUSED_FOR
+        return None if asked_anew or over else self._refused
 
     def paused(self, ledger_now: float) -> str | None:
         """Return why what waits is not sent, in the provider's or the ledger's words."""

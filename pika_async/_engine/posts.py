@@ -28,7 +28,7 @@ from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import spent, unsent
 from pika_async._transport import Sender
-from pika_async.errors import AuthError, ConfigError, LedgerError, PikaError
+from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.provider import Call
 from pika_async.requests import VideoRequest
 
@@ -285,14 +285,14 @@ class Posts:
         line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
         match event:
             case Evidence():
-                line.key_works()
+                line.accepted()
                 attempt = change.after.attempt(posted.attempt.id)
                 if attempt is not None and attempt.state is AttemptState.SUBMITTING:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
             case Refused(error=PikaError() as refusal) if (event.later or too_long) and not flight.ended:
-                if isinstance(refusal, AuthError):
-                    line.key_refused(refusal, self._desk.ledger.now())
+                if event.later:
+                    line.refused(refusal, self._desk.ledger.now())
                 self._leave(flight, refusal)
             case _:
                 pass

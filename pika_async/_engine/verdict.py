@@ -155,7 +155,7 @@ def left_unsent(what: str) -> JobTimeout:
 
 
 def later(refused: PikaError) -> PikaError:
-    """Make the error for an order that was not sent because the key was just refused."""
+    """Make the error for an order that was not sent because the key or the account was just refused."""
     return type(refused)(
         f"{refused.message.rstrip('.')}. This order was not sent and stays queued in the ledger.",
         provider=refused.provider,

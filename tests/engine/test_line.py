@@ -102,11 +102,12 @@ def test_a_failing_ledger_is_asked_ever_more_rarely_and_told_after_a_minute():
 def test_a_refused_key_holds_what_was_asked_for_before():
     """For half a minute, or until a submit is taken."""
     queue, error = line(), AuthError("no")
-    queue.key_refused(error, 1000.0)
+    queue.refused(error, 1000.0)
     assert queue.refuses(999.0, 1001.0) is error
-    assert queue.refuses(1000.5, 1001.0) is None
+    assert queue.refuses(1000.5, 1001.0) is error
+    assert queue.refuses(1001.0, 1001.0) is None
     assert queue.refuses(999.0, 1031.0) is None
-    queue.key_works()
+    queue.accepted()
     assert queue.refuses(999.0, 1001.0) is None
 
 
