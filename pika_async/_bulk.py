@@ -13,7 +13,7 @@ from attrs import field, fields, frozen
 
 from pika_async._crossing import Value, process_bound
 from pika_async._job import Job
-from pika_async._waits import end_of, timed_out
+from pika_async._waits import end_of, note_tokens, timed_out
 from pika_async.errors import ConfigError, JobTimeout, PikaError
 from pika_async.requests import Generate, VideoRequest
 from pika_async.results import VideoResult
@@ -234,7 +234,11 @@ class Map(AsyncIterator[Item]):
 
     async def _changed(self) -> None:
         self._wake = self._loop.create_future()
-        await self._wake
+        try:
+            await self._wake
+        except asyncio.CancelledError as error:
+            note_tokens((flight for _, flight, _ in self._active.values()), error)
+            raise
 
 
 def _item(

@@ -52,7 +52,13 @@ class JobEvents(AsyncIterator[JobEvent]):
                 self._end.result()
                 raise StopAsyncIteration
             self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
+            try:
+                await self._wake
+            except asyncio.CancelledError as error:
+                from pika_async._waits import note_token
+
+                note_token(self._flight, error)
+                raise
         return self._waiting.popleft()
 
     async def _begin(self) -> asyncio.Future[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pika_async._engine.flight import NoSlotError, Stage
@@ -14,6 +15,8 @@ from pika_async.results import State, VideoResult
 if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._engine.orders import Orders
+
+_NOTES = 20
 
 
 async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
@@ -50,6 +53,15 @@ def note_token(flight: Flight, error: asyncio.CancelledError) -> None:
     """Note on *error* which job may be paid, and how any process goes on with it."""
     if spent(flight.record) != "no":
         error.add_note(f"The job may be paid and goes on: pika.job({flight.token!r})")
+
+
+def note_tokens(flights: Iterable[Flight], error: asyncio.CancelledError) -> None:
+    """Note on *error* which jobs may be paid, twenty at most, and how many more there are."""
+    paid = [flight for flight in flights if spent(flight.record) != "no"]
+    for flight in paid[:_NOTES]:
+        note_token(flight, error)
+    if more := len(paid[_NOTES:]):
+        error.add_note(f"{more} more jobs may be paid; the closing client tells their tokens.")
 
 
 async def wait_for(

@@ -19,6 +19,7 @@ from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.errors import ContentBlocked
 from pika_async.sandbox import Sandbox
+from tests.engine.ledgers import SharedLedger
 from tests.engine.scripted import refusal, scene
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +113,46 @@ async def test_a_cancelled_group_is_told_each_token_twice(caplog):
     assert told == set(tokens(caplog))
 
 
+@pytest.mark.parametrize("wait", ["generate", "submit", "job", "events", "map"])
+async def test_every_wait_that_is_cancelled_bears_the_token(wait):
+    """On the exception itself, where whoever catches it sees it."""
+    async with scene() as s:
+        s.host.render_time = 50
+        job = None if wait in {"generate", "submit", "map"} else await s.pika.submit("a cat")
+        s.host.hold()
+        waits = {
+            "generate": lambda: s.pika.generate("a cat"),
+            "submit": lambda: s.pika.submit("a cat"),
+            "job": lambda: s.pika.job(job.token).wait(),
+            "events": lambda: last_of(job.events()),
+            "map": lambda: anext(s.pika.map(["a cat"])),
+        }
+        cancelled = s.begin(waits[wait]())
+        await s.clock.advance(1)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await cancelled
+        assert len(re.findall(r"pika.job\('(pika1\S+)'\)", "".join(caught.value.__notes__))) == 1
+
+
+async def last_of(things):
+    """Return the last of *things*."""
+    return [thing async for thing in things][-1]
+
+
+async def test_a_map_that_is_cancelled_names_twenty_and_counts_the_rest():
+    """No traceback is flooded."""
+    async with scene(max_concurrency=30) as s:
+        s.host.render_time = 50
+        cancelled = s.begin(last_of(s.pika.map(map(str, range(30)))))
+        await s.clock.advance(1)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await cancelled
+        assert len(caught.value.__notes__) == 21
+        assert caught.value.__notes__[-1].startswith("10 more jobs")
+
+
 async def test_wait_for_leaves_the_token(caplog):
     """A time limit from outside is a cancellation too."""
     async with scene() as s:
@@ -203,6 +244,18 @@ async def test_closing_that_is_cancelled_tells_all_the_same(ledger, caplog):
         with pytest.raises(asyncio.CancelledError):
             await wait
     assert len(set(tokens(caplog))) == 2
+
+
+async def test_jobs_whose_tokens_are_held_are_not_kept_in_memory():
+    """A server submits, keeps the tokens and never waits: the ledger knows how they ended."""
+    async with scene(ledger=SharedLedger()) as s:
+        tokens = []
+        for number in range(20):
+            tokens.append((await s.pika.submit(f"cat {number}")).token)
+            await s.clock.advance(20)
+        assert not s.engine.desk.ended
+        assert not s.engine.desk.flights
+        assert {s.pika.job(token).state for token in tokens} == {State.SUCCEEDED}
 
 
 async def test_many_are_told_in_twenty_lines_and_one(caplog):

@@ -254,7 +254,8 @@ class Desk:
         flight.trouble(self.explain(flight, trouble.error))
 
     def _forget(self, flight: Flight, _: Forget) -> None:
-        if self.flights.pop(flight.id, None) is not None and flight.wanted:
+        known_elsewhere = flight.held and self.ledger.remembers
+        if self.flights.pop(flight.id, None) is not None and flight.wanted and not known_elsewhere:
             self.ended[flight.id] = flight
 
 
