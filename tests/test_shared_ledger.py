@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
 
 import pytest
 
+from pika_async._engine.looks.leader import LEASE
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async.testing import FakeClock
 from tests.engine.scripted import Host, Scripted, refusal, scene
@@ -16,27 +18,45 @@ ACCOUNT = "scripted:default"
 
 
 class Fleet:
-    """Clients on one file, each with a ledger object of its own, in one virtual time."""
+    """Clients on one file, each with a ledger object and a clock of its own; a dead one's stands still."""
 
     def __init__(self, path, size, **options):
         self.path, self.size, self.options = path, size, options
         self.clock = FakeClock()
         self.hosts = {"scripted": Host(self.clock)}
-        self.scenes = []
+        self.scenes, self.dead = [], []
 
     async def __aenter__(self):
         self.stack = AsyncExitStack()
         for _ in range(self.size):
-            opened = scene(ledger=SqliteLedger(self.path), clock=self.clock, hosts=self.hosts, **self.options)
-            self.scenes.append(await self.stack.enter_async_context(opened))
+            await self.joined()
         return self
 
     async def __aexit__(self, *_):
         await self.stack.aclose()
 
+    async def joined(self):
+        """Open one client more."""
+        clock = FakeClock()
+        await clock.advance(self.clock.now() - clock.now())
+        ledger = SqliteLedger(self.path)
+        opened = scene(ledger=ledger, clock=clock, hosts=self.hosts, **self.options)
+        self.scenes.append(await self.stack.enter_async_context(opened))
+        return self.scenes[-1]
+
     @property
     def host(self):
         return self.hosts["scripted"]
+
+    @property
+    def leader(self):
+        (leader,) = (s for s in self.scenes if s.stats.polls)
+        return leader
+
+    def kill(self, client):
+        """Let nothing happen in *client* any more; what it holds stays held."""
+        self.dead.append(client)
+        self.scenes.remove(client)
 
     async def passes(self, seconds, step=0.5):
         """Let time pass in steps, with the files' threads beside it."""
@@ -44,15 +64,19 @@ class Fleet:
         while self.clock.now() < end:
             await self.clock.advance(step)
             for s in self.scenes:
+                await s.clock.advance(step)
                 await s.engine.desk.ledger.usage(ACCOUNT)
                 await s.engine.desk.ledger.usage(ACCOUNT)
 
-    def order(self, count, of=0):
+    def order(self, count):
         """Let each client order *count* videos."""
+        return [wait for s in self.scenes for wait in self.ordered_by(s, count)]
+
+    def ordered_by(self, client, count):
+        """Let one client order *count* videos."""
+        place = self.scenes.index(client)
         return [
-            s.begin(s.pika.generate(f"{place}-{number}", timeout=None))
-            for place, s in enumerate(self.scenes)
-            for number in range(count)
+            client.begin(client.pika.generate(f"{place}-{number}", timeout=None)) for number in range(count)
         ]
 
     @property
@@ -75,9 +99,9 @@ async def looks_of(path, size, count):
 
 
 async def test_three_clients_look_up_as_often_as_one(tmp_path):
-    """One of them looks for all."""
-    alone = await looks_of(tmp_path / "one.db", 1, 30)
-    assert await looks_of(tmp_path / "three.db", 3, 30) <= 1.1 * alone + 1
+    """Thirty videos each, and ninety: one of them looks for all."""
+    alone = await looks_of(tmp_path / "one.db", 1, 90)
+    assert await looks_of(tmp_path / "three.db", 3, 90) <= 1.1 * alone
 
 
 async def test_one_leads_and_the_others_hear_of_it(tmp_path):
@@ -91,25 +115,50 @@ async def test_one_leads_and_the_others_hear_of_it(tmp_path):
 
 
 async def test_the_leader_dies(tmp_path):
-    """Another looks after its lease, and two seconds."""
+    """Another looks within its lease, and two seconds."""
     async with Fleet(tmp_path / "jobs.db", 2) as fleet:
         fleet.host.render_time = 100
-        waits = fleet.order(1)
-        await fleet.passes(3)
-        leader = next(s for s in fleet.scenes if s.stats.polls)
-        looks = leader.engine.looks[ACCOUNT]
-        leader.engine._leader._later = lambda *_: None
-        for timer in leader.engine._leader._timers.values():
-            timer.cancel()
-        looks._tick = lambda: None
-        if looks._timer is not None:
-            looks._timer.cancel()
-        other = next(s for s in fleet.scenes if s is not leader)
-        before = len(other.wire.polls)
-        await fleet.passes(17)
-        assert len(other.wire.polls) > before
-        await fleet.passes(120)
-        assert all(wait.result() for wait in waits)
+        for s in fleet.scenes:
+            await s.pika.submit("a cat")
+        await fleet.passes(8)
+        leader = fleet.leader
+        fleet.kill(leader)
+        (other,) = fleet.scenes
+        assert not other.wire.polls
+        await fleet.passes(LEASE + 2)
+        assert {key for _, ids in fleet.host.asked for key in ids} == {"t1", "t2"}
+        assert other.wire.polls
+        await fleet.passes(100)
+        assert len(await other.pika.jobs(state="succeeded")) == 2
+
+
+async def test_a_client_with_nothing_of_its_own_takes_over(tmp_path):
+    """The only one that ordered is dead: its videos are paid all the same."""
+    async with Fleet(tmp_path / "jobs.db", 2) as fleet:
+        buyer, idle = fleet.scenes
+        fleet.host.render_time = 100
+        await buyer.pika.submit("a cat")
+        await fleet.passes(8)
+        fleet.kill(buyer)
+        await fleet.passes(LEASE + 2)
+        assert idle.wire.polls
+        await fleet.passes(100)
+        assert len(await idle.pika.jobs(state="succeeded")) == 1
+        await fleet.passes(6)
+        assert not idle.stats.polls
+
+
+async def test_what_is_taken_over_is_as_old_as_it_is(tmp_path):
+    """A task of long ago must not pass for a new one: nobody would look for minutes, and learn nonsense."""
+    async with Fleet(tmp_path / "jobs.db", 2) as fleet:
+        buyer, other = fleet.scenes
+        fleet.host.render_time = 1000
+        await buyer.pika.submit("a cat")
+        await fleet.passes(60)
+        fleet.kill(buyer)
+        await fleet.passes(LEASE + 3)
+        (flight,) = other.engine.desk.flights.values()
+        assert other.clock.now() - flight.posted_at == pytest.approx(60 + LEASE + 3, abs=1)
 
 
 async def test_a_429_told_to_one_slows_all(tmp_path):
@@ -124,6 +173,21 @@ async def test_a_429_told_to_one_slows_all(tmp_path):
         assert not fleet.host.billed
         await fleet.passes(90)
         assert all(wait.result() for wait in waits)
+
+
+async def test_a_402_told_to_one_pauses_all(tmp_path):
+    """What waited is left in the ledger with the provider's words; nobody sends it one by one."""
+    async with Fleet(tmp_path / "jobs.db", 3, max_concurrency=1) as fleet:
+        first = fleet.ordered_by(fleet.scenes[0], 1)
+        await fleet.passes(1)
+        fleet.host.at_submit.append(refusal("InsufficientBalance", 402))
+        waits = fleet.order(3)
+        await fleet.passes(25)
+        assert first[0].result()
+        assert all(type(wait.exception()).__name__ == "InsufficientBalance" for wait in waits)
+        assert sum(len(s.wire.submits) for s in fleet.scenes) == 2
+        assert all(s.stats.paused == "The host said InsufficientBalance" for s in fleet.scenes)
+        assert len(await fleet.scenes[2].pika.jobs(state="queued")) == 9
 
 
 async def test_slots_are_shared_and_nobody_starves(tmp_path):
@@ -142,10 +206,23 @@ async def test_slots_are_shared_and_nobody_starves(tmp_path):
         assert fleet.clock.now() - 1000.0 < 120
 
 
+async def test_a_slot_that_one_frees_is_used_by_another_at_once(tmp_path):
+    """Within the time in which news go round."""
+    async with Fleet(tmp_path / "jobs.db", 2, max_concurrency=1) as fleet:
+        holder, waiting = fleet.scenes
+        (first,) = fleet.ordered_by(holder, 1)
+        await fleet.passes(1)
+        fleet.ordered_by(waiting, 1)
+        await fleet.passes(8)
+        assert not waiting.wire.submits
+        while not first.done():
+            await fleet.passes(0.1, step=0.1)
+        await fleet.passes(0.5, step=0.1)
+        assert waiting.wire.submits
+
+
 async def test_orders_outlive_a_file_that_is_locked(tmp_path):
     """For half a minute every commit fails: all are done afterwards, once each."""
-    import sqlite3
-
     down = []
 
     def commit(connection):
@@ -174,15 +251,51 @@ async def test_orders_outlive_a_file_that_is_locked(tmp_path):
         assert len(s.host.billed) == 12
 
 
+async def test_an_outage_costs_no_video_whatever_it_meets(tmp_path):
+    """Tasks that end, POSTs that are answered, and orders that wait, while another program locks the file."""
+    clock = FakeClock()
+    ledger = SqliteLedger(tmp_path / "jobs.db", patience=0.0)
+    async with scene(Scripted(), ledger=ledger, clock=clock, max_concurrency=8) as s:
+
+        async def passes(seconds):
+            for _ in range(int(seconds * 2)):
+                await clock.advance(0.5)
+                await asyncio.gather(ledger.usage(ACCOUNT), ledger.usage(ACCOUNT))
+
+        waits = [s.begin(s.pika.generate(f"running {number}", timeout=None)) for number in range(4)]
+        await passes(2)
+        s.host.hold()
+        waits += [s.begin(s.pika.generate(f"sent {number}", timeout=None)) for number in range(4)]
+        await passes(2)
+        with closing(sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            s.host.gate.set()
+            waits += [s.begin(s.pika.generate(f"waiting {number}", timeout=None)) for number in range(4)]
+            await passes(30)
+            assert sum(wait.done() for wait in waits) == 8
+            assert s.stats.outbox_age > 20
+            other.execute("ROLLBACK")
+        await passes(40)
+        assert all(wait.result() for wait in waits)
+        assert s.stats.outbox_age is None
+        assert len(await s.pika.jobs(state="succeeded")) == len(s.host.billed) == 12
+        assert set(s.host.billed.values()) == {1}
+        assert (await ledger.usage(ACCOUNT)).slots == 0
+
+
 async def test_an_idle_client_writes_nothing(tmp_path):
-    """It has the file open and waits for nothing."""
-    commits = []
+    """It has the file open and waits for nothing: less than once a second it asks what is new."""
+    commits, wakes = [], []
 
     def commit(connection):
         commits.append(1)
         connection.execute("COMMIT")
 
-    clock = FakeClock()
+    class Watched(FakeClock):
+        def call_at(self, when, callback):
+            return super().call_at(when, lambda: (wakes.append(when), callback()))
+
+    clock = Watched()
     ledger = SqliteLedger(tmp_path / "jobs.db", commit=commit)
     async with scene(Scripted(), ledger=ledger, clock=clock):
         before = len(commits)
@@ -190,3 +303,4 @@ async def test_an_idle_client_writes_nothing(tmp_path):
             await clock.advance(1)
             await ledger.usage(ACCOUNT)
         assert len(commits) == before
+        assert 30 <= len(wakes) <= 60

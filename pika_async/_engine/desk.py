@@ -173,8 +173,13 @@ class Desk:
         self.flights[flight.id] = flight
         flight.entered = True
         if flight.posted_at is None:
-            flight.posted_at = self.clock.now()
+            flight.posted_at = self.clock.now() - self._age(flight.record)
         self._carry_out(flight, Change(before=None, after=flight.record, at=self.ledger.now()))
+
+    def _age(self, record: JobRecord) -> float:
+        """Return the seconds since the newest claim: a task of long ago must not pass for a new one."""
+        claims = [attempt.claimed_at for attempt in record.attempts if attempt.claimed_at is not None]
+        return max(0.0, self.ledger.now() - claims[-1]) if claims else 0.0
 
     def take_up(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger, made when there is none."""

@@ -77,7 +77,7 @@ class Engine:
         self._leader = Leader(self.desk, self.looks, clock)
         self._posts = Posts(self.desk, transport, clock, self.addresses, settings.max_submits)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses)
-        self._news = News(self.desk, self._leader, clock)
+        self._news = News(self.desk, self._leader, clock, self._posts.reread)
         self.orders = Orders(self.desk, self._posts, self.looks, clock)
         self.inbox: EngineInbox | None = None
         if settings.mounted is not None:

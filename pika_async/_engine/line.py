@@ -88,7 +88,7 @@ class Line:
     def learn(self, usage: Usage | None, ledger_now: float, now: float) -> None:
         """Take over what the ledger says of the account."""
         if usage is not None:
-            self.usage = usage
+            self.usage, self.slots = usage, usage.slots
             self.opens_at = max(self.opens_at, now + usage.next_submit_at - ledger_now)
 
     def ledger_failed(self, now: float) -> bool:

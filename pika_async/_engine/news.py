@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
 from pika_async._engine.looks.leader import Leader
+from pika_async._ledger.records import JobRecord
 from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
@@ -17,14 +19,18 @@ _RARELY = 2.0
 
 
 class News:
-    """Asks the ledger what changed, often while something does and every two seconds otherwise."""
+    """Asks the ledger what changed: four times a second while this process has jobs, rarely otherwise."""
 
-    def __init__(self, desk: Desk, leader: Leader, clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, leader: Leader, clock: Clock, reread: Callable[[], Awaitable[None]]
+    ) -> None:
         self._desk = desk
         self._leader = leader
         self._clock = clock
+        self._reread = reread
         self._timer: Timer | None = None
         self._pause = _OFTEN
+        self._unread: dict[str, None] = {}
 
     async def open(self) -> None:
         """Begin; what changed before is not news."""
@@ -47,25 +53,42 @@ class News:
 
     async def _ask(self) -> None:
         try:
-            told = await self.read()
+            await self.read()
         except LedgerError as error:
             log.warning("the ledger cannot be watched: %s", error)
-            told = False
-        self._pause = _OFTEN if told else min(self._pause * 2, _RARELY)
+        busy = self._desk.flights or self._leader.leads
+        self._pause = _OFTEN if busy else min(self._pause * 2, _RARELY)
         self._later()
 
-    async def read(self) -> bool:
-        """Take over what changed since the last time; return whether anything did."""
+    async def read(self) -> None:
+        """Take over what changed since the last time; what cannot be read now is read the next time."""
         desk = self._desk
         ids = await desk.ledger.news()
         if ids is None:
+            self._leader.missed()
             ids = tuple(desk.flights)
-        for record in await asyncio.gather(*map(desk.ledger.get, ids)):
-            if record is None:
-                continue
-            flight = desk.flights.get(record.id)
-            if flight is None:
-                self._leader.notice(record)
-            elif flight.recorded:
-                desk.seen(flight, record)
-        return bool(ids)
+        if not ids and not self._unread:
+            return
+        self._leader.heard()
+        leads = self._leader.leads
+        self._unread.update(dict.fromkeys(job_id for job_id in ids if leads or job_id in desk.flights))
+        wanted = tuple(self._unread)
+        read = await asyncio.gather(*map(desk.ledger.get, wanted), return_exceptions=True)
+        for job_id, record in zip(wanted, read, strict=True):
+            match record:
+                case LedgerError():
+                    log.debug("job %s: what changed cannot be read yet: %s", job_id, record)
+                case BaseException():
+                    raise record
+                case _:
+                    del self._unread[job_id]
+                    if record is not None:
+                        self._heard(record)
+        await self._reread()
+
+    def _heard(self, record: JobRecord) -> None:
+        flight = self._desk.flights.get(record.id)
+        if flight is None:
+            self._leader.notice(record)
+        elif flight.recorded:
+            self._desk.seen(flight, record)

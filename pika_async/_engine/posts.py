@@ -63,9 +63,14 @@ class Posts:
 
     async def open(self) -> None:
         """Read how many slots each account holds already."""
+        await self.reread()
+
+    async def reread(self) -> None:
+        """Read what all processes use of each account, and send what that allows; raises `LedgerError`."""
         for key, line in self.lines.items():
-            line.usage = await self._desk.ledger.usage(key)
-            line.slots = line.usage.slots
+            usage = await self._desk.ledger.usage(key)
+            line.learn(usage, self._desk.ledger.now(), self._clock.now())
+            self._pump(line)
 
     def add(self, flight: Flight) -> bool:
         """Have the newest attempt of *flight* sent when its account allows; return whether that is now."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pika_async._engine.looks.leader import LEASE
+from pika_async._ledger.events import Evidence
 from pika_async.errors import LedgerError
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
 from tests.engine.scripted import Host, scene
+from tests.ledger.records import succeeded
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +54,72 @@ async def test_only_what_was_named_is_read(monkeypatch):
         named.append("somebody")
         await s.clock.advance(5)
         assert set(read) == {"somebody"}
+
+
+async def test_what_could_not_be_read_is_read_the_next_time(monkeypatch):
+    """Named once: if it were forgotten, whoever waits for the job would wait for ever."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        job = await s.pika.submit("a cat")
+        wait = s.begin(job.wait())
+        await clock.advance(0)
+        told = Evidence(attempt=job._flight.record.newest.id, snapshot=succeeded("t1"), source="answer")
+        named, failing, get = [[job.id]], [LedgerError("The disk is full.")], ledger.get
+        await ledger.apply(job.id, told)
+
+        async def news():
+            return named.pop() if named else ()
+
+        async def broken(job_id):
+            if failing:
+                raise failing.pop()
+            return await get(job_id)
+
+        monkeypatch.setattr(ledger, "news", news)
+        monkeypatch.setattr(ledger, "get", broken)
+        await clock.advance(0.6)
+        assert wait.result().id == "v"
+
+
+async def test_a_leader_that_missed_news_reads_all_running_tasks_again(monkeypatch):
+    """The job is another process's, which does not look: nobody else would find its end."""
+    ledger, clock = SharedLedger(), FakeClock()
+    hosts = {"scripted": Host(clock, render_time=100)}
+    shared = {"ledger": ledger, "clock": clock, "hosts": hosts}
+    async with scene(**shared) as one, scene(**shared) as two:
+        missed = [()]
+
+        async def news():
+            return missed[0]
+
+        monkeypatch.setattr(ledger, "news", news)
+        await one.pika.submit("a cat")
+        await clock.advance(2)
+        job = await two.pika.submit("a dog")
+        await clock.advance(LEASE)
+        assert job.id not in one.engine.desk.flights
+        missed[0] = None
+        await clock.advance(LEASE)
+        assert job.id in one.engine.desk.flights
+
+
+async def test_it_is_asked_often_only_while_there_are_jobs(monkeypatch):
+    """Whoever waits hears of it soon; an idle client sleeps."""
+    ledger, asked = SharedLedger(), []
+
+    async def news():
+        asked.append(1)
+        return ()
+
+    async with scene(ledger=ledger) as s:
+        monkeypatch.setattr(ledger, "news", news)
+        await s.clock.advance(60)
+        assert len(asked) <= 32
+        await s.pika.submit("a cat")
+        await s.clock.advance(2)
+        asked.clear()
+        await s.clock.advance(2)
+        assert len(asked) == 8
 
 
 async def test_a_ledger_that_fails_is_asked_again(monkeypatch, caplog):

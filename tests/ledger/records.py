@@ -28,7 +28,8 @@ def attempt(number: int = 1, job_id: str = "j", **fields: Any) -> Attempt:
     state = fields.get("state", AttemptState.QUEUED)
     if state not in {AttemptState.QUEUED, AttemptState.CANCELLED}:
         fields = {"owner": OWNER, "claimed_at": 5.0, "resolve_after": 100.0, "slot_until": 200.0, **fields}
-    return Attempt(id=f"{job_id}-{number}", job_id=job_id, number=number, account=ACCOUNT, **fields)
+    fields = {"account": ACCOUNT, **fields}
+    return Attempt(id=f"{job_id}-{number}", job_id=job_id, number=number, **fields)
 
 
 def pending(task: str = "t", **locator: str) -> Pending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
@@ -21,14 +21,16 @@ LEASE = 15.0
 _RENEW = LEASE / 3
 _TRY = 1.0
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
+_RUNNING = frozenset({AttemptState.RUNNING})
 _PAGE = 500
 
 
 class Leader:
     """Takes, keeps and gives back the lease of every account; without sharing there is nothing to do.
 
-    The lease is held only while this process has something to look up, or found something that nobody
-    looks up. Losing it costs nothing but a free look-up that two processes make.
+    The lease is held only while there is something to look up. A process that has nothing to look up itself
+    tries for it as well while tasks of others run, because their process may be dead. Losing the lease costs
+    nothing but a free look-up that two processes make.
     """
 
     def __init__(self, desk: Desk, looks: Mapping[str, Looks], clock: Clock) -> None:
@@ -37,79 +39,102 @@ class Leader:
         self._clock = clock
         self._timers: dict[str, Timer] = {}
         self._trying: set[str] = set()
+        self._complete: set[str] = set()
         if desk.ledger.shared:
             desk.carries_out(Look, self._wanted)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process looks up the tasks of others."""
+        return any(looks.leading for looks in self._looks.values())
 
     async def open(self) -> None:
         """Take over accounts whose running tasks nobody looks up."""
         if not self._desk.ledger.shared:
             return
         for key in self._looks:
-            if await self._desk.ledger.open_jobs(_WATCHED, account=key, limit=1):
-                await self._try(key)
+            await self._try(key, _WATCHED)
+
+    def heard(self) -> None:
+        """Note that another process changed something: its tasks are to be looked up should it die."""
+        for key, looks in self._looks.items():
+            if not looks.leading:
+                self._later(key, _TRY)
+
+    def missed(self) -> None:
+        """Note that it is not known what other processes changed: read their running tasks again."""
+        self._complete.clear()
 
     def _wanted(self, _: Flight, effect: Look) -> None:
         self._later(effect.attempt.account, 0.0)
 
     def _later(self, key: str, seconds: float) -> None:
-        if self._desk.closing or key in self._trying:
-            return
-        if key in self._timers:
-            if seconds or self._looks[key].leading:
-                return
-            self._timers.pop(key).cancel()
-        self._timers[key] = self._clock.call_at(self._clock.now() + seconds, lambda: self._due(key))
+        if not (self._desk.closing or key in self._trying or key in self._timers):
+            self._timers[key] = self._clock.call_at(self._clock.now() + seconds, lambda: self._due(key))
 
     def _due(self, key: str) -> None:
         self._timers.pop(key, None)
         if not self._desk.closing:
             self._desk.spawn(self._try(key))
 
-    async def _try(self, key: str) -> None:
+    async def _try(self, key: str, states: Collection[AttemptState] = _RUNNING) -> None:
         """Take or keep the lease of an account, or give it back when there is nothing to look up."""
         if key in self._trying:
             return
         self._trying.add(key)
-        looks = self._looks[key]
+        looks, pause = self._looks[key], _RENEW
         try:
-            if looks.leading and not len(looks):
-                await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
-                leading = False
-            else:
-                leading = await self._desk.ledger.lease(_name(key), self._desk.owner, LEASE)
+            if not await self._is_needed(key, states):
+                await self._give_back(key)
+                return
+            leading = await self._desk.ledger.lease(_name(key), self._desk.owner, LEASE)
+            looks.lead(leading=leading)
+            if not leading:
+                self._complete.discard(key)
+                pause = _TRY
+            elif key not in self._complete:
+                await self._take_over(key)
+                self._complete.add(key)
         except LedgerError as error:
             # Paid tasks are looked up all the same: at worst, several processes make a free call.
-            leading = True
             log.log(
                 logging.DEBUG if looks.leading else logging.WARNING,
                 "%s: the ledger fails; this process looks up its own tasks: %s",
                 key,
                 error,
             )
+            looks.lead(leading=looks.leading or bool(len(looks)))
+            self._complete.discard(key)
         finally:
             self._trying.discard(key)
-        began = leading and not looks.leading
-        looks.lead(leading=leading)
-        if began:
-            await self._take_over(key)
-        if len(looks):
-            self._later(key, _RENEW if leading else _TRY)
+        self._later(key, pause)
+
+    async def _is_needed(self, key: str, states: Collection[AttemptState]) -> bool:
+        """Return whether anything runs that this process looks up, or would if it led."""
+        if len(self._looks[key]):
+            return True
+        return bool(await self._desk.ledger.open_jobs(states, account=key, limit=1))
+
+    async def _give_back(self, key: str) -> None:
+        """Keep what was learned, and let another process lead."""
+        if self._looks[key].leading:
+            await self._desk.ledger.learned(key, self._desk.accounts[key].schedule.learned())
+            await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
+            self._looks[key].lead(leading=False)
+        self._complete.discard(key)
 
     async def _take_over(self, key: str) -> None:
         """Look up every running task of the account, whichever process ordered it."""
-        try:
-            if (learned := await self._desk.ledger.learned(key)) is not None:
-                self._desk.accounts[key].schedule.restore(learned)
-            after: str | None = None
-            while True:
-                page = await self._desk.ledger.open_jobs(_WATCHED, account=key, after=after, limit=_PAGE)
-                for record in page:
-                    self.notice(record)
-                if len(page) < _PAGE:
-                    return
-                after = page[-1].id
-        except LedgerError as error:
-            log.warning("%s: not all running tasks are known: %s", key, error)
+        if (learned := await self._desk.ledger.learned(key)) is not None:
+            self._desk.accounts[key].schedule.restore(learned)
+        after: str | None = None
+        while True:
+            page = await self._desk.ledger.open_jobs(_WATCHED, account=key, after=after, limit=_PAGE)
+            for record in page:
+                self.notice(record)
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
 
     def notice(self, record: JobRecord) -> None:
         """Take up a job of another process whose task this one is to look up."""
@@ -131,12 +156,9 @@ class Leader:
             timer.cancel()
         if not self._desk.ledger.shared:
             return
-        for key, looks in self._looks.items():
-            if not looks.leading:
-                continue
+        for key in self._looks:
             try:
-                await self._desk.ledger.learned(key, self._desk.accounts[key].schedule.learned())
-                await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
+                await self._give_back(key)
             except LedgerError as error:
                 log.debug("%s: the lease for look-ups runs out by itself: %s", key, error)
 

@@ -166,6 +166,6 @@ class SqliteLedger:
             return ()
         if batch.data_version == self._told_version:
             return ()
-        self._told_version = batch.data_version
         told, self._told = news.since(batch.connection, self._told, self._owner)
+        self._told_version = batch.data_version
         return told

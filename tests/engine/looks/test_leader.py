@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pika_async._engine.looks.leader import LEASE
+from pika_async._ledger.records import AttemptState
 from pika_async.errors import LedgerError
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
-from tests.engine.scripted import scene
+from tests.engine.scripted import Host, scene
+from tests.ledger.records import attempt, job
 
 pytestmark = pytest.mark.anyio
-NAME = "poll scripted:default"
+ACCOUNT = "scripted:default"
+NAME = f"poll {ACCOUNT}"
 
 
 async def test_alone_in_memory_nobody_needs_a_lease():
@@ -71,6 +74,38 @@ async def test_a_lease_that_cannot_be_asked_for_costs_no_video(monkeypatch):
     async with scene(ledger=ledger) as s:
         monkeypatch.setattr(ledger, "lease", fails)
         assert await s.after(30, s.pika.generate("a cat"))
+
+
+async def test_a_lease_that_came_after_an_outage_brings_the_tasks_of_others(monkeypatch):
+    """While the ledger failed this process looked up its own; then it leads, and looks for all."""
+    ledger, clock = SharedLedger(), FakeClock()
+    hosts = {"scripted": Host(clock, render_time=60)}
+    async with scene(ledger=ledger, clock=clock, hosts=hosts) as dead:
+        await dead.pika.submit("a dog")
+    await ledger.lease(NAME, "another", LEASE)
+    lease = ledger.lease
+
+    async def fails(*_):
+        raise LedgerError("The disk is full.")
+
+    async with scene(ledger=ledger, clock=clock, hosts=hosts) as s:
+        await s.pika.submit("a cat")
+        monkeypatch.setattr(ledger, "lease", fails)
+        await clock.advance(LEASE + 5)
+        assert len(s.engine.desk.flights) == 1
+        monkeypatch.setattr(ledger, "lease", lease)
+        await clock.advance(6)
+        assert len(s.engine.desk.flights) == 2
+
+
+async def test_doubts_without_a_task_keep_no_lease():
+    """They may be there for months; nothing is looked up for them, so nothing is written."""
+    ledger = SharedLedger()
+    await ledger.create(job(attempt(state=AttemptState.UNRESOLVED, account=ACCOUNT)))
+    async with scene(ledger=ledger) as s:
+        await s.clock.advance(20)
+        assert not s.stats.polls
+        assert await ledger.lease(NAME, "another", 1.0)
 
 
 async def test_learned_times_go_to_the_next_leader():
