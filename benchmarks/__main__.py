@@ -29,6 +29,7 @@ NAMES = (
     "budget",
     "imports",
     "ledger",
+    "shared_ledger",
     "kills",
     "callbacks",
     "download",
