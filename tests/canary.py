@@ -27,7 +27,7 @@ SECRET = re.compile(
     r"sandbox-canary-\w+-77e1b0"
     r"|(?:callback\.invalid/|pika_attempt=)[\w-]+-\d+-[\w-]+\.[\w-]{22}"  # a callback token of an attempt
 )
-_OURS = re.compile(r"[/\\](pika_async|pika_acedata|pika_duomi)[/\\](?!sandbox|testing)")
+_OURS = re.compile(r"[/\\](pika_\w+)[/\\](?!sandbox|testing)")
 _SHORTEST, _MOST = 10, 100
 _LARGEST_FILE = 8 * 1024 * 1024
 
