@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 from attrs import frozen
 
 from pika_async import _arguments as check
+from pika_async._client import Pika
 from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
@@ -66,9 +67,8 @@ class Sandbox:
     arrived, by method and path; `broken` names the emulators that failed to load, and why. Raises
     `ConfigError` for a render time that is no time, and for an allowed host that is none.
 
-        async with Sandbox(render_time=0.05) as sandbox:
-            options = {"base_url": sandbox.url, "media_hosts": [sandbox.media_host]}
-            async with Pika("acedata", api_key="sandbox", **options) as pika: ...
+        async with Sandbox() as sandbox, sandbox.client("acedata") as pika:
+            video = await pika.generate("A cat surfing at sunset")
     """
 
     def __init__(
@@ -147,6 +147,21 @@ class Sandbox:
         Raises `ConfigError` before `start`.
         """
         return urlsplit(self.url).netloc
+
+    def client(self, provider: str = "acedata", /, **options: Any) -> Pika:
+        """Return a client that buys here: `Pika(provider, ...)` with this address and a pretended key.
+
+        *options* are those of `Pika`. Look-ups are not rationed, as they cost nothing here. Raises
+        `ConfigError` before `start`.
+        """
+        given = {
+            "api_key": "sandbox",
+            "base_url": self.url,
+            "media_hosts": [self.media_host],
+            "poll_rate": None,
+            "poll_interval": 0.1,
+        }
+        return Pika(provider, **(given | options))
 
     async def start(self) -> None:
         """Listen; raises OSError when the port is taken."""
