@@ -31,6 +31,7 @@ NAMES = (
     "ledger",
     "shared_ledger",
     "kills",
+    "power_cut",
     "callbacks",
     "download",
     "install_size",
