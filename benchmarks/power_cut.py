@@ -1,7 +1,7 @@
 """What a power cut costs a ledger in a file: at every write of a program, with many falls of the dice.
 
-A layer below SQLite (`tests/power_cut.c`) forgets what was written and not synced, then kills the process. What
-the ledger had acknowledged must be there when it is opened again.
+A layer below SQLite (`tests/power_cut.c`) forgets what was written and not synced, then kills the process.
+What the ledger had acknowledged must be there when it is opened again.
 """
 
 from __future__ import annotations
