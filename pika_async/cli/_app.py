@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "recover": "recover:recover",
     "listen": "serve:listen",
     "providers": "providers:providers",
+    "mcp": "agents:mcp",
     "sandbox": "serve:sandbox",
     "doctor": "doctor:doctor",
 }
