@@ -366,10 +366,13 @@ class Pika:
         path: str | os.PathLike[str],
         *,
         overwrite: bool = False,
+        sidecar: bool = False,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Downloaded:
         """Bring a finished *video* to *path*, whole or not at all; an interrupted one is taken up again.
 
+        *path* is a file, or an object of a store such as `s3://bucket/cat.mp4` (needs the extra `[s3]`). With
+        *sidecar*, a JSON file beside it says what was asked for, of whom, its token, hash and times.
         *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Links
         lead outside, so only public addresses and *media_hosts* are connected to. Costs nothing. Raises
         `DownloadError`, with the job of the *video*.
@@ -377,11 +380,18 @@ class Pika:
         from pika_async._fetching import fetch
 
         check.flag("overwrite", overwrite)
+        check.flag("sidecar", sidecar)
         if on_progress is not None and not callable(on_progress):
             raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
         orders = self._open().orders
         return await fetch(
-            orders, self._media_session, video, path, overwrite=overwrite, on_progress=on_progress
+            orders,
+            self._media_session,
+            video,
+            path,
+            overwrite=overwrite,
+            sidecar=sidecar,
+            on_progress=on_progress,
         )
 
     def open(self, video: VideoResult | Job) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
 
 from pika_async._job import Job
+from pika_async._job_view import view_of
 from pika_async.errors import DownloadError
 from pika_async.results import VideoResult
 
@@ -18,6 +25,10 @@ if TYPE_CHECKING:
     from pika_async._engine.orders import Orders
 
 
+SIDECAR: Final = ".json"
+"""What the name of the notes beside a file ends in, behind the name of the file."""
+
+
 async def fetch(
     orders: Orders,
     session: Callable[[], MediaSession],
@@ -25,22 +36,65 @@ async def fetch(
     path: str | os.PathLike[str],
     *,
     overwrite: bool,
+    sidecar: bool,
     on_progress: Callable[[int, int | None], object] | None,
 ) -> Downloaded:
     """Bring a video to *path*; see `Pika.download`."""
-    from pika_async._download import download, usable
+    from pika_async._download import Downloaded, download, usable
+    from pika_async._download.store import InStore, fetch_into, is_address
 
     with _about(orders, video):
-        file = await usable(path)
+        place = InStore(str(path)) if is_address(path) else await usable(path)
         result, link = await _finished(video)
-        return await download(
-            session(),
-            link,
-            file,
-            fresh_link=partial(orders.fresh_link, result),
-            overwrite=overwrite,
-            on_progress=on_progress,
-        )
+        fresh_link = partial(orders.fresh_link, result)
+        if isinstance(place, InStore):
+            await fetch_into(
+                session(), link, place, fresh_link=fresh_link, overwrite=overwrite, on_progress=on_progress
+            )
+            tally = place.tally
+            saved = Downloaded(
+                Path(place.key), tally.size, tally.sha256, resumed=False, address=place.address
+            )
+        else:
+            saved = await download(
+                session(), link, place, fresh_link=fresh_link, overwrite=overwrite, on_progress=on_progress
+            )
+        if sidecar:
+            notes = json.dumps(_notes(orders, result, saved), indent=2, ensure_ascii=False).encode()
+            if isinstance(place, InStore):
+                await place.put(SIDECAR, notes)
+            else:
+                await anyio.Path(f"{place}{SIDECAR}").write_bytes(notes)
+        return saved
+
+
+def _notes(orders: Orders, result: VideoResult, saved: Downloaded) -> dict[str, Any]:
+    """Return what is to be known of a file when the ledger is not at hand; media and secrets are left out."""
+    flight = orders.origin(result)
+    known: dict[str, Any] = {}
+    if flight is not None:
+        view = view_of(flight.record)
+        known = {
+            "provider": view.provider,
+            "token": view.token,
+            "kind": view.kind,
+            "request": dict(view.request),
+            "ordered_at": _iso(view.created_at),
+            "cost": view.cost,
+            "trace_id": view.attempt.trace_id,
+        }
+    return {
+        **known,
+        "video": result.id,
+        "duration": result.duration,
+        "size": saved.size,
+        "sha256": saved.sha256,
+        "saved_at": _iso(time.time()),
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ INSTANCES = {"pika": "Pika", "job": "Job", "error": "JobTimeout", "video": "Vide
 FOREIGN = {
     *("Authorization", "Retry-After", "fullfsync", "json.dumps", "trial"),
     *("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
+    *("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
     # Words of providers that no code of ours has to spell.
     *("KEY", "another", "canceled", "effect", "not_applied", "other"),
 }

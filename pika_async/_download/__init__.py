@@ -26,13 +26,15 @@ from pika_async._download.target import OnDisk, download_error, in_thread, on_di
 class Downloaded(Value):
     """A whole file under its final name; *size* in bytes, *sha256* in hex.
 
-    *resumed* says that its first bytes were left by an earlier call.
+    *resumed* says that its first bytes were left by an earlier call. For an object of a store, *address* is
+    all of its address, and *path* the part behind the bucket; no file of this name is made.
     """
 
     path: Path
     size: int
     sha256: str
     resumed: bool
+    address: str | None = None
 
 
 async def usable(path: str | os.PathLike[str]) -> Path:

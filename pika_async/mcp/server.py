@@ -118,7 +118,7 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
         """Save a finished video under *name* in the operator's folder, and return the path. Costs nothing."""
         with _errors_told():
             saved = await pika.download(pika.job(token), folder / name)
-            return str(saved.path)
+            return saved.address or str(saved.path)
 
     @server.tool(annotations=_CANCELS)
     async def cancel_video(token: _Token) -> str:

@@ -1,0 +1,119 @@
+"""Videos in an object store: a real S3 server on loopback, and the sandbox as the provider."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.request
+
+import obstore
+import pytest
+from obstore.store import from_url
+
+from pika_async import ConfigError, DownloadError
+from pika_async.sandbox import Sandbox
+
+moto = pytest.importorskip("moto.server")
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """Return the address of an S3 server with the bucket `videos`."""
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/videos", method="PUT")).close()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def store(s3, monkeypatch):
+    """Return the bucket, as the environment leads to it."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "canary-access-1",
+        "AWS_SECRET_ACCESS_KEY": "canary-secret-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return from_url("s3://videos")
+
+
+@pytest.fixture
+async def pika(anyio_backend, tmp_path):
+    """Return a client in front of a sandbox, with a ledger that remembers requests."""
+    options = {"ledger": tmp_path / "jobs.db", "poll_interval": 0.02}
+    async with Sandbox(render_time=0.02) as sandbox, sandbox.client(**options) as pika:
+        yield pika
+
+
+async def test_a_video_becomes_an_object(store, pika):
+    """The bytes are those of the video, the label says so, and the hash is theirs."""
+    video = await pika.generate("A cat")
+    saved = await pika.download(video, "s3://videos/cats/one.mp4")
+    assert saved.address == "s3://videos/cats/one.mp4"
+    kept = await obstore.get_async(store, "cats/one.mp4")
+    data = bytes(await kept.bytes_async())
+    assert data[4:8] == b"ftyp"
+    assert (saved.size, saved.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert kept.attributes["Content-Type"] == "video/mp4"
+
+
+async def test_an_object_is_replaced_only_when_asked(store, pika):
+    """What is there may be somebody's only copy."""
+    video = await pika.generate("A cat")
+    await pika.download(video, "s3://videos/twice.mp4")
+    with pytest.raises(DownloadError, match="already exists") as refused:
+        await pika.download(video, "s3://videos/twice.mp4")
+    assert refused.value.token is not None
+    await pika.download(video, "s3://videos/twice.mp4", overwrite=True)
+
+
+async def test_a_sidecar_tells_where_an_object_came_from(store, pika):
+    """Request, provider, token, hash and times lie beside the video."""
+    job = await pika.submit("A cat", negative_prompt="dogs")
+    saved = await pika.download(job, "s3://videos/noted.mp4", sidecar=True)
+    notes = json.loads(bytes(await (await obstore.get_async(store, "noted.mp4.json")).bytes_async()))
+    assert notes["request"] == {"prompt": "A cat", "negative_prompt": "dogs"}
+    assert (notes["provider"], notes["token"], notes["sha256"]) == ("acedata", job.token, saved.sha256)
+
+
+async def test_a_sidecar_lies_beside_a_file_as_well(pika, tmp_path):
+    """The same notes, under the name of the file with `.json` behind it."""
+    job = await pika.submit("A cat")
+    await pika.download(job, tmp_path / "cat.mp4", sidecar=True)
+    assert json.loads((tmp_path / "cat.mp4.json").read_text())["token"] == job.token
+
+
+async def test_what_is_not_whole_does_not_appear(store, pika, monkeypatch):
+    """An upload that is let go leaves no object."""
+    video = await pika.generate("A cat")
+
+    def broken(done, total):
+        raise KeyError("the program stops here")
+
+    with pytest.raises(KeyError):
+        await pika.download(video, "s3://videos/half.mp4", on_progress=broken)
+    with pytest.raises(FileNotFoundError):
+        await obstore.head_async(store, "half.mp4")
+
+
+async def test_a_bucket_that_is_not_there_is_told_in_words(store, pika):
+    """The error names the address and what to check, holds the job, and shows no key."""
+    job = await pika.submit("A cat")
+    with pytest.raises(DownloadError, match=r"s3://nowhere/cat.mp4 .* check the bucket") as failed:
+        await pika.download(job, "s3://nowhere/cat.mp4", overwrite=True)
+    assert failed.value.token == job.token
+    assert "canary-secret-1" not in str(failed.value)
+
+
+@pytest.mark.parametrize("address", ["s3://videos", "s3://videos/", "s3://", "s3://videos/folder/"])
+async def test_an_address_without_a_name_is_refused(store, pika, address):
+    """It is refused before anything is fetched."""
+    job = await pika.submit("A cat")
+    with pytest.raises(ConfigError, match="names no object"):
+        await pika.download(job, address)
