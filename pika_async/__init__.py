@@ -29,7 +29,7 @@ from pika_async.errors import (
     SubmitUnknown,
     UnsupportedRequest,
 )
-from pika_async.requests import Blob, Camera, Generate, Ingredients, Style
+from pika_async.requests import Blob, Camera, Edit, Frame, Generate, Ingredients, Style
 from pika_async.results import State, VideoResult
 
 if typing.TYPE_CHECKING:
@@ -44,6 +44,8 @@ __all__ = [
     "ConfigError",
     "ContentBlocked",
     "DownloadError",
+    "Edit",
+    "Frame",
     "Generate",
     "Ingredients",
     "InsufficientBalance",

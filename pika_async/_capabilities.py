@@ -11,8 +11,9 @@ import attrs
 from attrs import field, frozen
 
 from pika_async._crossing import Value
+from pika_async._powers import Replay, Takes
 from pika_async.errors import UnsupportedRequest
-from pika_async.requests import MEDIA_FIELDS, VideoRequest, media_of
+from pika_async.requests import MEDIA_FIELDS, Blob, Ingredients, VideoRequest, media_of
 
 SPEC_VERSION = 1
 """Raised when a change here would break an adapter; adapters state theirs in `Capabilities.spec`."""
@@ -26,6 +27,10 @@ def _names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _names_by(given: Mapping[Any, Iterable[str]]) -> Mapping[Any, frozenset[str]]:
+    return {key: frozenset(names) for key, names in given.items()}
+
+
 @cache
 def _names_and_values(kind: Any) -> tuple[Sequence[str], Callable[[VideoRequest], Any]]:
     """Return the fields of a kind and what reads them all: a check is made for every job."""
@@ -33,19 +38,45 @@ def _names_and_values(kind: Any) -> tuple[Sequence[str], Callable[[VideoRequest]
     return names, attrgetter(*names)
 
 
-_IMPLIED = frozenset({"prompt", "images", "style", "extra_body"})
+@cache
+def _implied(kind: Any) -> frozenset[str]:
+    """Return the fields without which there is no request of a kind; nobody need declare them."""
+    required = {attribute.name for attribute in attrs.fields(kind) if attribute.default is attrs.NOTHING}
+    return frozenset(required | {"prompt", "extra_body"})
 
 
 @frozen(kw_only=True)
 class Capabilities(Value):
     """What an adapter can do; declared once, it serves validation, docs and the command line.
 
-    *fields* are names of request fields (`prompt`, `images` and `style` are implied by the kind). *models*
-    and *styles* are suggestions unless *closed_styles*. *inline_media* says whether files and bytes can be
-    sent; *max_images* bounds `Ingredients`. *ranges* are the least and the greatest value of a field.
-    *words_only* are fields that cannot go beside media. *reserved* are names that `extra_body` may not
-    hold. All of them are checked before a job exists, so that another provider can still be chosen;
-    `Checks` is for the rest.
+    It belongs to the instance: two gateways of one adapter may differ in all of it, also in their *name*,
+    which is how the user, the ledger and tokens know the instance.
+
+    *fields* are names of request fields (`prompt`, `extra_body` and what a kind cannot be without are
+    implied); *lacks* are those that single kinds do not have all the same. *prompt_optional* are the kinds
+    that need no prompt beside media. *models* and *styles* are suggestions unless *closed_styles*. *ranges*
+    are the least and the greatest value of a field, *choices* the only values of one. *words_only* are fields
+    that cannot go beside media. *reserved* are names that `extra_body` may not hold. All of them are checked
+    before a job exists, so that another provider can still be chosen; `Checks` is for the rest.
+
+    *media* says in which forms media are taken: a `Takes` by field, where `image` stands for every field of
+    images that is not named itself. Without it *inline_media* says whether files and bytes can be sent beside
+    links. *max_images* bounds `Ingredients`.
+
+    *replay* says that a submit may be sent again, None that it never may. *poll_rate* are the look-ups per
+    second that the provider is known to bear; a client without a `poll_rate` of its own uses it.
+    *free_results* says that the second request of a two-step look-up (see `Pending.poll_after`) does not
+    count against it.
+
+    *callbacks*: `optional` and `required` take an address with each job, `account` means one address for all
+    jobs, which the user enters at the provider's console; such callbacks are matched by the task's id.
+    *secret_variable* names the environment variable with the secret that both sides sign callbacks with; what
+    it holds is the *keys* of `read_callback`. *echoes_token* says that look-ups echo the callback address.
+
+    *hosts* are the hosts besides that of `base_url` that requests may go to, each with the names of the
+    adapter's secrets that it may see, as in `{"rest.fal.ai": {"api_key"}, "*.fal.media": ()}`. `*` stands for
+    any public host, which sees none; a secret that an answer told (a ticket for an upload, say) is not the
+    adapter's.
 
     *private* are fields of answers that are secret or personal; they are never kept. *render_time* and
     *longest_render* are seconds. *key_variables* and *url_variable* name environment variables, the first
@@ -54,24 +85,49 @@ class Capabilities(Value):
 
     kinds: frozenset[type[VideoRequest]] = field(converter=_kinds)
     fields: frozenset[str] = field(converter=_names)
+    lacks: Mapping[type[VideoRequest], frozenset[str]] = field(factory=dict, converter=_names_by, hash=False)
+    prompt_optional: frozenset[type[VideoRequest]] = field(default=frozenset(), converter=_kinds)
     models: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     closed_styles: bool = False
     inline_media: bool = False
+    media: Mapping[str, Takes] = field(factory=dict, hash=False)
     max_images: int | None = None
     ranges: Mapping[str, tuple[float, float]] = field(factory=dict, hash=False)
+    choices: Mapping[str, tuple[str | float, ...]] = field(factory=dict, hash=False)
     words_only: frozenset[str] = field(default=frozenset(), converter=_names)
     reserved: frozenset[str] = field(default=frozenset(), converter=_names)
     private: frozenset[str] = field(default=frozenset(), converter=_names)
+    replay: Replay | None = None
     poll_batch: int = 1
-    callbacks: Literal["no", "optional", "required"] = "no"
+    poll_rate: float | None = None
+    free_results: bool = False
+    callbacks: Literal["no", "optional", "required", "account"] = "no"
+    secret_variable: str | None = None
     echoes_token: bool = False
+    hosts: Mapping[str, frozenset[str]] = field(factory=dict, converter=_names_by, hash=False)
     render_time: float = 90.0
     longest_render: float = 1800.0
     key_variables: tuple[str, ...] = ()
     url_variable: str | None = None
     name: str | None = None
     spec: int = SPEC_VERSION
+
+    @property
+    def takes_address(self) -> bool:
+        """Return whether a submit carries a callback address."""
+        return self.callbacks in {"optional", "required"}
+
+    def takes(self, name: str) -> Takes:
+        """Return in which forms the medium of the field *name* can be sent.
+
+        >>> images = Takes(inline=True, inline_limit=1000)
+        >>> able = Capabilities(kinds=(), fields=(), media={"image": images})
+        >>> able.takes("last_image") == images, able.takes("video").inline
+        (True, False)
+        """
+        found = self.media.get(name) or (self.media.get("image") if name != "video" else None)
+        return found or Takes(inline=self.inline_media)
 
     def check(self, request: VideoRequest) -> None:
         """Raise `UnsupportedRequest`, naming the field, for what cannot be expressed here; reads no file."""
@@ -85,15 +141,21 @@ class Capabilities(Value):
             return f"{kind.__name__} is not offered"
         names, values = _names_and_values(kind)
         given = {name: value for name, value in zip(names, values(request), strict=True) if value is not None}
+        implied, lacks = _implied(kind), self.lacks.get(kind, frozenset())
         for name in given:
-            if name not in self.fields and name not in _IMPLIED:
+            if name not in implied and (name not in self.fields or name in lacks):
                 return f"{name} cannot be expressed"
+        if "prompt" not in given and kind not in self.prompt_optional:
+            return "prompt is required; add it"
         style = given.get("style")
         if self.closed_styles and style and style.casefold() not in {s.casefold() for s in self.styles}:
             return f"style {style!r} is not among {', '.join(self.styles)}"
         for name, (least, most) in self.ranges.items():
             if name in given and not least <= given[name] <= most:
                 return f"{name} must be {least:g} to {most:g}"
+        for name, choices in self.choices.items():
+            if name in given and given[name] not in choices:
+                return f"{name} must be {' or '.join(map(str, choices))}"
         for name in self.reserved & given.get("extra_body", {}).keys():
             return f"{name} cannot be in extra_body; give it to the client"
         return None if given.keys().isdisjoint(MEDIA_FIELDS) else self._media_problem(request, given)
@@ -101,11 +163,18 @@ class Capabilities(Value):
     def _media_problem(self, request: VideoRequest, given: Mapping[str, Any]) -> str | None:
         for name in self.words_only & given.keys():
             return f"{name} goes with words alone, media have one; leave it out"
-        images = given.get("images", ())
+        images = given["images"] if isinstance(request, Ingredients) else ()
         if self.max_images is not None and len(images) > self.max_images:
             return f"images holds more than {self.max_images}"
-        if not self.inline_media:
-            for name, medium in media_of(request):
-                if not isinstance(medium, str):
-                    return f"{name} must be a link; files and bytes cannot be sent"
+        for name, medium in media_of(request):
+            takes = self.takes(name)
+            match medium:
+                case str():
+                    problem = takes.link_problem(medium)
+                case bytes(data) | Blob(data=data):
+                    problem = takes.size_problem(len(data))
+                case _:
+                    problem = takes.size_problem(0)
+            if problem is not None:
+                return f"{name} must be {problem}"
         return None

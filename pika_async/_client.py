@@ -17,7 +17,9 @@ from pika_async._secret import Secret
 from pika_async.errors import ConfigError, UnsupportedRequest
 from pika_async.requests import (
     CommonFields,
+    Edit,
     Generate,
+    GenerateFields,
     Ingredients,
     Media,
     MediaFields,
@@ -198,22 +200,23 @@ class Pika:
 
     async def generate(
         self,
-        prompt: str,
+        prompt: str | None = None,
         *,
         timeout: Timeout = Unset.CLIENTS,
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
         on_event: Callable[[JobEvent], object] | None = None,
-        **fields: Unpack[MediaFields],
+        **fields: Unpack[GenerateFields],
     ) -> VideoResult:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. The
         same *idempotency_key* gives the same job and never a second POST. *on_event* is called with each
-        `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*,
-        *negative_prompt*), how (*aspect_ratio*, *seed*, *frame_rate*, *guidance_scale*, *motion*, *camera*,
-        *sound_effects*), with which *model*, and *extra_body* for what only the provider knows.
+        `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*, *last_image*,
+        *frames*, *negative_prompt*), how (*duration*, *resolution*, *aspect_ratio*, *seed*, *frame_rate*,
+        *guidance_scale*, *motion*, *camera*, *sound_effects*), with which *model*, and *extra_body* for what
+        only the provider knows.
 
         Costs one render. Raises a `PikaError` that says whether money went, and holds the job's token.
         """
@@ -250,7 +253,7 @@ class Pika:
 
     async def style(
         self,
-        prompt: str,
+        prompt: str | None = None,
         *old: str,
         style: str = "",
         timeout: Timeout = Unset.CLIENTS,
@@ -272,6 +275,33 @@ class Pika:
             idempotency_key=idempotency_key,
         )
 
+    async def edit(
+        self,
+        prompt: str,
+        video: Media,
+        *,
+        image: Media | None = None,
+        region: str | None = None,
+        mask: Media | None = None,
+        timeout: Timeout = Unset.CLIENTS,
+        queue_timeout: float | None = None,
+        callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[CommonFields],
+    ) -> VideoResult:
+        """Buy one video that is *video* with what *prompt* and *image* show, and wait for it.
+
+        It is put in the place of what *region* names or *mask* covers, or added where neither is given. The
+        other fields are those of `Edit`.
+        """
+        return await self._bought(
+            Edit(prompt, video, image=image, region=region, mask=mask, **fields),
+            timeout=timeout,
+            queue_timeout=queue_timeout,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+        )
+
     async def submit(
         self,
         request: Order,
@@ -279,7 +309,7 @@ class Pika:
         queue_timeout: float | None = None,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
-        **fields: Unpack[MediaFields],
+        **fields: Unpack[GenerateFields],
     ) -> Job:
         """Buy a video and return as soon as the provider has the order; the job is waited for later.
 
@@ -452,7 +482,7 @@ class Pika:
         return first_result(orders, flight)
 
 
-def _request(order: Order, fields: MediaFields) -> VideoRequest:
+def _request(order: Order, fields: GenerateFields) -> VideoRequest:
     """Make a request of a prompt and *fields*; a request stays as it is, and takes none."""
     if isinstance(order, str):
         try:

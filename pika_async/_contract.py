@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pika_async.errors import ConfigError
 from pika_async.provider import SPEC_VERSION, Capabilities
+from pika_async.requests import MEDIA_FIELDS
 
 _CORE = {"build_submit": 2, "read_submit": 2, "build_poll": 1, "read_poll": 2}
 _POWERS = {
@@ -14,6 +15,10 @@ _POWERS = {
     "reports_balance": {"build_balance": 0, "read_balance": 1},
     "reads_callbacks": {"read_callback": 4},
     "signs": {"build_keys": 0},
+    "uploads": {"build_upload": 2, "read_upload": 3},
+    "cancels": {"build_cancel": 1, "read_cancel": 2},
+    "estimates": {"build_estimate": 1, "read_estimate": 2},
+    "keyed_links": {"build_download": 1},
 }
 _OPTIONAL = {"check_request": 1}
 _KNOWN = {name: count for methods in (_CORE, _OPTIONAL, *_POWERS.values()) for name, count in methods.items()}
@@ -46,6 +51,12 @@ def check_provider(provider: object, name: str | None = None) -> frozenset[str]:
             raise ConfigError(f"{title} has only half of a power; add {half[0]}.")
     if "signs" in powers and "reads_callbacks" not in powers:
         raise ConfigError(f"{title} has only half of a power; add read_callback.")
+    if any(takes.uploads for takes in capabilities.media.values()) and "uploads" not in powers:
+        raise ConfigError(f"{title} declares media that it uploads; add build_upload and read_upload.")
+    if capabilities.callbacks == "account" and "reads_callbacks" not in powers:
+        raise ConfigError(f"{title} declares callbacks of the account; add read_callback.")
+    if strange := sorted(capabilities.media.keys() - set(MEDIA_FIELDS)):
+        raise ConfigError(f"{title} declares {strange[0]} in media, which is no field of media; correct it.")
     return frozenset(powers)
 
 

@@ -13,6 +13,7 @@ from yarl import URL
 
 from pika_async._http import Form, HttpRequest, Json, Multipart, Text
 from pika_async._secret import Secret
+from pika_async.requests import Blob
 
 _ONE_PIECE = 1024 * 1024  # aiohttp warns about more, because one write of it would hold up the loop
 
@@ -63,6 +64,8 @@ def encoded(request: HttpRequest) -> dict[str, Any]:
         case Form(fields=fields):
             text = urlencode(revealed(fields))
             return {"data": _payload(text.encode(), "application/x-www-form-urlencoded")}
+        case Blob(data=data, content_type=kind):
+            return {"data": _payload(data, kind)}
         case Multipart(fields=fields, files=files):
             form = aiohttp.FormData(revealed(fields))
             for name, blob in files:

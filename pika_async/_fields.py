@@ -159,6 +159,16 @@ def number(_: object, attribute: Attribute[Any], value: object) -> None:
         raise refuse(attribute, "a number of at least 0")
 
 
+def length(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LARGEST:
+        raise refuse(attribute, "a number of seconds above 0")
+
+
+def resolution(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"[1-9][0-9]{2,3}p|[1-9][0-9]?k", value):
+        raise refuse(attribute, "a resolution such as 720p, 1080p or 4k")
+
+
 def flag(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, bool):
         raise refuse(attribute, "True or False")
@@ -192,6 +202,15 @@ def unsigned(value: float | None) -> float | None:
     return value + 0.0 if isinstance(value, float) else value
 
 
+# Five seconds are five seconds, whether a program computed 5 or 5.0.
+def whole(value: float | None) -> float | None:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def lowered(value: str | None) -> str | None:
+    return cleaned(value).lower() if isinstance(value, str) else value
+
+
 # A request stays what it was, whatever its maker does to the mapping afterwards.
 def copied(value: Mapping[str, JSON] | None) -> Mapping[str, JSON] | None:
     if not isinstance(value, dict):
@@ -206,11 +225,14 @@ def copied(value: Mapping[str, JSON] | None) -> Mapping[str, JSON] | None:
 _NO_LISTS = (str, bytes, bytearray, Mapping, AbstractSet, IOBase)
 
 
+def listed(value: Any) -> Iterable[Any]:
+    """Return the items of a list; nothing for what is no list."""
+    return () if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable) else value
+
+
 def images(value: Iterable[Media]) -> tuple[Media, ...]:
     """Return the images of a list; nothing for what is no list of them."""
-    if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
-        return ()
-    return tuple(medium(one) for one in value)  # type: ignore[misc]  # the validator refuses None
+    return tuple(medium(one) for one in listed(value))  # type: ignore[misc]  # the validator refuses None
 
 
 def some_images(instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from attrs import Attribute, field, frozen
 
@@ -42,7 +42,8 @@ class Multipart(Value):
     files: tuple[tuple[str, Blob], ...] = ()
 
 
-Body: TypeAlias = Json | Form | Multipart
+Body: TypeAlias = Json | Form | Multipart | Blob
+"""A `Blob` is sent as it is: its bytes are the whole body, and its media type is their `Content-Type`."""
 
 
 def _url(_: object, __: Attribute[Any], value: str) -> None:
@@ -138,6 +139,18 @@ def origin(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+def signed(address: str) -> tuple[str, dict[str, Text]]:
+    """Split an address that opens something by its query into address and secret query.
+
+    They are the *url* and *query* of a request, which then shows no part of the signature.
+
+    >>> signed("https://bucket.test/a.png?sig=c2ln&part=1")
+    ('https://bucket.test/a.png', {'sig': Secret('***'), 'part': Secret('***')})
+    """
+    url, _, query = address.partition("?")
+    return url, {name: Secret(value) for name, value in parse_qsl(query, keep_blank_values=True)}
 
 
 @frozen(kw_only=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._plain import plain
-from pika_async.results import JSON, State, VideoResult
+from pika_async.results import JSON, Cancelled, State, VideoResult
 
 if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
@@ -27,16 +27,6 @@ class Unset(Enum):
 
 
 Timeout: TypeAlias = float | Literal[Unset.CLIENTS] | None
-
-
-class Cancelled(StrEnum):
-    """What became of a wish to cancel a job.
-
-    `unsent`: the job was never sent, and costs nothing. `too_late`: it was sent, and goes on.
-    """
-
-    UNSENT = "unsent"
-    TOO_LATE = "too_late"
 
 
 @process_bound("hand over job.token, and call pika.job(token) in the other process")

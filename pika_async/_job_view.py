@@ -16,7 +16,7 @@ from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Move
 from pika_async._ledger.standing import OPEN, charged, may_resubmit, spent
 from pika_async._token import JobToken
 from pika_async.errors import PikaError
-from pika_async.requests import Blob, Generate, Ingredients, Media, Style, as_json
+from pika_async.requests import Blob, Media, VideoRequest, as_json
 from pika_async.results import JSON, Charged, Succeeded, VideoResult
 
 JobState: TypeAlias = Literal[
@@ -242,7 +242,7 @@ def _in_words(note: str) -> str:
 
 
 def _request(request: object) -> Mapping[str, Any]:
-    if not isinstance(request, Generate | Ingredients | Style):
+    if not isinstance(request, VideoRequest):
         return {}
     given = as_json(request, _shown)
     if "extra_body" in given:

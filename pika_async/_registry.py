@@ -219,9 +219,7 @@ def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
     try:
         provider = factory(api_key="unset")
         provider.capabilities.check(request)
-        address = (
-            Secret("https://callback.invalid/check") if provider.capabilities.callbacks != "no" else None
-        )
+        address = Secret("https://callback.invalid/check") if provider.capabilities.takes_address else None
         call = Call(callback_url=address, attempt_id="", now=0.0)
         return bool(provider.build_submit(_without_files(request), call))
     except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another

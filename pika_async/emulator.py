@@ -73,7 +73,12 @@ class World(Protocol):
     *now* is wall-clock seconds. *render_time* is the seconds a render takes; it may differ each time it is
     read. *tasks*, by task id, belongs to this emulator alone and lives as long as the server. `bill` counts
     a submit at the moment it is accepted, and so proves that nothing was bought twice. `call_back` POSTs
-    *body* as JSON at the time *at*, but only to this machine and to hosts that the sandbox allows.
+    *body* with *headers* at the time *at*, but only to this machine and to hosts that the sandbox allows; a
+    mapping goes as JSON, bytes go as they are, because a signature is made over bytes.
+
+    *account_url* is where the callbacks of the whole account go, for a provider that takes no address with
+    each job; None if nobody set one. *base_url* is the sandbox's own address, for links that the emulator
+    itself serves (a result's page, an upload).
     """
 
     @property
@@ -85,13 +90,20 @@ class World(Protocol):
     def new_id(self) -> str: ...
     def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str: ...
     def bill(self, prompt: str, /) -> None: ...
-    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def account_url(self) -> str | None: ...
+    def call_back(
+        self, url: str, body: Mapping[str, JSON] | bytes, /, *, at: float, headers: Mapping[str, str] = ...
+    ) -> None: ...
 
 
 class Emulator(Protocol):
     """What an entry point of the group `pika_async.emulators` makes; *paths* are prefixes it answers.
 
-    A body that is neither JSON nor a form reaches `answer` as None.
+    A body that is neither JSON nor a form reaches `answer` as None, unless it is media or sent by PUT:
+    uploaded bytes are a `Blob`.
     """
 
     @property

@@ -13,14 +13,8 @@ from attrs import frozen
 
 from pika_async._capabilities import SPEC_VERSION, Capabilities
 from pika_async._crossing import Value
-from pika_async._http import (
-    Form,
-    HttpRequest,
-    HttpResponse,
-    Json,
-    Multipart,
-    clip,
-)
+from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart, clip, signed
+from pika_async._powers import Estimate, Replay, Takes, Uploaded, Uploading
 from pika_async._reading import (
     base_url,
     decoded,
@@ -53,6 +47,8 @@ from pika_async.errors import (
 from pika_async.requests import (
     Blob,
     Camera,
+    Edit,
+    Frame,
     Generate,
     Ingredients,
     Media,
@@ -63,6 +59,7 @@ from pika_async.requests import (
 )
 from pika_async.results import (
     JSON,
+    Cancelled,
     Charged,
     Failed,
     Pending,
@@ -83,17 +80,23 @@ __all__ = [
     "Blob",
     "Call",
     "Camera",
+    "Cancelled",
+    "Cancels",
     "Capabilities",
     "Charged",
     "Checks",
     "ConfigError",
     "ContentBlocked",
+    "Edit",
     "Emulator",
     "ErrorInfo",
+    "Estimate",
+    "Estimates",
     "Failed",
     "Finds",
     "Form",
     "Found",
+    "Frame",
     "Generate",
     "Held",
     "HttpRequest",
@@ -101,6 +104,7 @@ __all__ = [
     "Ingredients",
     "InsufficientBalance",
     "Json",
+    "KeyedLinks",
     "Media",
     "Multipart",
     "Outcome",
@@ -114,6 +118,7 @@ __all__ = [
     "Raw",
     "ReadsCallbacks",
     "Refusals",
+    "Replay",
     "ReportsBalance",
     "Secret",
     "Signs",
@@ -124,8 +129,12 @@ __all__ = [
     "SubmitRefused",
     "SubmitUnknown",
     "Succeeded",
+    "Takes",
     "Task",
     "UnsupportedRequest",
+    "Uploaded",
+    "Uploading",
+    "Uploads",
     "VideoRequest",
     "VideoResult",
     "World",
@@ -142,6 +151,7 @@ __all__ = [
     "proves_nothing",
     "read_json",
     "shown",
+    "signed",
     "state",
     "structure",
     "text",
@@ -202,7 +212,11 @@ class Checks(Protocol):
 
 
 class ReadsCallbacks(Protocol):
-    """A provider that pushes. *keys* are what `Signs` fetched; None means "not for us, ignore"."""
+    """A provider that pushes; None means "not for us, ignore", which is also the answer to a forged one.
+
+    *headers* have names in lower case. *keys* are what `Signs` fetched, or the secret that both sides share
+    (`Capabilities.secret_variable`), or None if there are none.
+    """
 
     def read_callback(
         self, body: bytes, headers: Mapping[str, str], received_at: float, keys: bytes | None, /
@@ -251,3 +265,49 @@ class ReportsBalance(Protocol):
 
     def build_balance(self) -> HttpRequest: ...
     def read_balance(self, response: HttpResponse, /) -> Balance: ...
+
+
+class Uploads(Protocol):
+    """A provider that takes media by an upload before the submit, in as many steps as it needs.
+
+    `build_upload` is called with an empty `Uploading` first, and `read_upload` returns what the step told,
+    until it returns `Uploaded`. Requests go to hosts that `Capabilities.hosts` lists, or to that of
+    `base_url`. An upload buys nothing: every step may be repeated, and an error of it ends the order
+    unbought. The core keeps the link by the SHA-256 of the bytes. It makes it anew when its time is over, and
+    once after a `SubmitRefused` of a submit that bore a kept one.
+    """
+
+    def build_upload(self, blob: Blob, step: Uploading, /) -> HttpRequest: ...
+    def read_upload(self, response: HttpResponse, blob: Blob, step: Uploading, /) -> Uploading | Uploaded: ...
+
+
+class Cancels(Protocol):
+    """A provider that can be asked to stop a task. It is asked on the user's word alone.
+
+    `read_cancel` returns `Cancelled.REQUESTED` or `Cancelled.TOO_LATE`, and raises as a look-up does.
+    """
+
+    def build_cancel(self, task: Task, /) -> HttpRequest: ...
+    def read_cancel(self, response: HttpResponse, task: Task, /) -> Cancelled: ...
+
+
+class Estimates(Protocol):
+    """A provider whose prices are known before anything is bought.
+
+    `build_estimate` returns a free look-up, or None where the adapter has a table of its own. `read_estimate`
+    gets its answer, or None without one (no look-up, or a failed one); it returns None for what nobody
+    publishes.
+    """
+
+    def build_estimate(self, request: VideoRequest, /) -> HttpRequest | None: ...
+    def read_estimate(self, response: HttpResponse | None, request: VideoRequest, /) -> Estimate | None: ...
+
+
+class KeyedLinks(Protocol):
+    """A provider some of whose links open only with the key.
+
+    `build_download` returns the GET of *link* with the key, or None for a link that opens without. The core
+    sends it to the host of `base_url` alone, and follows a redirect without the key.
+    """
+
+    def build_download(self, link: str, /) -> HttpRequest | None: ...

@@ -1,18 +1,28 @@
-"""What goes in: the three kinds of request, cleaned and checked on construction."""
+"""What goes in: the four kinds of request, cleaned and checked on construction."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import Any, Final, Literal, TypeAlias, TypedDict, TypeVar, Unpack
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
-from attrs import Attribute, asdict, converters, evolve, field, fields, frozen
+from attrs import Attribute, converters, field, frozen
 from attrs.validators import optional
 
 from pika_async import _fields as check
 from pika_async._crossing import Value
 from pika_async._fields import Blob, Media
+from pika_async._request_media import (
+    MEDIA_FIELDS,
+    Frame,
+    are_frames,
+    as_json,
+    fields_set,
+    frames,
+    media_of,
+    unchecked,
+    with_media,
+)
 from pika_async.errors import UnsupportedRequest
 from pika_async.results import JSON
 
@@ -21,7 +31,10 @@ __all__ = [
     "Blob",
     "Camera",
     "CommonFields",
+    "Edit",
+    "Frame",
     "Generate",
+    "GenerateFields",
     "Ingredients",
     "Media",
     "MediaFields",
@@ -88,6 +101,11 @@ class CommonFields(TypedDict, total=False):
     """How the camera moves, as a `Camera` or a mapping such as `{"pan": "left"}`."""
     sound_effects: bool | None
     """Whether sound is added; left out: the provider's choice."""
+    duration: float | None
+    """How long the video is to be, in seconds; left out: the provider's choice. With *frames* it is the time
+    from each frame to the next."""
+    resolution: str | None
+    """How fine the picture is, such as `"720p"`, `"1080p"` or `"4k"`; left out: the provider's choice."""
     extra_body: Mapping[str, JSON] | None
     """Merged last into the provider's body, and checked by nobody: the way to a wire field we do not know."""
 
@@ -100,6 +118,16 @@ class MediaFields(CommonFields, total=False):
     PNG, JPEG, GIF, WebP, HEIC and AVIF are known; what clearly is no image is refused."""
     video: Media | None
     """The video to start from, given like *image*; MP4, MOV and WebM are known, among others."""
+
+
+class GenerateFields(MediaFields, total=False):
+    """The keyword arguments of `Generate`."""
+
+    last_image: Media | None
+    """The image to end with, beside the *image* to start from."""
+    frames: Iterable[Frame | Media | Mapping[str, Any]] | None
+    """At least two key frames to go through, in the place of *image* and *video*; each a `Frame`, an image or
+    a mapping such as `{"image": "a.png", "seconds": 5}`."""
 
 
 @frozen(kw_only=True)
@@ -128,6 +156,13 @@ class _Common(Value):
     """How the camera moves, as a `Camera` or a mapping such as `{"pan": "left"}`."""
     sound_effects: bool | None = field(default=None, validator=optional(check.flag))
     """Whether sound is added; left out: the provider's choice."""
+    duration: float | None = field(default=None, converter=check.whole, validator=optional(check.length))
+    """How long the video is to be, in seconds; left out: the provider's choice. With *frames* it is the time
+    from each frame to the next."""
+    resolution: str | None = field(
+        default=None, converter=check.lowered, validator=optional(check.resolution)
+    )
+    """How fine the picture is, such as `"720p"`, `"1080p"` or `"4k"`; left out: the provider's choice."""
     extra_body: Mapping[str, JSON] | None = field(
         default=None, converter=check.copied, validator=optional(check.json_object)
     )
@@ -136,13 +171,18 @@ class _Common(Value):
 
 @frozen
 class Generate(_Common):
-    """A video from words, optionally starting from an *image* or a *video*.
+    """A video from words, an *image*, a *video*, a first and a *last_image*, or several *frames*.
 
     Raises `UnsupportedRequest`, naming the field, for a value that is wrong for every provider.
+
+    >>> Generate("It blooms", frames=["https://media.test/a.png", "https://media.test/b.png"]).frames[1].image
+    'https://media.test/b.png'
     """
 
-    prompt: str = field(converter=check.cleaned, validator=check.text)
-    """What is to be seen, in words."""
+    prompt: str | None = field(
+        default=None, converter=converters.optional(check.cleaned), validator=optional(check.text)
+    )
+    """What is to be seen, in words; beside media some providers need none."""
     image: Media | None = field(
         default=None, kw_only=True, converter=check.medium, validator=optional(check.image)
     )
@@ -152,6 +192,23 @@ class Generate(_Common):
         default=None, kw_only=True, converter=check.medium, validator=optional(check.video)
     )
     """The video to start from, given like *image*; MP4, MOV and WebM are known, among others."""
+    last_image: Media | None = field(
+        default=None, kw_only=True, converter=check.medium, validator=optional(check.image)
+    )
+    """The image to end with, beside the *image* to start from."""
+    frames: tuple[Frame, ...] | None = field(
+        default=None, kw_only=True, converter=frames, validator=optional(are_frames)
+    )
+    """At least two key frames to go through, in the place of *image* and *video*."""
+
+    def __attrs_post_init__(self) -> None:
+        _words_or_media(self)
+        if self.last_image is not None and (self.image is None or self.video is not None):
+            raise UnsupportedRequest("last_image goes with image alone; give the image to start from.")
+        if self.frames is not None and not (self.image is self.video is self.last_image is None):
+            raise UnsupportedRequest(
+                "frames stand in the place of image, last_image and video; leave those out."
+            )
 
 
 @frozen(init=False)
@@ -164,8 +221,10 @@ class Style(_Common):
     'Inflate'
     """
 
-    prompt: str = field(converter=check.cleaned, validator=check.text)
-    """What the effect is applied to, in words."""
+    prompt: str | None = field(
+        default=None, converter=converters.optional(check.cleaned), validator=optional(check.text)
+    )
+    """What the effect is applied to, in words; beside media some providers need none."""
     style: str = field(kw_only=True, converter=check.cleaned, validator=check.text)
     """The name of the effect; each provider has its own list."""
     image: Media | None = field(
@@ -178,8 +237,10 @@ class Style(_Common):
     )
     """The video to start from, given like *image*; MP4, MOV and WebM are known, among others."""
 
-    def __init__(self, prompt: str, *old: str, style: str = "", **fields: Unpack[MediaFields]) -> None:
-        if len(old) == 1 and style == "":
+    def __init__(
+        self, prompt: str | None = None, *old: str, style: str = "", **fields: Unpack[MediaFields]
+    ) -> None:
+        if prompt is not None and len(old) == 1 and style == "":
             warnings.warn(
                 "Style(style, prompt) is Style(prompt, style=...) now; the old order ends with 0.3.",
                 DeprecationWarning,
@@ -189,6 +250,9 @@ class Style(_Common):
         elif old:
             raise TypeError("Style takes one positional argument, the prompt, and style= by its name.")
         self.__attrs_init__(prompt=prompt, style=style, **fields)
+
+    def __attrs_post_init__(self) -> None:
+        _words_or_media(self)
 
 
 @frozen
@@ -205,84 +269,42 @@ class Ingredients(_Common):
     """How closely to keep to the images; left out: the provider's choice."""
 
 
-VideoRequest: TypeAlias = Generate | Ingredients | Style
+@frozen
+class Edit(_Common):
+    """A *video* with something added or replaced: in a *region*, under a *mask*, or where it fits.
 
-R = TypeVar("R", Generate, Ingredients, Style)
-
-MEDIA_FIELDS: Final = ("image", "video", "images")
-"""The fields that hold media; nothing else lists them."""
-
-
-def fields_set(request: VideoRequest) -> dict[str, Any]:
-    """Return what the caller set, by field name and in the order of the class.
-
-    >>> fields_set(Generate("A cat", seed=7))
-    {'seed': 7, 'prompt': 'A cat'}
+    >>> Edit("A hat of straw", "https://media.test/cat.mp4", region="the hat").region
+    'the hat'
     """
-    values = ((a.name, getattr(request, a.name)) for a in fields(type(request)))
-    return {name: value for name, value in values if value is not None}
+
+    prompt: str = field(converter=check.cleaned, validator=check.text)
+    """What is to be seen in its place, in words."""
+    video: Media = field(converter=check.medium, validator=check.video)
+    """The video to change, given like the *video* of `Generate`."""
+    image: Media | None = field(
+        default=None, kw_only=True, converter=check.medium, validator=optional(check.image)
+    )
+    """What is to be put in, given like the *image* of `Generate`."""
+    region: str | None = field(
+        default=None,
+        kw_only=True,
+        converter=converters.optional(check.cleaned),
+        validator=optional(check.text),
+    )
+    """What is to be replaced, in words, such as `"the hat"`."""
+    mask: Media | None = field(
+        default=None, kw_only=True, converter=check.medium, validator=optional(check.image)
+    )
+    """Where to replace: an image that is white there, given like the *image* of `Generate`."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.region is not None and self.mask is not None:
+            raise UnsupportedRequest("region and mask both say where; leave one of them out.")
 
 
-def media_of(request: VideoRequest) -> list[tuple[str, Media]]:
-    """Return every medium of *request* with the name of its field, in the order of `MEDIA_FIELDS`.
-
-    >>> media_of(Ingredients("They dance", ["https://media.test/a.png", "https://media.test/b.png"]))
-    [('images', 'https://media.test/a.png'), ('images', 'https://media.test/b.png')]
-    """
-    found: list[tuple[str, Media]] = []
-    kind: Any = type(request)
-    for name in _media_fields(kind):
-        value = getattr(request, name)
-        if value is not None:
-            found += [(name, medium) for medium in (value if isinstance(value, tuple) else (value,))]
-    return found
+def _words_or_media(request: Generate | Style) -> None:
+    if request.prompt is None and not media_of(request):
+        raise UnsupportedRequest("prompt must be non-empty text where no media are given; add it.")
 
 
-# Every job asks twice.
-@cache
-def _media_fields(kind: Any) -> tuple[str, ...]:
-    known = {attribute.name for attribute in fields(kind)}
-    return tuple(name for name in MEDIA_FIELDS if name in known)
-
-
-def with_media(request: VideoRequest, media: Iterable[Media]) -> VideoRequest:
-    """Return *request* with *media* in the places of `media_of(request)`; itself if they are the same."""
-    old = media_of(request)
-    new = list(media)
-    if all(one is medium for one, (_, medium) in zip(new, old, strict=True)):
-        return request
-    changes: dict[str, Any] = {}
-    for medium, (name, _) in zip(new, old, strict=True):
-        changes[name] = (*changes.get(name, ()), medium) if name == "images" else medium
-    return evolve(request, **changes)
-
-
-def as_json(request: VideoRequest, shown: Callable[[Media], JSON]) -> dict[str, JSON]:
-    """Return what the caller set as JSON, with each medium as *shown* says it.
-
-    >>> as_json(Generate("A cat", image=b"1234", camera={"pan": "left"}), lambda medium: "an image")
-    {'camera': {'pan': 'left'}, 'prompt': 'A cat', 'image': 'an image'}
-    """
-    given = fields_set(request)
-    for name in MEDIA_FIELDS:
-        match given.get(name):
-            case None:
-                continue
-            case tuple() as media:
-                given[name] = [shown(medium) for medium in media]
-            case medium:
-                given[name] = shown(medium)
-    if "camera" in given:
-        given["camera"] = {part: way for part, way in asdict(given["camera"]).items() if way is not None}
-    return given
-
-
-def unchecked(kind: type[VideoRequest], given: Mapping[str, Any]) -> VideoRequest:
-    """Make a request as an earlier release recorded it, with values that are refused today.
-
-    It tells what was bought. Who sends it must make it anew with `attrs.evolve`, which checks it.
-    """
-    request = object.__new__(kind)
-    for attribute in fields(kind):
-        object.__setattr__(request, attribute.name, given.get(attribute.name, attribute.default))
-    return request
+VideoRequest: TypeAlias = Generate | Ingredients | Style | Edit

@@ -31,6 +31,20 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Cancelled(StrEnum):
+    """What became of a wish to cancel a job.
+
+    `unsent`: the job was never sent, and costs nothing. `requested`: the provider was asked to stop it; it
+    may be finished and billed all the same. `too_late`: it was sent and goes on, or it has ended.
+    `unsupported`: it was sent, and the provider stops nothing.
+    """
+
+    UNSENT = "unsent"
+    REQUESTED = "requested"
+    TOO_LATE = "too_late"
+    UNSUPPORTED = "unsupported"
+
+
 @frozen
 class VideoResult(Value):
     """One rendered video.
@@ -175,7 +189,8 @@ class Pending(_Told):
     """The provider has the task and has not finished it.
 
     *progress* runs from 0 to 1. *poll_after* is the provider's wish in seconds before the next
-    look; 0 means "there is more to fetch now" and is honoured once in a row. In every snapshot,
+    look; 0 means "the render is over, and its result is fetched by another look": the next look follows at
+    once, one time in a row, with the locator of this snapshot. In every snapshot,
     *callback_url* is the address that the provider echoes for the task: it proves whose task this is.
     """
 

@@ -13,13 +13,12 @@ if typing.TYPE_CHECKING:
     from pika_async._download import Downloaded
     from pika_async._engine.account import AccountStats
     from pika_async._events import JobEvent, JobEvents
-    from pika_async._job import Cancelled
     from pika_async._recovery import Recovered
     from pika_async.callbacks import Receiver, Reply
     from pika_async.callbacks._asgi import AsgiApp
     from pika_async.errors import Charged, JobHandle, Phase
     from pika_async.requests import Media, VideoRequest
-    from pika_async.results import JSON
+    from pika_async.results import JSON, Cancelled
 
 __all__ = [
     "JSON",
@@ -48,13 +47,12 @@ _HOMES = {
     "_download": ("Downloaded",),
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
-    "_job": ("Cancelled",),
     "_recovery": ("Recovered",),
     "callbacks": ("Receiver", "Reply"),
     "callbacks._asgi": ("AsgiApp",),
     "errors": ("Charged", "JobHandle", "Phase"),
     "requests": ("Media", "VideoRequest"),
-    "results": ("JSON",),
+    "results": ("JSON", "Cancelled"),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 import pika_async.sandbox
-from pika_async import Generate, Ingredients, Style
+from pika_async import Edit, Generate, Ingredients, Style
 from pika_async.requests import VideoRequest
 
 PROMPT = "A cat surfing"
@@ -87,6 +87,21 @@ _FOREIGN: Mapping[str, Any] = {
 }
 """Fields that AceData's wire does not have."""
 
+_NEWER: Mapping[str, tuple[Case, ...]] = {
+    "duration": (Refuses(_text(duration=5), "duration cannot be expressed", None),),
+    "resolution": (Refuses(_text(resolution="1080p"), "resolution cannot be expressed", None),),
+    "last_image": (
+        Refuses(_text(image=PICTURE, last_image=PICTURE), "last_image cannot be expressed", None),
+    ),
+    "frames": (Refuses(_text(frames=[PICTURE, PICTURE]), "frames cannot be expressed", None),),
+    "Edit(prompt, video, region=, mask=)": (
+        Refuses(Edit(PROMPT, CLIP, region="the hat"), "Edit is not offered", None),
+        Refuses(Edit(PROMPT, CLIP, mask=PICTURE), "Edit is not offered", None),
+    ),
+    "Generate(image=) without prompt": (Refuses(Generate(image=PICTURE), "prompt is required", None),),
+}
+"""What neither AceData's nor Duomi's wire has."""
+
 WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
     "acedata": {
         "Generate(prompt)": (Sends(_text(), {"model": "2.0"}),),
@@ -145,6 +160,7 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
             name: (Refuses(_text(**{name: value}), f"{name} cannot be expressed", "duomi"),)
             for name, value in _FOREIGN.items()
         },
+        **_NEWER,
         "extra_body": (Sends(_text(extra_body={"mirror": True}), {"model": "2.0", "mirror": True}),),
     },
     "duomi": {
@@ -223,6 +239,7 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
         "sound_effects": tuple(
             Sends(_text(sound_effects=wanted), _words_only(sfx=wanted)) for wanted in (True, False)
         ),
+        **_NEWER,
         "extra_body": (Sends(_text(extra_body={"mirror": True}), _words_only(mirror=True)),),
     },
 }

@@ -24,7 +24,16 @@ from pika_async import (
     VideoResult,
 )
 from pika_async.emulator import Emulator, Held, Outcome, World
-from pika_async.provider import Capabilities, Generate, HttpRequest, HttpResponse, Ingredients, Json, Style
+from pika_async.provider import (
+    Capabilities,
+    Edit,
+    Generate,
+    HttpRequest,
+    HttpResponse,
+    Ingredients,
+    Json,
+    Style,
+)
 from pika_async.requests import VideoRequest, fields_set
 from pika_async.sandbox import Sandbox
 from pika_duomi import Duomi, DuomiEmulator
@@ -236,7 +245,7 @@ def test_the_wire_table_holds_what_is_tried(provider: str) -> None:
 def test_the_wire_table_holds_what_the_adapter_declares(provider: str) -> None:
     """Each declared field and kind has a row that reaches the wire, every other one a row that cannot."""
     capabilities = CAPABILITIES[provider]
-    every = {a.name for kind in (Generate, Style, Ingredients) for a in fields(kind)}
+    every = {a.name for kind in (Generate, Style, Ingredients, Edit) for a in fields(kind)}
     every -= {"prompt", "images", "style", "extra_body"}
     reaching: set[str] = set()
     refused: set[str] = set()

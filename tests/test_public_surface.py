@@ -52,6 +52,8 @@ def test_the_exports_are_these():
         "ConfigError",
         "ContentBlocked",
         "DownloadError",
+        "Edit",
+        "Frame",
         "Generate",
         "Ingredients",
         "InsufficientBalance",

@@ -14,7 +14,7 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pika_async import Blob, Camera, Generate, Ingredients, Style, UnsupportedRequest, requests
+from pika_async import Blob, Camera, Edit, Frame, Generate, Ingredients, Style, UnsupportedRequest, requests
 from pika_async.requests import MEDIA_FIELDS, as_json, fields_set, media_of, with_media
 
 LINK = "https://media.test/cat.png"
@@ -256,8 +256,14 @@ def test_media_are_found_and_replaced_in_one_place():
     assert with_media(generate, [b"\x81", LINK]) == Generate("A cat", image=b"\x81", video=LINK)
     assert with_media(ingredients, [b"\x81", LINK]) == Ingredients("They dance", [b"\x81", LINK])
     assert with_media(ingredients, [LINK, ingredients.images[1]]) is ingredients
-    kinds = (Generate, Style, Ingredients)
-    media = {name for kind in kinds for name, said in kind.__annotations__.items() if "Media" in said}
+    kinds = (Generate, Style, Ingredients, Edit)
+    holders = {"Media", "Frame"}
+    media = {
+        name
+        for kind in kinds
+        for name, said in kind.__annotations__.items()
+        if holders & set(re.findall(r"\w+", said))
+    }
     assert media == set(MEDIA_FIELDS)
 
 
@@ -272,11 +278,12 @@ def test_a_request_is_json_but_for_its_media():
     }
 
 
-@pytest.mark.parametrize("kind", [Camera, Generate, Style, Ingredients])
+@pytest.mark.parametrize("kind", [Camera, Frame, Generate, Style, Ingredients, Edit])
 def test_every_field_is_explained_where_an_editor_looks(kind):
     """With its meaning, unit and range, below the field of the class, and of the keyword arguments."""
     explained = {}
-    for node in ast.walk(ast.parse(inspect.getsource(requests))):
+    sources = [inspect.getsource(inspect.getmodule(one)) for one in (requests.Generate, requests.Frame)]
+    for node in (node for source in sources for node in ast.walk(ast.parse(source))):
         if isinstance(node, ast.ClassDef):
             for line, after in pairwise(node.body):
                 if isinstance(line, ast.AnnAssign) and isinstance(
@@ -285,9 +292,9 @@ def test_every_field_is_explained_where_an_editor_looks(kind):
                     explained.setdefault(line.target.id, set()).add(node.name)
     for attribute in fields(kind):
         assert explained.get(attribute.name), attribute.name
-    for arguments in (requests.CommonFields, requests.MediaFields):
+    for arguments in (requests.CommonFields, requests.MediaFields, requests.GenerateFields):
         for name in arguments.__annotations__:
-            assert {"CommonFields", "MediaFields"} & explained[name], name
+            assert {"CommonFields", "MediaFields", "GenerateFields"} & explained[name], name
 
 
 def test_a_model_is_the_same_as_text_and_as_a_number():

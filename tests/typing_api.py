@@ -69,7 +69,7 @@ async def what_is_refused_by_the_type_checker(pika: Pika) -> None:
     await pika.generate("A cat", seed="7")  # type: ignore[arg-type]
     await pika.ingredients("They dance", images=["https://media.test/a.png"], mode="exact")  # type: ignore[arg-type]
     Generate("A cat").seed = 7  # type: ignore[misc]
-    Generate()  # type: ignore[call-arg]
+    Generate(seconds=5)  # type: ignore[call-arg]
     Pika(5)  # type: ignore[arg-type]
 
 

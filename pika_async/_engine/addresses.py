@@ -36,7 +36,7 @@ class Addresses:
 
         Raises `UnsupportedRequest` when a provider that needs an address must not get one.
         """
-        if capabilities.callbacks == "no":
+        if not capabilities.takes_address:
             return None
         match self.receiver if wish is None else wish:
             case False:
@@ -74,4 +74,4 @@ class Addresses:
 
     def expects_push(self, wish: Receiver, capabilities: Capabilities) -> bool:
         """Return whether the provider will call the receiver of this client."""
-        return self.mounted is not None and wish is None and capabilities.callbacks != "no"
+        return self.mounted is not None and wish is None and capabilities.takes_address

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import anyio
 from attrs import validate
@@ -34,7 +33,7 @@ async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None =
     what an earlier release recorded and nobody should send.
     """
     media = media_of(request)
-    if media or unsaid(request.prompt) or unsaid(request.negative_prompt or ""):
+    if media or unsaid(request.prompt or "") or unsaid(request.negative_prompt or ""):
         validate(request)
     if not media:
         return request
@@ -82,7 +81,7 @@ def _unreadable(field: str, path: Path, error: OSError | ValueError) -> Unsuppor
 def _usable(field: str, path: Path, data: bytes) -> bytes:
     if not data:
         raise UnsupportedRequest(f"The file {path.name} in {field} is empty; nothing was bought.")
-    kind = cast("Kind", "image" if field == "images" else field)
+    kind: Kind = "video" if field == "video" else "image"
     if found := fault(kind, data):
         raise UnsupportedRequest(
             f"{field} must be {'an image' if kind == 'image' else 'a video'}, and the file {path.name} holds "

@@ -94,7 +94,8 @@ class Orders:
         """Return the accounts whose capabilities hold *request*, in order of preference."""
         if not isinstance(request, VideoRequest):
             raise UnsupportedRequest(
-                f"A {type(request).__name__} is not a request; make a Generate, Ingredients or Style of it."
+                f"A {type(request).__name__} is not a request; make a Generate, Ingredients, Style or Edit "
+                "of it."
             )
         able: list[Account] = []
         refusals: dict[str, str] = {}

@@ -19,6 +19,7 @@ from pika_async.requests import (
     MEDIA_FIELDS,
     Blob,
     Camera,
+    Edit,
     Generate,
     Ingredients,
     Media,
@@ -29,7 +30,7 @@ from pika_async.requests import (
 )
 from pika_async.results import JSON, Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
 
-_KINDS: dict[str, type[VideoRequest]] = {kind.__name__: kind for kind in (Generate, Ingredients, Style)}
+_KINDS: dict[str, type[VideoRequest]] = {kind.__name__: kind for kind in (Generate, Ingredients, Style, Edit)}
 _OUTCOMES: dict[str, type[Snapshot | Refusal]] = {
     kind.__name__: kind for kind in (Pending, Succeeded, Failed, Refusal)
 }
@@ -42,7 +43,7 @@ def encode_request(request: object) -> tuple[str | None, dict[str, bytes]]:
     >>> encode_request(Generate("A cat", seed=7))
     ('["Generate",{"seed":7,"prompt":"A cat"}]', {})
     """
-    if not isinstance(request, Generate | Ingredients | Style):
+    if not isinstance(request, VideoRequest):
         return None, {}
     blobs: dict[str, bytes] = {}
     given = as_json(request, lambda medium: _media(medium, blobs))
@@ -65,6 +66,8 @@ def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoReque
 
 
 def _made(kind: type[VideoRequest], given: dict[str, Any]) -> VideoRequest:
+    if given.keys().isdisjoint({"prompt", *MEDIA_FIELDS}):
+        raise TypeError
     try:
         return kind(**given)
     except UnsupportedRequest:
@@ -171,6 +174,8 @@ def _unmedia(media: object, blob: Callable[[str], bytes]) -> object:
             return blob(sha256)
         case {"blob": str(sha256), "type": str(content_type), "name": str(name)}:
             return Blob(blob(sha256), content_type, name)
+        case dict() if "image" in media:  # a frame
+            return {**media, "image": _unmedia(media["image"], blob)}
         case _:
             return media
 

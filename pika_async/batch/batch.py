@@ -21,7 +21,7 @@ from pika_async.batch.report import Report, RowEvent
 from pika_async.batch.rows import Listed, refused
 from pika_async.batch.run import BatchRun, no_room
 from pika_async.errors import ConfigError, UnsupportedRequest
-from pika_async.requests import Generate, Ingredients, Style, VideoRequest
+from pika_async.requests import Edit, Generate, Ingredients, Style, VideoRequest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -172,6 +172,6 @@ def _listed(number: int, row: Listed | VideoRequest) -> Listed:
     match row:
         case Listed():
             return row
-        case Generate() | Ingredients() | Style():
+        case Generate() | Ingredients() | Style() | Edit():
             return Listed(number=number, line=number, request=row)
-    raise arguments.refuse(f"row {number} of rows", "a Generate, Ingredients or Style", row)
+    raise arguments.refuse(f"row {number} of rows", "a Generate, Ingredients, Style or Edit", row)

@@ -205,7 +205,7 @@ class Planner:
             ),
             token=token,
             file=(entry.file if done else file)
-            or self._names.name(listed.number, listed.request.prompt) + ".mp4",
+            or self._names.name(listed.number, listed.request.prompt or "video") + ".mp4",
             overwrite=file is not None,
         )
 

@@ -78,7 +78,7 @@ async def preview(row: Listed, able: Sequence[Loaded]) -> dict[str, Any]:
     Keys, callback tokens and the values of `extra_body` show as `***`, media by their size.
     """
     first = next(one for one in able if one.can(row.request))
-    callback = None if first.capabilities.callbacks == "no" else Secret("https://callback.invalid/token")
+    callback = Secret("https://callback.invalid/token") if first.capabilities.takes_address else None
     request = first.provider.build_submit(
         await with_blobs(row.request), Call(callback_url=callback, attempt_id="", now=0.0)
     )

@@ -19,13 +19,15 @@ from pika_async._engine.files import check_files
 from pika_async.batch.describe import shortened
 from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
 from pika_async.errors import ConfigError, PikaError
-from pika_async.requests import MEDIA_FIELDS, Camera, Generate, Ingredients, Media, Style, VideoRequest
+from pika_async.requests import MEDIA_FIELDS, Camera, Edit, Generate, Ingredients, Media, Style, VideoRequest
 
 KINDS: Final[Mapping[str, type[VideoRequest]]] = {
     "generate": Generate,
     "ingredients": Ingredients,
     "style": Style,
+    "edit": Edit,
 }
+_WORDS: Final = "generate, ingredients, style or edit"
 _KNOWN: Final = {attribute.name for kind in KINDS.values() for attribute in attrs.fields(kind)} | {"kind"}
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -127,14 +129,13 @@ def _request(content: Content, folder: Path) -> VideoRequest:
     word = fields.pop("kind", "generate")
     kind = KINDS.get(word) if isinstance(word, str) else None
     if kind is None:
-        raise WrongRowError(f"kind must be generate, ingredients or style, not {shortened(repr(word))}.")
+        raise WrongRowError(f"kind must be {_WORDS}, not {shortened(repr(word))}.")
     of_kind = {attribute.name: attribute for attribute in attrs.fields(kind)}
     reasons = [f"{name} does not go with kind {word}." for name in fields if name not in of_kind]
-    reasons += [
-        f"{name} is missing."
-        for name, attribute in of_kind.items()
-        if attribute.default is attrs.NOTHING and name not in fields
-    ]
+    required = {name for name, attribute in of_kind.items() if attribute.default is attrs.NOTHING}
+    if fields.keys().isdisjoint(MEDIA_FIELDS):
+        required.add("prompt")
+    reasons += [f"{name} is missing." for name in of_kind if name in required and name not in fields]
     for name in MEDIA_FIELDS:
         if name in fields:
             fields[name] = _found(fields[name], folder, reasons)
@@ -212,15 +213,31 @@ def _images(cell: str) -> list[str]:
     return [image.strip() for image in _IMAGE.findall(cell) if image.strip()]
 
 
+def _frames(cell: str) -> list[dict[str, Any]]:
+    """Split at semicolons as images are; `5s` before an image is the time from it to the next.
+
+    >>> _frames("5s a.png; b.png")
+    [{'image': 'a.png', 'seconds': 5.0}, {'image': 'b.png'}]
+    """
+    return [_frame(image) for image in _images(cell)]
+
+
+def _frame(text: str) -> dict[str, Any]:
+    timed = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)s\s+(.+)", text, re.DOTALL)
+    return {"image": timed[2], "seconds": float(timed[1])} if timed else {"image": text}
+
+
 _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "seed": _whole,
     "frame_rate": _whole,
     "motion": _whole,
     "guidance_scale": _number,
+    "duration": _number,
     "sound_effects": _yes_or_no,
     "camera": _camera,
     "extra_body": _json_object,
     "images": _images,
+    "frames": _frames,
 }
 
 
@@ -229,6 +246,8 @@ def _found(value: object, folder: Path, reasons: list[str]) -> object:
     match value:
         case list():
             return [_found(item, folder, reasons) for item in value]
+        case dict() if "image" in value:  # a frame
+            return {**value, "image": _found(value["image"], folder, reasons)}
         case str():
             try:
                 return _medium(value.strip(), folder)

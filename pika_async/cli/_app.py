@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "generate": "video:generate",
     "ingredients": "video:ingredients",
     "style": "video:style",
+    "edit": "video:edit",
     "batch": "batch:command",
     "gallery": "serve:gallery",
     "fetch": "video:fetch",

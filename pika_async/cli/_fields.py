@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from pika_async import Camera, PikaError
+from pika_async import Camera, Frame, PikaError
 from pika_async.cli._command import Decorator, gathered
 from pika_async.cli._terminal import clipped
 from pika_async.requests import Media, VideoRequest
@@ -32,6 +33,14 @@ def media(text: str) -> Media:
     if empty:
         raise click.BadParameter(f"the file {clipped(text)!r} is empty.")
     return path
+
+
+def _frame(text: str) -> Frame:
+    timed = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)s\s+(.+)", text, re.DOTALL)
+    try:
+        return Frame(media(timed[2]), seconds=float(timed[1])) if timed else Frame(media(text))
+    except PikaError as error:
+        raise click.BadParameter(error.message) from None
 
 
 def _camera(text: str) -> Camera:
@@ -59,6 +68,24 @@ def _json_object(text: str) -> dict[str, Any]:
 OPTIONS: Mapping[str, Decorator] = {
     "image": click.option("--image", type=media, metavar="URL|FILE", help="Start from this image."),
     "video": click.option("--video", type=media, metavar="URL|FILE", help="Start from this video."),
+    "last_image": click.option(
+        "--last-image", type=media, metavar="URL|FILE", help="End with this image; goes with --image."
+    ),
+    "frames": click.option(
+        "--frame",
+        "frames",
+        type=_frame,
+        multiple=True,
+        callback=lambda _, __, frames: frames or None,
+        metavar="[Ns ]URL|FILE",
+        help="A key frame to go through, at least twice; `5s a.png` takes 5 seconds to the next one.",
+    ),
+    "region": click.option("--region", metavar="TEXT", help="What to replace, in words."),
+    "mask": click.option("--mask", type=media, metavar="URL|FILE", help="An image, white where to replace."),
+    "duration": click.option(
+        "--duration", type=float, metavar="SECONDS", help="How long the video is to be."
+    ),
+    "resolution": click.option("--resolution", metavar="NAME", help="Such as 720p, 1080p or 4k."),
     "mode": click.option(
         "--mode",
         type=click.Choice(["creative", "precise"]),
@@ -87,7 +114,10 @@ def _only_set(**given: object) -> dict[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def request_options(kind: type[VideoRequest]) -> Decorator:
-    """Return the decorated function *fields*: what was set of the fields of *kind*."""
-    known = {attribute.name for attribute in attrs.fields(kind)}
+def request_options(kind: type[VideoRequest], *, without: Collection[str] = ()) -> Decorator:
+    """Return the decorated function *fields*: what was set of the fields of *kind*.
+
+    *without* are fields that the command takes as arguments.
+    """
+    known = {attribute.name for attribute in attrs.fields(kind)} - set(without)
     return gathered("fields", _only_set, {name: OPTIONS[name] for name in OPTIONS if name in known})

@@ -1,4 +1,4 @@
-"""The commands that end in one video: `generate`, `ingredients`, `style`, and `fetch` for a bought one."""
+"""The commands that end in one video: one for each kind of request, and `fetch` for a bought one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import evolve
 
-from pika_async import ConfigError, Generate, Ingredients, Style
+from pika_async import ConfigError, Edit, Generate, Ingredients, Style
 from pika_async.cli._command import command
 from pika_async.cli._connection import Connection, address_options, connection_options
 from pika_async.cli._delivery import Delivery, delivery_options
@@ -29,19 +29,22 @@ if TYPE_CHECKING:
     'pika-async generate "A storm" --camera pan=left,zoom=in --json',
     'pika-async generate "A cat" --idempotency-key order-17 --max-submits 50',
 )
-@click.argument("prompt")
+@click.argument("prompt", required=False)
 @request_options(Generate)
 @delivery_options
 @idempotency_option
 @connection_options
 def generate(
-    prompt: str,
+    prompt: str | None,
     fields: Mapping[str, Any],
     idempotency_key: str | None,
     connection: Connection,
     delivery: Delivery,
 ) -> None:
-    """Buy a video of PROMPT. Waits for it, then saves it or prints its link."""
+    """Buy a video of PROMPT. Waits for it, then saves it or prints its link.
+
+    Beside an image, or frames, some providers need no PROMPT.
+    """
     buy(Generate(prompt, **fields), connection, delivery, idempotency_key)
 
 
@@ -85,13 +88,40 @@ def _styles(ctx: click.Context, _: click.Parameter, start: str) -> list[str]:
     'pika-async style Melt "It melts" --image duck.png --provider duomi',
 )
 @click.argument("style", shell_complete=_styles)
-@click.argument("prompt")
+@click.argument("prompt", required=False)
 @request_options(Style)
 @delivery_options
 @idempotency_option
 @connection_options
 def style(
     style: str,
+    prompt: str | None,
+    *,
+    fields: Mapping[str, Any],
+    idempotency_key: str | None,
+    connection: Connection,
+    delivery: Delivery,
+) -> None:
+    """Buy a video of PROMPT with an effect. `pika-async providers` lists what STYLE may be.
+
+    Beside an image or a video, some providers need no PROMPT.
+    """
+    buy(Style(prompt, style=style, **fields), connection, delivery, idempotency_key)
+
+
+@command(
+    "edit",
+    'pika-async edit cat.mp4 "A hat of straw" --region "the hat" -o straw.mp4',
+    'pika-async edit cat.mp4 "A dog beside it" --image dog.png --provider pika',
+)
+@click.argument("video", metavar="URL|FILE", type=media)
+@click.argument("prompt")
+@request_options(Edit, without={"video"})
+@delivery_options
+@idempotency_option
+@connection_options
+def edit(
+    video: Media,
     prompt: str,
     *,
     fields: Mapping[str, Any],
@@ -99,8 +129,8 @@ def style(
     connection: Connection,
     delivery: Delivery,
 ) -> None:
-    """Buy a video of PROMPT with an effect. `pika-async providers` lists what STYLE may be."""
-    buy(Style(prompt, style=style, **fields), connection, delivery, idempotency_key)
+    """Buy a video that is URL|FILE with what PROMPT says added to it, or put in the place of something."""
+    buy(Edit(prompt, video, **fields), connection, delivery, idempotency_key)
 
 
 @command(

@@ -17,9 +17,12 @@ from pika_async.results import JSON
 # What may be shown of a request. `extra_body` is not among it: people put keys there.
 _SETTINGS: Final = (
     "style",
+    "region",
     "negative_prompt",
     "model",
     "mode",
+    "duration",
+    "resolution",
     "aspect_ratio",
     "seed",
     "frame_rate",
@@ -185,7 +188,7 @@ def _words(value: JSON, depth: int = 0) -> str:
 
 def _name(medium: JSON) -> str:
     """Return a medium's file name without host and query, because a signed link is a secret."""
-    text = _text(medium)
+    text = _text(medium.get("image") if isinstance(medium, Mapping) else medium)
     if "://" in text:
         text = re.split(r"[?#]", text.partition("://")[2], maxsplit=1)[0].partition("/")[2]
     return text.rstrip("/").rpartition("/")[2] or "a link"

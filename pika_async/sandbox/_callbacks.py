@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from yarl import URL
 
 from pika_async.results import JSON
@@ -82,14 +82,29 @@ def chooser(faults: CallbackFault | Iterable[CallbackFault | None] | ChoosesFaul
 
 @frozen(kw_only=True)
 class Callback:
-    """One callback as it will be sent: when (world time), where, what, how often, and how encoded."""
+    """One callback as it will be sent: when (world time), where, what, how often, and how encoded.
+
+    A *body* of bytes is sent as it is, with the *headers* that perhaps sign it.
+    """
 
     url: str
-    body: Mapping[str, JSON]
+    body: Mapping[str, JSON] | bytes
     at: float
+    headers: Mapping[str, str] = field(factory=dict)
     times: int = 1
     as_form: bool = False
     pause: float = 0.0
+
+    @property
+    def fields(self) -> Mapping[str, JSON]:
+        """Return what the body says, to be chosen by or changed; a changed body bears its old signature."""
+        if not isinstance(self.body, bytes):
+            return self.body
+        try:
+            told = json.loads(self.body)
+        except ValueError:
+            return {}
+        return told if isinstance(told, dict) else {}
 
 
 def spoil(callback: Callback, fault: CallbackFault, *, last: float, now: float, other: str) -> Callback:
@@ -111,17 +126,17 @@ def spoil(callback: Callback, fault: CallbackFault, *, last: float, now: float, 
         case CallbackFault.BEFORE_ANSWER:
             return callback
         case CallbackFault.WRONG_TASK:
-            return evolve(callback, body={**callback.body, "task_id": other})
+            return evolve(callback, body={**callback.fields, "task_id": other})
         case CallbackFault.WRONG_TOKEN:
             return evolve(callback, url=callback.url[:-8] + ("B" if callback.url.endswith("A") else "A") * 8)
         case CallbackFault.OVERSIZED:
-            return evolve(callback, body={**callback.body, "padding": "x" * _OVERSIZE})
+            return evolve(callback, body={**callback.fields, "padding": "x" * _OVERSIZE})
         case CallbackFault.SLOW:
             return evolve(callback, pause=min(last - now, 1.0))
         case CallbackFault.FORM_ENCODED:
             return evolve(callback, as_form=True)
         case CallbackFault.ENVELOPED:
-            envelope: dict[str, JSON] = {"code": 200, "msg": "成功", "data": callback.body}
+            envelope: dict[str, JSON] = {"code": 200, "msg": "成功", "data": callback.fields}
             return evolve(callback, body={**envelope, "exec_time": 0.02, "ip": "203.0.113.7"})
 
 
@@ -132,11 +147,13 @@ def encode(callback: Callback) -> tuple[str, bytes]:
     >>> encode(Callback(url="http://h.test", body=body, at=0, as_form=True))
     ('application/x-www-form-urlencoded', b'status=3&data=%5B1%5D&msg=')
     """
+    if isinstance(callback.body, bytes) and not callback.as_form:
+        return "application/json", callback.body
     if not callback.as_form:
         return "application/json", json.dumps(callback.body, ensure_ascii=False).encode()
     fields = {
         name: value if isinstance(value, str) else "" if value is None else json.dumps(value)
-        for name, value in callback.body.items()
+        for name, value in callback.fields.items()
     }
     return "application/x-www-form-urlencoded", urlencode(fields).encode()
 
@@ -199,7 +216,7 @@ class CallbackSender:
         for _ in range(callback.times):
             # A slow body has no length in advance, so it goes in chunks.
             data = _dribble(body, callback.pause) if callback.pause else BytesIO(body)
-            headers = {"content-type": content_type}
+            headers = {"content-type": content_type, **callback.headers}
             try:
                 async with self._session.post(
                     callback.url, data=data, headers=headers, allow_redirects=False

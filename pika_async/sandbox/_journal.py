@@ -21,6 +21,7 @@ from pika_async.errors import ConfigError
 from pika_async.results import JSON
 
 T = TypeVar("T")
+_NONE: Mapping[str, str] = {}
 
 _log: Final = logging.getLogger("pika_async.sandbox")
 _KEY: Final = re.compile(r"\bsandbox\S*")
@@ -59,9 +60,19 @@ class _Witness:
         if not self.replayed:
             self.real.bill(prompt)
 
-    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None:
+    @property
+    def base_url(self) -> str:
+        return self.real.base_url
+
+    @property
+    def account_url(self) -> str | None:
+        return self.real.account_url
+
+    def call_back(
+        self, url: str, body: Mapping[str, JSON] | bytes, /, *, at: float, headers: Mapping[str, str] = _NONE
+    ) -> None:
         if not self.replayed:
-            self.real.call_back(url, body, at=at)
+            self.real.call_back(url, body, at=at, headers=headers)
 
     def _said(self, kept: list[T], new: T) -> T:
         if self.replayed and kept:

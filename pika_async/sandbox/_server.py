@@ -25,6 +25,7 @@ from pika_async._crossing import process_bound
 from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
+from pika_async.requests import Blob
 from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
 from pika_async.sandbox._guard import cross_site, host_names, refusal
 from pika_async.sandbox._journal import Remembering, last_port
@@ -62,6 +63,8 @@ class Sandbox:
     other host names or addresses under which it may be reached, and to which it may send callbacks.
 
     *journal* is a file of accepted orders: a later sandbox with the same file knows their tasks.
+    *account_url* receives the callbacks of providers that take one address for the whole account; it may be
+    set later.
 
     `billed` counts accepted submits by prompt, at the moment of acceptance; `requests` counts what
     arrived, by method and path; `broken` names the emulators that failed to load, and why. Raises
@@ -83,6 +86,7 @@ class Sandbox:
         video: bytes | None = None,
         allowed_hosts: Iterable[str] = (),
         journal: str | os.PathLike[str] | None = None,
+        account_url: str | None = None,
     ) -> None:
         self.billed: Counter[str] = Counter()
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -98,6 +102,7 @@ class Sandbox:
             raise check.refuse("clock", "a function that returns seconds", clock)
         if not callable(callback_faults) and not isinstance(callback_faults, CallbackFault | None):
             check.series("callback_faults", callback_faults, "faults")
+        self.account_url = None if account_url is None else check.base_url("account_url", account_url)
         if video is not None:
             check.instance("video", video, bytes)
         if journal is not None:
@@ -115,7 +120,8 @@ class Sandbox:
             return SandboxWorld(
                 clock=clock,
                 render_times=render_time if callable(render_time) else lambda: render_time,
-                base_url=lambda: self.url,
+                address=lambda: self.url,
+                account=lambda: self.account_url,
                 billed=self.billed,
                 sender=self._sender,
                 choose_fault=choose_fault,
@@ -298,13 +304,17 @@ def _body(request: web.BaseRequest, body: bytes) -> Body | None:
     content_type = request.content_type
     if content_type == "application/x-www-form-urlencoded":
         return Form(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
-    if not body or not content_type.endswith("json"):
+    if not body:
         return None
     try:
-        value = json.loads(body)
+        value = json.loads(body) if content_type.endswith("json") else None
     except (ValueError, RecursionError):
-        return None
-    return Json(value) if isinstance(value, dict) else None
+        value = None
+    if isinstance(value, dict):
+        return Json(value)
+    # What is uploaded is bytes; a POST of anything but media, JSON and forms is no request of a provider.
+    uploaded = request.method == "PUT" or content_type.startswith(("image/", "video/", "audio/"))
+    return Blob(body, content_type) if uploaded else None
 
 
 def _plain(status: int, sentence: str) -> HttpResponse:

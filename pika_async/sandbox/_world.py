@@ -14,6 +14,8 @@ from attrs import Factory, define
 from pika_async.results import JSON
 from pika_async.sandbox._callbacks import Callback, CallbackFault, CallbackSender, ChoosesFault, spoil
 
+_NONE: Mapping[str, str] = {}
+
 
 @define(kw_only=True, eq=False)
 class SandboxWorld:
@@ -21,10 +23,11 @@ class SandboxWorld:
 
     clock: Callable[[], float]
     render_times: Callable[[], float]
-    base_url: Callable[[], str]
+    address: Callable[[], str]
     billed: Counter[str]
     sender: CallbackSender
     choose_fault: ChoosesFault
+    account: Callable[[], str | None] = lambda: None
     tasks: MutableMapping[str, Any] = Factory(dict)
     _outbox: list[Callback] = Factory(list)
     _moment: float | None = None
@@ -50,13 +53,23 @@ class SandboxWorld:
         return str(uuid4())
 
     def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str:
-        return f"{self.base_url()}/media/{task_id}/{name}"
+        return f"{self.address()}/media/{task_id}/{name}"
 
     def bill(self, prompt: str, /) -> None:
         self.billed[prompt] += 1
 
-    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None:
-        self._outbox.append(Callback(url=url, body=body, at=at))
+    @property
+    def base_url(self) -> str:
+        return self.address()
+
+    @property
+    def account_url(self) -> str | None:
+        return self.account()
+
+    def call_back(
+        self, url: str, body: Mapping[str, JSON] | bytes, /, *, at: float, headers: Mapping[str, str] = _NONE
+    ) -> None:
+        self._outbox.append(Callback(url=url, body=body, at=at, headers=headers))
 
     def post(self) -> list[asyncio.Task[None]]:
         """Send the callbacks that one request asked for; return those its answer must wait for."""
@@ -66,7 +79,7 @@ class SandboxWorld:
         now, last = self.now, max(callback.at for callback in callbacks)
         awaited = []
         for callback in callbacks:
-            fault = self.choose_fault(callback.body)
+            fault = self.choose_fault(callback.fields)
             sent = callback
             if fault is not None:
                 sent = spoil(callback, fault, last=last, now=now, other=self.new_id())

@@ -12,6 +12,7 @@ from pika_async.provider import (
     Blob,
     Call,
     Camera,
+    Edit,
     Generate,
     HttpRequest,
     Ingredients,
@@ -45,6 +46,12 @@ VALUES: Mapping[str, Sequence[Any]] = {
     "image": (_IMAGE, _BLOB),
     "video": (_VIDEO, _BLOB),
     "mode": ("precise", "creative"),
+    "duration": (5, 10),
+    "resolution": ("720p", "1080p"),
+    "last_image": (_IMAGE, _BLOB),
+    "frames": ((_IMAGE, _IMAGE),),
+    "region": ("the hat",),
+    "mask": (_IMAGE, _BLOB),
 }
 
 
@@ -70,6 +77,7 @@ class Builds:
             Generate: Generate("A cat"),
             Style: Style("A cat", style=style),
             Ingredients: Ingredients("A cat", (_IMAGE,)),
+            Edit: Edit("A cat", _VIDEO),
         }
         kinds = [request for kind, request in plain.items() if kind in capabilities.kinds]
         object.__setattr__(self, "kinds", kinds)

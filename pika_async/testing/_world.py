@@ -15,17 +15,25 @@ from pika_async.emulator import Emulator
 from pika_async.provider import Form, HttpRequest, HttpResponse, Json
 from pika_async.results import JSON
 
+_NONE: Mapping[str, str] = {}
+
 
 @process_bound("make a FakeWorld() in each process")
 @define(eq=False)
 class FakeWorld:
-    """What `pika_async.emulator.World` promises, with nothing behind it."""
+    """What `pika_async.emulator.World` promises, with nothing behind it.
+
+    *callbacks* are when, where and what; *signed* are those whose body is bytes, with it and their headers.
+    """
 
     now: float = 1_800_000_000.0
     render_time: float = 60.0
     tasks: MutableMapping[str, Any] = field(factory=dict)
     billed: list[str] = field(factory=list)
     callbacks: list[tuple[float, str, Mapping[str, JSON]]] = field(factory=list)
+    signed: list[tuple[float, str, bytes, Mapping[str, str]]] = field(factory=list)
+    base_url: str = "https://provider.test"
+    account_url: str | None = "https://account.test/callbacks"
     _ids: int = 0
 
     def new_id(self) -> str:
@@ -38,8 +46,12 @@ class FakeWorld:
     def bill(self, prompt: str, /) -> None:
         self.billed.append(prompt)
 
-    def call_back(self, url: str, body: Mapping[str, JSON], /, *, at: float) -> None:
-        self.callbacks.append((at, url, body))
+    def call_back(
+        self, url: str, body: Mapping[str, JSON] | bytes, /, *, at: float, headers: Mapping[str, str] = _NONE
+    ) -> None:
+        if isinstance(body, bytes):
+            self.signed.append((at, url, body, headers))
+        self.callbacks.append((at, url, json.loads(body) if isinstance(body, bytes) else body))
 
     def ask(self, emulator: Emulator, request: HttpRequest) -> HttpResponse | None:
         """Return *emulator*'s answer to *request*, moving time to where it comes; None for a cut line."""

@@ -125,7 +125,7 @@ def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
         "prompts.csv line 3: seed: 'many' is not a valid integer.",
         "prompts.csv line 3: sound_effects: 'perhaps' is neither yes nor no.",
         "prompts.csv line 4: prompt is missing.",
-        "prompts.csv line 5: kind must be generate, ingredients or style, not 'dance'.",
+        "prompts.csv line 5: kind must be generate, ingredients, style or edit, not 'dance'.",
         "prompts.csv line 6: style does not go with kind generate.",
         f"prompts.csv line 7: '{missing}' is no http(s) link, and no file that can be read{why}.",
         "prompts.csv line 8: seed must be a whole number of at least 0; change it and call again.",
@@ -139,7 +139,10 @@ def test_everything_wrong_in_a_csv_is_told_at_once(wrong, tmp_path):
         ('{"prompt": "A"', "this is not JSON (Expecting ',' delimiter: line 1 column 15 (char 14))."),
         ('["A"]', 'this is no JSON object such as {"prompt": "A cat"}.'),
         ('{"promt": "A", "prompt": "B"}', "no field is called 'promt'."),
-        ('{"kind": ["style"], "prompt": "B"}', "kind must be generate, ingredients or style, not ['style']."),
+        (
+            '{"kind": ["style"], "prompt": "B"}',
+            "kind must be generate, ingredients, style or edit, not ['style'].",
+        ),
         ('{"prompt": 7}', "prompt must be non-empty text; change it and call again."),
         ('{"kind": "style", "prompt": "B"}', "style is missing."),
         (

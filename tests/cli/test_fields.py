@@ -3,14 +3,24 @@
 import attrs
 import pytest
 
-from pika_async import Camera, Generate, Ingredients, Style
+from pika_async import Camera, Edit, Frame, Generate, Ingredients, Style
 from pika_async.cli._fields import OPTIONS
 
-LINK = "https://a.example/cat.png"
+LINK, LAST = "https://a.example/cat.png", "https://a.example/last.png"
+CLIP = "https://a.example/cat.mp4"
 ARGUMENTS = {"prompt", "style", "images"}
 SET = {
     "image": (["--image", LINK], LINK),
     "video": (["--video", LINK], LINK),
+    "last_image": (["--last-image", LAST, "--image", LINK], LAST),
+    "frames": (
+        ["--frame", f"5s {LINK}", "--frame", LAST],
+        (Frame(LINK, seconds=5), Frame(LAST)),
+    ),
+    "region": (["--region", "the hat"], "the hat"),
+    "mask": (["--mask", LINK], LINK),
+    "duration": (["--duration", "5"], 5),
+    "resolution": (["--resolution", "1080p"], "1080p"),
     "mode": (["--mode", "precise"], "precise"),
     "negative_prompt": (["--negative-prompt", "fog"], "fog"),
     "model": (["--model", "2.0"], "2.0"),
@@ -27,6 +37,7 @@ WORDS = {
     Generate: ["generate", "A cat"],
     Ingredients: ["ingredients", "A cat", LINK],
     Style: ["style", "Melt", "A cat"],
+    Edit: ["edit", CLIP, "A hat"],
 }
 
 
@@ -47,14 +58,20 @@ def test_every_field_is_an_option_or_argument(kind):
 
 @pytest.mark.parametrize(
     ("kind", "field"),
-    [(kind, field) for kind in WORDS for field in SET if hasattr(attrs.fields(kind), field)],
+    [
+        (kind, field)
+        for kind in WORDS
+        for field in SET
+        if hasattr(attrs.fields(kind), field) and (kind, field) != (Edit, "video")
+    ],
 )
 def test_an_option_sets_its_field_and_no_other(run, bought, kind, field):
     """Each option reaches the request as its field."""
     words, value = SET[field]
     assert run(*WORDS[kind], *words).exit_code == 0
     assert run(*WORDS[kind]).exit_code == 0
-    assert bought[0] == attrs.evolve(bought[1], **{field: value})
+    beside = {"image": LINK} if field == "last_image" else {}
+    assert bought[0] == attrs.evolve(bought[1], **{field: value}, **beside)
 
 
 def test_arguments_become_the_request(run, bought):
