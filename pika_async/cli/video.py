@@ -129,7 +129,10 @@ def edit(
     connection: Connection,
     delivery: Delivery,
 ) -> None:
-    """Buy a video that is URL|FILE with what PROMPT says added to it, or put in the place of something."""
+    """Buy a changed copy of a video.
+
+    What PROMPT says is added to URL|FILE, or put in the place of something in it.
+    """
     buy(Edit(prompt, video, **fields), connection, delivery, idempotency_key)
 
 
