@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 import re
 from base64 import b64decode
 from functools import partial
@@ -32,7 +33,18 @@ PNG = b64decode(
 
 
 @pytest.fixture
-async def names(anyio_backend, tmp_path, monkeypatch):
+def logs():
+    """Put logging back as it was: a page shows how to change it."""
+    loggers = logging.getLogger(), logging.getLogger("pika_async")
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.fixture
+async def names(anyio_backend, tmp_path, monkeypatch, logs):
     """Return what the pages take for granted: a client, a sandbox that the environment leads to, files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat.png").write_bytes(PNG)

@@ -34,6 +34,31 @@ def is_address(path: object) -> bool:
     return isinstance(path, str) and path.partition("://")[0] in {"s3", "gs", "az"}
 
 
+def _opened(address: str) -> tuple[ObjectStore, str]:
+    """Return the store and the key that *address* names; raises `ConfigError`."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ConfigError(f"{address!r} names no object; write it as s3://bucket/folder/name.mp4.")
+    try:
+        from obstore.store import from_url
+    except ModuleNotFoundError:
+        raise ConfigError("obstore is not installed; install pika-async[s3].") from None
+    with _told(address):
+        return from_url(found["store"]), found["key"]
+
+
+def size_of(address: str) -> int | None:
+    """Return the bytes of the object at *address*, None where there is none; waits for the store."""
+    store, key = _opened(address)
+    import obstore
+
+    with _told(address):
+        try:
+            return obstore.head(store, key)["size"]
+        except FileNotFoundError:
+            return None
+
+
 class InStore:
     """A target that is an object; what broke off begins anew, for an upload cannot be gone on with."""
 
@@ -41,19 +66,10 @@ class InStore:
     again = "download again"
 
     def __init__(self, address: str) -> None:
-        found = _ADDRESS.fullmatch(address)
-        if found is None:
-            raise ConfigError(f"{address!r} names no object; write it as s3://bucket/folder/name.mp4.")
-        try:
-            from obstore.store import from_url
-        except ModuleNotFoundError:
-            raise ConfigError("obstore is not installed; install pika-async[s3].") from None
         self.address = address
         self.tally = Tally()
         self.origin = Origin()
-        self.key = found["key"]
-        with _told(address):
-            self._store: ObjectStore = from_url(found["store"])
+        self._store, self.key = _opened(address)
         self._writer: AsyncWritableFile | None = None
 
     async def check_free(self) -> None:

@@ -20,6 +20,7 @@ from pika_async.batch.preview import check
 from pika_async.batch.report import Report, RowEvent
 from pika_async.batch.rows import Listed, refused
 from pika_async.batch.run import BatchRun, no_room
+from pika_async.batch.store import BatchStore
 from pika_async.errors import ConfigError, UnsupportedRequest
 from pika_async.requests import Edit, Generate, Ingredients, Style, VideoRequest
 
@@ -42,11 +43,13 @@ class Batch(AsyncIterator[RowEvent]):
         print(batch.report.done, "of", batch.report.total)
 
     *rows* are requests, or what `read_list` returns. *pika* needs a ledger that outlives the process; the
-    batch opens the client and closes it, unless it is open already. *timeout* is the longest wait for one
-    render, in seconds; its job goes on. Costs one render for each row that was never ordered: the same rows
-    and the same folder again buy nothing twice, and fetch what is missing. *retry_failed* orders rows anew
-    that failed for good, which may cost again. *adopt* takes over, by their tokens, jobs that the manifest
-    names and the ledger does not know.
+    batch opens the client and closes it, unless it is open already. With *store*, `s3://bucket/june` say, the
+    videos are kept there, and *folder* holds manifest, posters and gallery (needs the extra `[s3]`).
+    *timeout* is the longest wait for one render, in seconds; its job goes on.
+
+    Costs one render for each row that was never ordered: the same rows and the same folder again buy nothing
+    twice, and fetch what is missing. *retry_failed* orders rows anew that failed for good, which may cost
+    again. *adopt* takes over, by their tokens, jobs that the manifest names and the ledger does not know.
 
     Entering raises `ConfigError`, before anything is bought, when a row is wrong or the folder cannot be
     used. Leaving early orders no more rows, and waits for the answers to orders under way.
@@ -58,6 +61,7 @@ class Batch(AsyncIterator[RowEvent]):
         folder: str | os.PathLike[str],
         *,
         pika: Pika,
+        store: str | None = None,
         timeout: float | None = _TIMEOUT,
         retry_failed: bool = False,
         adopt: bool = False,
@@ -67,7 +71,8 @@ class Batch(AsyncIterator[RowEvent]):
         arguments.flag("adopt", adopt)
         arguments.able("pika", pika, "submit", "stats")
         self._listed = [_listed(number, row) for number, row in enumerate(arguments.series("rows", rows), 1)]
-        self._folder = BatchFolder(arguments.path("folder", folder))
+        kept = None if store is None else BatchStore(arguments.text("store", store))
+        self._folder = BatchFolder(arguments.path("folder", folder), kept)
         self._pika = pika
         self._timeout = timeout
         self._retry_failed, self._adopt = retry_failed, adopt

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from pika_async.batch.files import open_own
 from pika_async.batch.manifest import IMAGE_TYPES, MANIFEST, VIDEO_TYPES, Entry, RowState, media_path
+from pika_async.batch.store import BatchStore
 from pika_async.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ _BESIDE: Final = ".part.json"
 
 @frozen
 class BatchFolder:
-    """Where videos, posters, manifest and, as a rule, the ledger lie."""
+    """Where videos, posters, manifest and, as a rule, the ledger lie; a *store* takes the videos alone."""
 
     path: Path = field(converter=Path)
+    store: BatchStore | None = None
 
     @property
     def ledger(self) -> Path:
@@ -82,6 +84,10 @@ class BatchFolder:
                     log.warning(warning)
             yield warning
 
+    def place(self, name: str) -> Path | str:
+        """Return where the video *name* is to be kept: a file, or the address of an object."""
+        return self.path / name if self.store is None else self.store.place(name)
+
     def video(self, name: str | None) -> Path | None:
         """Return where the video *name* of a manifest is, or None for a name that is not one of ours."""
         return self._own(name, VIDEO_TYPES)
@@ -96,7 +102,12 @@ class BatchFolder:
         return None if inside is None or "/" in inside or inside != name else self.path / inside
 
     def is_whole(self, entry: Entry) -> bool:
-        """Return whether the video of *entry* is here, byte for byte as it was fetched. Reads the file."""
+        """Return whether the video of *entry* is here, byte for byte as it was fetched. Reads the file.
+
+        A store is asked for the size alone.
+        """
+        if self.store is not None:
+            return self.store.is_whole(entry)
         path = self.video(entry.file)
         if entry.state is not RowState.DONE or path is None or entry.sha256 is None:
             return False

@@ -87,7 +87,8 @@ class Entry(Value):
     """What is known of one row.
 
     *number* counts from 1; *request* is what `described` made of it; *key* is the idempotency key of its job;
-    *file* and *poster* are relative to the manifest's folder, with forward slashes; *size* is in bytes and
+    *file* and *poster* are relative to the manifest's folder, with forward slashes; *address* is
+    where the video is instead, in a store; *size* is in bytes and
     *sha256* in hex. A manifest may come from anywhere: use `media_path` before a name is opened or linked.
     """
 
@@ -99,6 +100,7 @@ class Entry(Value):
     token: str | None = field(default=None, repr=False)
     result: VideoResult | None = field(default=None, converter=_video)
     file: str | None = None
+    address: str | None = None
     poster: str | None = None
     sha256: str | None = None
     size: int | None = None

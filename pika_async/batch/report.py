@@ -43,12 +43,12 @@ class Report(Value):
 
     @property
     def missing(self) -> Sequence[Entry]:
-        """The rows that are not a file on disk. Looks at the disk."""
+        """The rows that are not a file on disk, nor kept in a store. Looks at the disk."""
         return [row for row in self.rows if not self._is_there(row)]
 
     @property
     def done(self) -> int:
-        """The number of rows that are a file on disk."""
+        """The number of rows that are a file on disk, or kept in a store."""
         return self.total - len(self.missing)
 
     @property
@@ -66,7 +66,9 @@ class Report(Value):
         return self.lines[row.number - 1]
 
     def _is_there(self, row: Entry) -> bool:
-        return row.state is RowState.DONE and row.file is not None and (self.folder / row.file).is_file()
+        if row.state is not RowState.DONE or row.file is None:
+            return False
+        return row.address is not None or (self.folder / row.file).is_file()
 
 
 def _failed_for_good(row: Entry) -> bool:

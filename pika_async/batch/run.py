@@ -148,10 +148,12 @@ class BatchRun:
         )
 
     async def _fetched(self, row: PlannedRow, video: VideoResult) -> None:
-        fetched = await self._pika.download(video, self._folder.path / row.file, overwrite=row.overwrite)
+        place = self._folder.place(row.file)
+        fetched = await self._pika.download(video, place, overwrite=row.overwrite)
         self._put(
             row,
             state=RowState.DONE,
+            address=fetched.address,
             size=fetched.size,
             sha256=fetched.sha256,
             timings=evolve(row.entry.timings, finished_at=time.time()),

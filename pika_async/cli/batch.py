@@ -37,11 +37,12 @@ _SHOWN: Final = 10
 @click.argument("prompts", metavar="PROMPTS", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option(
     "--out",
-    "folder",
+    "out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Videos, gallery, manifest and ledger go here; the folder is made.",
+    help="Videos, gallery, manifest and ledger go here; the folder is made. s3://BUCKET/NAME keeps the "
+    "videos there, and the rest in the folder NAME.",
 )
 @click.option(
     "--ledger",
@@ -83,7 +84,16 @@ def command(prompts: str, *, dry_run: bool, as_json: bool, connection: Connectio
     stdin. All rows are checked before the first is bought. The same command again buys nothing twice
     and fetches what is missing. DIR/index.html shows the videos.
     """
-    shown = _Shown(prompts=prompts, connection=evolve(connection, ledger=given.pop("ledger")), **given)
+    out = given.pop("out")
+    store = out.rstrip("/") if "://" in out else None
+    folder = Path(out if store is None else store.rpartition("/")[2])
+    shown = _Shown(
+        prompts=prompts,
+        folder=folder,
+        store=store,
+        connection=evolve(connection, ledger=given.pop("ledger")),
+        **given,
+    )
     if dry_run:
         shown.preview()
     elif not shown.carry_out(as_json=as_json):
@@ -96,6 +106,7 @@ class _Shown:
 
     prompts: str
     folder: Path
+    store: str | None
     connection: Connection
     retry_failed: bool
     adopt: bool
@@ -190,6 +201,7 @@ class _Shown:
                 listed,
                 self.folder,
                 pika=pika,
+                store=self.store,
                 timeout=self.timeout,
                 retry_failed=self.retry_failed,
                 adopt=adopt,
@@ -206,7 +218,7 @@ class _Shown:
     @property
     def again(self) -> list[str]:
         """The words that continue this batch."""
-        words = ["pika-async", "batch", self.prompts, "--out", str(self.folder)]
+        words = ["pika-async", "batch", self.prompts, "--out", self.store or str(self.folder)]
         words += [word for name in self.connection.providers for word in ("--provider", name)]
         words += self.connection.arguments
         words += ["--sandbox"] if self.connection.sandbox else []
@@ -226,7 +238,7 @@ class _Shown:
 
     def _summed_up(self, report: Report) -> Iterator[str]:
         """Return how many rows are files, why others are not, and what a person can do about it."""
-        yield f"{report.done} of {report.total} videos are in {self.folder}"
+        yield f"{report.done} of {report.total} videos are in {self.store or self.folder}"
         failed = [row for row in report.missing if row.state == "failed"]
         for row in failed[:_SHOWN]:
             why = row.error.message if row.error else "no reason was given"

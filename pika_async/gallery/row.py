@@ -66,8 +66,8 @@ class Row(Value):
     """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
-    1970 (UTC); *size* is in bytes; *settings* are names and values for people. Numbers that cannot be
-    right are left out.
+    1970 (UTC); *size* is in bytes; *settings* are names and values for people. *address* is where a store
+    keeps the video; it is shown and not linked. Numbers that cannot be right are left out.
     """
 
     number: int
@@ -76,6 +76,7 @@ class Row(Value):
     state: RowState
     provider: str | None = None
     file: str | None = None
+    address: str | None = None
     poster: str | None = None
     size: int | None = field(default=None, converter=_size)
     seconds: float | None = field(default=None, converter=_span)
@@ -97,7 +98,10 @@ class Row(Value):
             prompt=_text(request.get("prompt")),
             state=entry.state,
             provider=entry.provider,
-            file=media_path(entry.file, VIDEO_TYPES) if entry.state is RowState.DONE else None,
+            file=media_path(entry.file, VIDEO_TYPES)
+            if entry.state is RowState.DONE and entry.address is None
+            else None,
+            address=_text(entry.address) or None,
             poster=media_path(entry.poster, IMAGE_TYPES),
             size=entry.size,
             seconds=_between(started, timings),
