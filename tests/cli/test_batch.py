@@ -406,7 +406,7 @@ def test_ctrl_c_waits_for_answers_and_says_how_to_go_on(process, run, sandbox_be
     prompts = ["A cat", "A dog", "A fox"]
     words = ["batch", listed(*prompts), "--out", videos, "--max-concurrency", 2]
     with process(*map(str, words)) as running:
-        assert emulator.asked.wait(5)
+        assert emulator.asked.wait(30)
         running.interrupt()
         code, out, err = running.end()
     assert (code, out) == (130, "")

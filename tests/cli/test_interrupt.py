@@ -43,7 +43,7 @@ def test_ctrl_c_while_sending_waits_for_the_answer(process, sandbox_beside):
     emulator = SlowToAnswer(0.3)
     sandbox = sandbox_beside(emulators=[emulator])
     with process("generate", "A cat") as running:
-        assert emulator.asked.wait(5)
+        assert emulator.asked.wait(30)
         running.interrupt()
         code, out, err = running.end()
     assert (code, out) == (130, "")
@@ -58,7 +58,7 @@ def test_a_second_ctrl_c_gives_up(process, sandbox_beside):
     emulator = SlowToAnswer(60)
     sandbox_beside(emulators=[emulator])
     with process("generate", "A cat") as running:
-        assert emulator.asked.wait(5)
+        assert emulator.asked.wait(30)
         running.interrupt()
         running.await_stderr("Interrupt again")
         running.interrupt()
@@ -94,7 +94,7 @@ def test_a_signal_that_comes_twice_from_one_cause_is_one(process, sandbox_beside
     emulator = SlowToAnswer(0.3)
     sandbox_beside(emulators=[emulator])
     with process("generate", "A cat") as running:
-        assert emulator.asked.wait(5)
+        assert emulator.asked.wait(30)
         running.signal(signal.SIGTERM)
         running.await_stderr("waiting for the provider's answer")
         running.signal(signal.SIGHUP)

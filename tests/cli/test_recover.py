@@ -42,7 +42,7 @@ def test_a_job_killed_after_the_post_is_found(run, process, sandbox_beside, ledg
     emulator = SlowToAnswer(60)
     sandbox = sandbox_beside(emulators=[emulator], render_time=0.01)
     with process("generate", "A cat") as running:
-        assert emulator.asked.wait(5)
+        assert emulator.asked.wait(30)
         kill(running)
     emulator.answer = emulator._emulator.answer
     pass_time(ledger)
