@@ -264,7 +264,7 @@ async def test_nothing_sticks_out(browser, tmp_path: Path, width: int):
 
 
 async def seconds(chromium):
-    """Return the CPU that the page's thread has taken so far."""
+    """Return the CPU that the page's thread has taken since it was loaded."""
     told = await chromium.send("Performance.getMetrics")
     return next(metric["value"] for metric in told["metrics"] if metric["name"] == "TaskDuration")
 
@@ -283,7 +283,6 @@ async def test_500_rows_are_quick(browser, tmp_path: Path, how: str):
         await chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
         spent = []
         for _ in range(3):  # the best of three: a core that is shared makes the same work dearer
-            before = await seconds(chromium)
             await page.reload()
             await page.evaluate(
                 """async () => {
@@ -294,5 +293,5 @@ async def test_500_rows_are_quick(browser, tmp_path: Path, how: str):
                 }"""
             )
             assert await visible_rows(page) == [499]
-            spent.append(await seconds(chromium) - before)
+            spent.append(await seconds(chromium))
         assert 0 < min(spent) < 1
