@@ -32,6 +32,7 @@ NAMES = (
     "shared_ledger",
     "kills",
     "power_cut",
+    "model",
     "callbacks",
     "download",
     "install_size",

@@ -1,0 +1,13 @@
+"""An explicit-state check of the shipped pay-once machine: every state of small worlds, every law in each."""
+
+from __future__ import annotations
+
+from benchmarks._report import Report
+
+
+def measure(*, full: bool) -> Report:
+    """Search every world, or in quick form those of the test suite."""
+    from benchmarks.model.report import report, searched
+    from benchmarks.model.settings import FULL, SMALL
+
+    return report(searched(FULL if full else SMALL), quick=not full)
