@@ -45,7 +45,7 @@ async def left_submitting(ledger, clock):
         dead.host.hold()
         dead.begin(dead.pika.submit(Generate("a cat"))).add_done_callback(lambda task: task.exception())
         await clock.advance(1)
-        for post in dead.engine._posts._posts:
+        for post in dead.engine._dispatch._tasks:
             post.cancel()
         await clock.advance(1)
     dead.host.gate = None

@@ -28,6 +28,7 @@ LEAVES = {
     "flight.py",
     "ids.py",
     "line.py",
+    "lines.py",
     "turns.py",
     "verdict.py",
 }
@@ -78,7 +79,16 @@ async def test_a_request_passes_each_part_once():
     async with scene() as s:
         walk = await walked(s, s.pika.generate("a cat"), 30)
     way = [name for name in walk.entered if name not in {"desk", "outbox"}]
-    assert list(dict.fromkeys(way)) == ["orders", "posts", "sending", "answers", "looks", "readings"]
+    assert list(dict.fromkeys(way)) == [
+        "orders",
+        "building",
+        "dispatch",
+        "posts",
+        "sending",
+        "answers",
+        "looks",
+        "readings",
+    ]
     assert way.count("answers") == 1
 
 

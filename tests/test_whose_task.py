@@ -122,10 +122,10 @@ async def test_where_nothing_is_echoed_each_submit_has_its_own_connection(monkey
             return await submit(self, request, fence)
 
         monkeypatch.setattr(type(s.wire), "submit", noting)
-        s.engine._posts._may_ask_for_fresh = True
+        s.engine._dispatch._posts._may_ask_for_fresh = True
         await s.after(30, s.pika.generate("a cat"))
     async with scene(Historian()) as s:
-        s.engine._posts._may_ask_for_fresh = True
+        s.engine._dispatch._posts._may_ask_for_fresh = True
         await s.after(30, s.pika.generate("a cat"))
     assert asked == [True, False]
 

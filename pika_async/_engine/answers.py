@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from attrs import frozen
@@ -34,9 +33,9 @@ class Posted:
     """A POST on its way, and what may follow if it is refused.
 
     A *held* answer waits for the video on its connection; *fresh_connection* says that nothing but the
-    connection ties the answer to this POST. *fallback* is the account that the order may go on to. *again*
-    says whether what was not sent may be tried on the same account once more, *keeps* whether the order
-    outlives trouble of the account or its key.
+    connection ties the answer to this POST. *next_id* names the attempt that may follow, *fallback* the
+    account that the order may go on to. *again* says whether what was not sent may be tried on the same
+    account once more, *keeps* whether the order outlives trouble of the account or its key.
     """
 
     attempt: Attempt
@@ -44,7 +43,7 @@ class Posted:
     loaded: Loaded
     held: bool
     fresh_connection: bool
-    new_id: Callable[[], str]
+    next_id: str
     fallback: str | None = None
     again: bool = False
     keeps: bool = False
@@ -124,7 +123,7 @@ def _refused(posted: Posted, error: PikaError, account: str | None, *, later: bo
         attempt=posted.attempt.id,
         owner=posted.owner,
         refusal=refusal_of(error),
-        next=None if account is None else NextAttempt(id=posted.new_id(), account=account),
+        next=None if account is None else NextAttempt(id=posted.next_id, account=account),
         later=later,
         error=error,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 class Timer(Protocol):
@@ -28,6 +28,15 @@ class Clock(Protocol):
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Run *callback* at *when* on the monotonic clock."""
+
+
+Moment: TypeAlias = tuple[float, float, float]
+"""One reading of all three clocks."""
+
+
+def moment(clock: Clock) -> Moment:
+    """Read all three clocks: a suspend stops some of them."""
+    return clock.now(), clock.wall(), clock.boot()
 
 
 _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

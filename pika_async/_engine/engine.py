@@ -12,11 +12,14 @@ from attrs import field, frozen
 from pika_async._engine import farewell
 from pika_async._engine.account import Account, AccountStats
 from pika_async._engine.addresses import Addresses
+from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
+from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.effects import Look, Stop
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import random_id
+from pika_async._engine.lines import Lines
 from pika_async._engine.looks.leader import Leader
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.news import News
@@ -75,10 +78,13 @@ class Engine:
         self.desk.carries_out(Look, lambda flight, look: self.looks[look.attempt.account].add(flight, look))
         self.desk.carries_out(Stop, lambda _, stop: self.looks[stop.attempt.account].forget(stop.attempt.id))
         self._leader = Leader(self.desk, self.looks, clock)
-        self._posts = Posts(self.desk, transport, clock, self.addresses, settings.max_submits)
+        self._lines = Lines(self.desk)
+        building = Building(self.addresses, clock)
+        posts = Posts(self.desk, transport, clock, building, settings.max_submits)
+        self._dispatch = Dispatch(self.desk, self._lines, posts, clock)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses)
-        self._news = News(self.desk, self._leader, clock, self._posts.reread)
-        self.orders = Orders(self.desk, self._posts, self.looks, clock)
+        self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
+        self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock)
         self.inbox: EngineInbox | None = None
         if settings.mounted is not None:
             from pika_async._engine.pushes.inbox import EngineInbox
@@ -88,7 +94,7 @@ class Engine:
 
     async def open(self) -> None:
         """Begin to work; raises `LedgerError`."""
-        await self._posts.open()
+        await self._dispatch.reread()
         await self._news.open()
         await self._leader.open()
         self._sweeper.open()
@@ -114,9 +120,9 @@ class Engine:
         desk = self.desk
         for account in desk.accounts.values():
             account.stop()
-        for flight in self._posts.stop():
+        for flight in self._dispatch.stop():
             await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
-        await self._posts.aclose(patience)
+        await self._dispatch.aclose(patience)
         await desk.aclose(patience)
         await self._leader.aclose()
 
@@ -154,7 +160,7 @@ class Engine:
                 ages[doubtful.account] = max(age, ages.get(doubtful.account, 0.0))
         found = {}
         for key, account in desk.accounts.items():
-            line, looks, refused = self._posts.lines[key], self.looks[key], account.refused_look
+            line, looks, refused = self._lines[key], self.looks[key], account.refused_look
             found[key] = AccountStats(
                 queued=len(line),
                 in_flight=line.slots + line.claiming,

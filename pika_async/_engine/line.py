@@ -113,7 +113,7 @@ class Line:
 
     def refuses(self, asked_at: float, ledger_now: float) -> PikaError | None:
         """Return the error of a refusal, for what was asked for before it or in the same moment."""
-        asked_anew = asked_at > self._refused_at and asked_at >= self._refused_at + _ANEW
+        asked_anew = asked_at >= self._refused_at + _ANEW
         over = ledger_now >= self._refused_at + _REFUSED_FOR
         return None if asked_anew or over else self._refused
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -12,15 +12,16 @@ from attrs import evolve
 
 from pika_async import _registry
 from pika_async._engine.account import Account
+from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
+from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.effects import Ended
 from pika_async._engine.files import hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
-from pika_async._engine.posts import Posts
 from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import refused_look, unresolved
 from pika_async._ledger.change import Change
@@ -43,9 +44,12 @@ _LEDGER_PAUSE = 1.0
 class Orders:
     """Makes the flight of a job, and sets it on the way that its record calls for."""
 
-    def __init__(self, desk: Desk, posts: Posts, looks: Mapping[str, Looks], clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, building: Building, dispatch: Dispatch, looks: Mapping[str, Looks], clock: Clock
+    ) -> None:
         self.desk = desk
-        self._posts = posts
+        self._building = building
+        self._dispatch = dispatch
         self._looks = looks
         self._clock = clock
         self._turns = Turns()
@@ -74,7 +78,8 @@ class Orders:
         flight = Flight(record, accounts[0], self._clock, request)
         flight.recorded, flight.entered = False, True
         self._asked_for(flight)
-        self._build_ahead(flight, accounts)
+        if not reads_files(request):
+            self._building.build_ahead(flight, request, accounts)
         if idempotency_key is not None or ledger.remembers:
             flight.record = await _identified(flight.record, request, idempotency_key)
         if idempotency_key is not None:
@@ -85,7 +90,7 @@ class Orders:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
             raise self.desk.explain(flight, error)
         self.desk.flights[job_id] = flight
-        if not self._posts.add(flight) and ledger.remembers:
+        if not self._dispatch.add(flight) and ledger.remembers:
             # It waits for a slot, perhaps for long: whoever comes after this process must know of it.
             self.desk.spawn(self.desk.record(flight))
         return flight
@@ -109,31 +114,6 @@ class Orders:
         if not able:
             raise _registry.unsupported(refusals, request)
         return able
-
-    def _build_ahead(self, flight: Flight, accounts: Sequence[Account]) -> None:
-        """Build the POST now, so that what its adapter cannot express is refused before anything is recorded.
-
-        It is kept for the moment of sending, so each request is built once. One that names files is built
-        when they are read.
-        """
-        request = flight.request
-        if request is None or reads_files(request):
-            return
-        refusals: dict[str, str] = {}
-        for place, account in enumerate(accounts):
-            try:
-                built = self._posts.build(flight, account, request)
-            except UnsupportedRequest as error:
-                refusals[account.name] = error.message
-                continue
-            if place:
-                first = evolve(flight.record.newest, account=account.key)
-                fallbacks = tuple(other.key for other in accounts[place + 1 :])
-                flight.record = evolve(flight.record, attempts=(first,), fallbacks=fallbacks)
-                flight.account = account
-            flight.built = flight.record.newest.id, self._clock.now(), built
-            return
-        raise _registry.unsupported(refusals, request)
 
     async def _created(self, flight: Flight) -> Change:
         """Record an order with a key; a ledger that fails is tried again for a minute."""
@@ -172,7 +152,7 @@ class Orders:
     def _send_queued(self, flight: Flight) -> None:
         if is_queued(flight.record) and not flight.ended and not flight.place:
             flight.requeued()
-            self._posts.add(flight)
+            self._dispatch.add(flight)
 
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""

@@ -6,7 +6,7 @@ import logging
 from typing import TypeAlias
 
 from pika_async._engine.answers import Posted, held_back, read_answer, unknown, unsent
-from pika_async._engine.clock import Clock
+from pika_async._engine.clock import Clock, Moment
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Times, Unknown
@@ -17,7 +17,6 @@ from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
 
-Clocks: TypeAlias = tuple[float, float, float]
 Outcome: TypeAlias = Evidence | Refused | Unknown
 _WINDOW = Times().claim_to_byte
 
@@ -26,12 +25,7 @@ class StaleFenceError(Exception):
     """Too much time passed, or the row changed, between the claim and the first byte."""
 
 
-def read_clocks(clock: Clock) -> Clocks:
-    """Read all three clocks: a suspend stops some of them."""
-    return clock.now(), clock.wall(), clock.boot()
-
-
-def _late(claimed_at: Clocks, clock: Clock) -> bool:
+def _late(claimed_at: Moment, clock: Clock) -> bool:
     """Return whether any of the three clocks says that too much time has passed."""
     now, wall, boot = claimed_at
     return clock.now() - now > _WINDOW or clock.wall() - wall > _WINDOW or clock.boot() - boot > _WINDOW
@@ -45,7 +39,7 @@ async def send(
     transport: Sender,
     ledger: Ledger,
     clock: Clock,
-    claimed_at: Clocks,
+    claimed_at: Moment,
 ) -> Outcome:
     """Send a claimed attempt once, and return what became of it; raises nothing but cancellation.
 

@@ -35,7 +35,7 @@ REQUEST = api.Generate("a cat")
 def posted(adapter=None, **more):
     """Make a POST on its way."""
     loaded = _registry.load("scripted", adapter or Scripted())
-    more = {"held": False, "fresh_connection": False, "new_id": lambda: "j-2", **more}
+    more = {"held": False, "fresh_connection": False, "next_id": "j-2", **more}
     return Posted(attempt=attempt(), owner=OWNER, loaded=loaded, **more)
 
 

@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 
 import pika_async.provider as api
-from pika_async._engine.sending import read_clocks, send
+from pika_async._engine.clock import moment
+from pika_async._engine.sending import send
 from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, Refused, Unknown
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState
@@ -33,7 +34,7 @@ class World:
     async def send(self, between=lambda: None, **more):
         await self.ledger.open(self.clock.wall)
         change = await self.ledger.create(job(), Claim(attempt="j-1", owner=OWNER))
-        clocks = read_clocks(self.clock)
+        clocks = moment(self.clock)
         await self._or_not(between())
         sent = evolve(posted(**more), attempt=change.after.newest)
         return await send(

@@ -37,7 +37,7 @@ async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():
         dead.host.hold()
         dead.begin(dead.pika.submit(Generate("a cat"))).add_done_callback(lambda task: task.exception())
         await clock.advance(1)
-        for post in dead.engine._posts._posts:
+        for post in dead.engine._dispatch._tasks:
             post.cancel()
         await clock.advance(1)
         assert ledger.job.newest.state is AttemptState.SUBMITTING

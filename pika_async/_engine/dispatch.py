@@ -1,0 +1,101 @@
+"""Starts the POSTs of every account, each in a task of its own, as soon as its line allows."""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import frozen
+
+from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.desk import Desk
+from pika_async._engine.flight import Flight
+from pika_async._engine.line import Line
+from pika_async._engine.lines import Lines
+from pika_async._engine.posts import Posts
+
+_ASK_AGAIN = 5.0
+"""Seconds after which a slot that another process may have freed is asked for."""
+
+
+@frozen
+class _Wait:
+    at: float
+    timer: Timer
+
+
+class Dispatch:
+    """Takes jobs out of their lines; one timer an account waits for what keeps its line waiting."""
+
+    def __init__(self, desk: Desk, lines: Lines, posts: Posts, clock: Clock) -> None:
+        self._desk = desk
+        self._lines = lines
+        self._posts = posts
+        self._clock = clock
+        self._waits: dict[str, _Wait] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        lines.on_change(self._pump)
+
+    async def reread(self) -> None:
+        """Read what all processes use of each account, and send what that allows; raises `LedgerError`."""
+        for key, line in self._lines.items():
+            usage = await self._desk.ledger.usage(key)
+            line.learn(usage, self._desk.ledger.now(), self._clock.now())
+            self._pump(line)
+
+    def add(self, flight: Flight) -> bool:
+        """Have the newest attempt of *flight* sent when its account allows; return whether that is now."""
+        line = self._lines[flight.account.key]
+        line.add(flight)
+        self._pump(line)
+        return not len(line)
+
+    def _pump(self, line: Line) -> None:
+        """Start as many POSTs as the account allows now."""
+        while not self._desk.closing and line.first() is not None:
+            if not line.may_start(self._clock.now()):
+                self._pump_later(line)
+                return
+            task = asyncio.get_running_loop().create_task(self._post(line, line.take()))
+            self._tasks.add(task)
+
+    async def _post(self, line: Line, flight: Flight) -> None:
+        try:
+            await self._posts.post(line, flight)
+        finally:
+            line.on_the_wire -= 1
+            if (task := asyncio.current_task()) is not None:
+                self._tasks.discard(task)
+            self._pump(line)
+
+    def _pump_later(self, line: Line) -> None:
+        now, key = self._clock.now(), line.account.key
+        ask = line.opens_at <= now
+        if ask and not (self._desk.ledger.shared and line.is_full()):
+            return  # what holds the line back wakes it
+        at = now + _ASK_AGAIN if ask else line.opens_at
+        if (wait := self._waits.get(key)) is not None:
+            if wait.at <= at:
+                return
+            wait.timer.cancel()
+        self._waits[key] = _Wait(at, self._clock.call_at(at, lambda: self._due(line, ask=ask)))
+
+    def _due(self, line: Line, *, ask: bool) -> None:
+        del self._waits[line.account.key]
+        if ask and line.is_full():
+            line.slots -= 1  # the ledger knows better, and says so when it refuses
+        self._pump(line)
+
+    def stop(self) -> list[Flight]:
+        """Start nothing more, and return the jobs that were not sent."""
+        for wait in self._waits.values():
+            wait.timer.cancel()
+        return [flight for line in self._lines.values() for flight in line.clear()]
+
+    async def aclose(self, patience: float) -> None:
+        """Let POSTs that are under way come to their end, for *patience* seconds at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
