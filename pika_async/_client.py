@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._events import JobEvent
+    from pika_async._job_view import JobState
     from pika_async._ledger import Ledger
     from pika_async._recovery import Recovered
     from pika_async._transport import Sender
@@ -71,7 +72,9 @@ class Pika:
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
     all processes. *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP
-    proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads.
+    proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work*
+    False the client records orders and waits: it sends and looks up nothing, needs no key, and leaves that to
+    the processes that work on the same ledger (docs/many-machines.md).
 
     For downloads: *media_hosts* are hosts inside your network that links may lead to (else those that
     `PIKA_ASYNC_MEDIA_HOST` names). *media_proxy* is an HTTP proxy other than that of the API calls; False is
@@ -96,6 +99,7 @@ class Pika:
         poll_batch: int = 50,
         poll_interval: float = 1.0,
         trust_env: bool = True,
+        work: bool = True,
         media_hosts: Iterable[str] = (),
         media_proxy: str | Secret | Literal[False] | None = None,
         max_download_bytes: int | None = 4 * 1024**3,
@@ -107,7 +111,7 @@ class Pika:
             api_key = Secret(api_key)  # before anything can fail: tracebacks show local variables
         media_proxy = Secret(media_proxy) if isinstance(media_proxy, str) else media_proxy
         self._options = Options(
-            loaded=load(providers, api_key, base_url),
+            loaded=load(providers, api_key, base_url, needs_key=work),
             account=account,
             callback_url=callback_url,
             callbacks=callbacks,
@@ -118,6 +122,7 @@ class Pika:
             poll_batch=poll_batch,
             poll_interval=poll_interval,
             trust_env=trust_env,
+            work=work,
             transport=transport,
             clock=clock,
         )
@@ -328,6 +333,56 @@ class Pika:
         flight.held = True
         return Job(orders, flight)
 
+    async def enqueue(
+        self,
+        request: Order,
+        *,
+        callback_url: str | Literal[False] | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[GenerateFields],
+    ) -> Job:
+        """Record an order for whichever process works on this ledger; it is committed when this returns.
+
+        *request* is a request, or a prompt with the *fields* of `generate`. Files and bytes are kept in the
+        ledger, 20 MB each at most. The same *idempotency_key* returns the same job. Awaiting the job waits
+        for the video, whichever process brings it; a caller who is cancelled does not cancel the order.
+
+        Costs nothing by itself: `process` sends it. Raises `LedgerError` when it is not known to be recorded;
+        with a key, call again.
+        """
+        engine = self._open()
+        if not engine.desk.ledger.remembers:
+            raise ConfigError("enqueue leaves the order to other processes; name the ledger= they share.")
+        order = _request(request, fields)
+        return Job(engine.orders, await self._ordered(order, callback_url, idempotency_key, kept=True))
+
+    async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
+        """Bring a recorded job to its end, and return how it ended. Any queue may call it, at any time.
+
+        *job* is the id or the token of a job. It is sent unless it was before, and waited for until it has
+        ended; with *accepted*, until the provider has it: from there some process looks it up. A job that
+        only a person can settle returns "unresolved". Costs one render at most, wherever and however often it
+        is called.
+
+        Raises the error that kept the order unsent (an empty balance, a refused key, a failing ledger, or no
+        slot within *patience* seconds): it stays queued, so call again later.
+        """
+        from pika_async._engine.processing import process
+        from pika_async._job_view import view_of
+        from pika_async.ledger import is_token, read_token
+
+        check.seconds("patience", patience)
+        job_id = read_token(job).job_id if is_token(check.text("job", job)) else job
+        record = await process(self._open().orders, job_id, accepted=accepted, patience=patience)
+        return view_of(record).state
+
+    async def drain(self) -> None:
+        """Send nothing more, and wait for the POSTs under way; what is queued stays for other processes.
+
+        Calls of `process` whose job is unsent end with an error. Look-ups go on until `aclose`.
+        """
+        await self._open().drain()
+
     def job(self, token: str) -> Job:
         """Turn a token back into its job, whoever submitted it and whenever.
 
@@ -450,13 +505,15 @@ class Pika:
         request: VideoRequest,
         callback_url: str | Literal[False] | None,
         idempotency_key: str | None,
+        *,
+        kept: bool = False,
     ) -> Flight:
         receiver = check.callback_url("callback_url", callback_url)
         receiver = self._options.callback_url if receiver is None else receiver
         if idempotency_key is not None:
             check.text("idempotency_key", idempotency_key)
         orders = self._open().orders
-        return await orders.buy(request, callback_url=receiver, idempotency_key=idempotency_key)
+        return await orders.buy(request, callback_url=receiver, idempotency_key=idempotency_key, kept=kept)
 
     async def _bought(
         self,

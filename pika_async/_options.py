@@ -47,6 +47,7 @@ class Options:
     trust_env: bool
     transport: Sender | None
     clock: Clock | None
+    work: bool = True
 
     def __attrs_post_init__(self) -> None:
         check.count("max_concurrency", self.max_concurrency)
@@ -57,6 +58,7 @@ class Options:
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)
+        check.flag("work", self.work)
         check.label("account", self.account)
         _check_parts(self)
 
@@ -67,6 +69,8 @@ class Options:
         from pika_async._transport import Transport
 
         ledger = _ledger(self.ledger)
+        if not (self.work or ledger.shared):
+            raise ConfigError("work=False leaves the jobs to other processes; name the ledger= they share.")
         clock = self.clock or SystemClock()
         await ledger.open(clock.wall)
         secret = await ledger.secret()
@@ -81,6 +85,7 @@ class Options:
             callback_url=self.callback_url,
             secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
             mounted=None if self.callbacks is None else self.callbacks.address,
+            work=self.work,
         )
         transport = self.transport or Transport(trust_env=self.trust_env)
         engine: Engine
@@ -176,9 +181,16 @@ def _ledger(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
 
 
 def load(
-    providers: Sequence[str | Provider], api_key: str | Secret | None, base_url: str | None
+    providers: Sequence[str | Provider],
+    api_key: str | Secret | None,
+    base_url: str | None,
+    *,
+    needs_key: bool = True,
 ) -> list[Loaded]:
-    """Load the named providers, or the only one whose key is in the environment; raises `ConfigError`."""
+    """Load the named providers, or the only one whose key is in the environment; raises `ConfigError`.
+
+    With *needs_key* False, a provider without a key is loaded as well: nobody will call it.
+    """
     from pika_async import _registry
 
     api_key = _registry.given_key(api_key)
@@ -197,7 +209,7 @@ def load(
     if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
         raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
     loaded = [
-        _registry.make(p, api_key=api_key, base_url=base_url, environment=os.environ)
+        _registry.make(p, api_key=api_key, base_url=base_url, environment=os.environ, needs_key=needs_key)
         if isinstance(p, str)
         else _registry.load(type(p).__name__.lower(), p)
         for p in providers

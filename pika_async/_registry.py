@@ -21,6 +21,8 @@ from pika_async.provider import Call, Capabilities, Provider, ProviderFactory
 from pika_async.requests import Blob, VideoRequest, fields_set, media_of, with_media
 
 GROUP = "pika_async.providers"
+_NO_KEY = "unset"
+"""Stands for a key where an adapter is made and never asked to call."""
 
 
 @frozen(kw_only=True)
@@ -96,7 +98,7 @@ def _plugin(points: Sequence[EntryPoint]) -> Plugin:
     distribution = " and ".join(sorted({point.dist.name if point.dist else "unknown" for point in points}))
     try:
         factory = _factory(points)
-        provider = factory(api_key="unset")
+        provider = factory(api_key=_NO_KEY)
         powers = check_provider(provider, name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may fail in any way
         reason = str(error) or type(error).__name__
@@ -130,6 +132,7 @@ def make(
     api_key: str | Secret | None = None,
     base_url: str | None = None,
     environment: Mapping[str, str] | None = None,
+    needs_key: bool = True,
 ) -> Loaded:
     """Make the adapter called *name*, with key and address from the arguments or the environment."""
     environment = _Environment(os.environ if environment is None else environment)
@@ -144,6 +147,8 @@ def make(
             "update or remove that distribution."
         )
     key, source = (api_key, "api_key") if api_key else _found_key(plugin.capabilities, environment)
+    if not key and not needs_key:
+        key = Secret(_NO_KEY)
     if not key:
         variables = " or ".join(plugin.capabilities.key_variables) or "no variable"
         raise ConfigError(f"There is no API key for {name}; set {variables}, or pass api_key=.")
@@ -217,7 +222,7 @@ def _without_files(request: VideoRequest) -> VideoRequest:
 def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
     """Return whether an adapter can express *request*; asks it, for nothing waits on this answer."""
     try:
-        provider = factory(api_key="unset")
+        provider = factory(api_key=_NO_KEY)
         provider.capabilities.check(request)
         address = Secret("https://callback.invalid/check") if provider.capabilities.takes_address else None
         call = Call(callback_url=address, attempt_id="", now=0.0)

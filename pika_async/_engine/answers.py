@@ -27,6 +27,9 @@ from pika_async.results import Failed, Pending, Snapshot, Succeeded
 
 _UNKNOWN_STATUSES = frozenset({408, 409})
 
+ACCOUNTS_TROUBLE = AuthError, InsufficientBalance
+"""Refusals that are about the account or its key, and not about the order."""
+
 
 @frozen(kw_only=True)
 class Posted:
@@ -35,7 +38,8 @@ class Posted:
     A *held* answer waits for the video on its connection; *fresh_connection* says that nothing but the
     connection ties the answer to this POST. *next_id* names the attempt that may follow, *fallback* the
     account that the order may go on to. *again* says whether what was not sent may be tried on the same
-    account once more, *keeps* whether the order outlives trouble of the account or its key.
+    account once more, *keeps* whether the order outlives trouble of the account or its key. *kept* says that
+    a queue brings the order again, so that it outlives a full provider and a broken network as well.
     """
 
     attempt: Attempt
@@ -47,6 +51,7 @@ class Posted:
     fallback: str | None = None
     again: bool = False
     keeps: bool = False
+    kept: bool = False
 
 
 def read_answer(
@@ -81,7 +86,10 @@ def _accepted(posted: Posted, snapshot: Snapshot) -> Evidence:
 
 def refused(posted: Posted, error: PikaError) -> Refused:
     """Return the event of a POST of which nothing was bought, and the attempt that follows it."""
-    later = posted.fallback is None and posted.keeps and isinstance(error, AuthError | InsufficientBalance)
+    later = posted.fallback is None and (
+        (posted.keeps and isinstance(error, ACCOUNTS_TROUBLE))
+        or (posted.kept and isinstance(error, RateLimited | ProviderUnavailable))
+    )
     account = posted.attempt.account if later else posted.fallback
     return _refused(posted, error, account, later=later)
 
@@ -101,7 +109,7 @@ def held_back(posted: Posted, error: PikaError | None = None) -> Refused:
 
     A ledger that fails says nothing about an order that it keeps.
     """
-    again = posted.again or (posted.keeps and isinstance(error, LedgerError))
+    again = posted.again or posted.kept or (posted.keeps and isinstance(error, LedgerError))
     if error is None:
         error = ProviderUnavailable(
             "The connection was not ready in time and nothing was sent; try again.",

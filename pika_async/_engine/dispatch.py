@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -12,6 +13,7 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
 from pika_async._engine.posts import Posts
+from pika_async.errors import PikaError
 
 _ASK_AGAIN = 5.0
 """Seconds after which a slot that another process may have freed is asked for."""
@@ -26,11 +28,12 @@ class _Wait:
 class Dispatch:
     """Takes jobs out of their lines; one timer an account waits for what keeps its line waiting."""
 
-    def __init__(self, desk: Desk, lines: Lines, posts: Posts, clock: Clock) -> None:
+    def __init__(self, desk: Desk, lines: Lines, posts: Posts, clock: Clock, *, working: bool = True) -> None:
         self._desk = desk
         self._lines = lines
         self._posts = posts
         self._clock = clock
+        self.working = working
         self._waits: dict[str, _Wait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         lines.on_change(self._pump)
@@ -43,7 +46,12 @@ class Dispatch:
             self._pump(line)
 
     def add(self, flight: Flight) -> bool:
-        """Have the newest attempt of *flight* sent when its account allows; return whether that is now."""
+        """Have the newest attempt of *flight* sent when its account allows; return whether that is now.
+
+        A process that is not *working* leaves it to others.
+        """
+        if not self.working:
+            return True
         line = self._lines[flight.account.key]
         line.add(flight)
         self._pump(line)
@@ -51,7 +59,7 @@ class Dispatch:
 
     def _pump(self, line: Line) -> None:
         """Start as many POSTs as the account allows now."""
-        while not self._desk.closing and line.first() is not None:
+        while self.working and not self._desk.closing and line.first() is not None:
             if not line.may_start(self._clock.now()):
                 self._pump_later(line)
                 return
@@ -84,6 +92,14 @@ class Dispatch:
         if ask and line.is_full():
             line.slots -= 1  # the ledger knows better, and says so when it refuses
         self._pump(line)
+
+    async def drain(self, error: Callable[[], PikaError]) -> None:
+        """Send nothing more, leave what waits to other processes with *error*, and end what is under way."""
+        self.working = False
+        for flight in self.stop():
+            self._posts.leave(flight, error())
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def stop(self) -> list[Flight]:
         """Start nothing more, and return the jobs that were not sent."""

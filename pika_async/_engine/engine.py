@@ -38,6 +38,7 @@ from pika_async.errors import JobHandle, JobTimeout
 
 if TYPE_CHECKING:
     from pika_async._engine.pushes.inbox import EngineInbox
+    from pika_async.callbacks.ledger_inbox import LedgerInbox
 
 
 @frozen(kw_only=True)
@@ -54,6 +55,7 @@ class Settings:
     callback_url: Receiver = None
     secrets: tuple[bytes, ...] = field(factory=lambda: (os.urandom(32),), repr=False)
     mounted: Callable[[str], Secret] | None = None
+    work: bool = True
 
 
 class Engine:
@@ -74,19 +76,24 @@ class Engine:
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
         )
         self.desk = Desk({a.key: a for a in accounts}, ledger, clock, random_id(), handle)
-        self.looks = {a.key: Looks(self.desk, a, clock, self.addresses) for a in accounts}
+        working = settings.work
+        self.looks = {a.key: Looks(self.desk, a, clock, self.addresses, working=working) for a in accounts}
         self.desk.carries_out(Look, lambda flight, look: self.looks[look.attempt.account].add(flight, look))
         self.desk.carries_out(Stop, lambda _, stop: self.looks[stop.attempt.account].forget(stop.attempt.id))
-        self._leader = Leader(self.desk, self.looks, clock)
+        self._leader = Leader(self.desk, self.looks if working else {}, clock)
         self._lines = Lines(self.desk)
         building = Building(self.addresses, clock)
         posts = Posts(self.desk, transport, clock, building, settings.max_submits)
-        self._dispatch = Dispatch(self.desk, self._lines, posts, clock)
-        self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses)
+        self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
+        self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
         self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock)
-        self.inbox: EngineInbox | None = None
-        if settings.mounted is not None:
+        self.inbox: EngineInbox | LedgerInbox | None = None
+        if settings.mounted is not None and self._sweeper is None:
+            from pika_async.callbacks.ledger_inbox import LedgerInbox
+
+            self.inbox = LedgerInbox(ledger)
+        elif settings.mounted is not None and self._sweeper is not None:
             from pika_async._engine.pushes.inbox import EngineInbox
 
             search = self._sweeper.search_history
@@ -97,13 +104,22 @@ class Engine:
         await self._dispatch.reread()
         await self._news.open()
         await self._leader.open()
-        self._sweeper.open()
+        if self._sweeper is not None:
+            self._sweeper.open()
+        else:
+            for account in self.desk.accounts.values():
+                account.stop()
+
+    async def drain(self) -> None:
+        """Send nothing more, and bring POSTs to their end; look-ups go on."""
+        await self._dispatch.drain(lambda: left_unsent("The process is about to end"))
 
     async def aclose(self, patience: float = 30.0) -> None:
         """Bring POSTs to their end, then stop; jobs that live on are found by their token."""
         desk = self.desk
         desk.closing = True
-        self._sweeper.stop()
+        if self._sweeper is not None:
+            self._sweeper.stop()
         self._news.stop()
         if self.inbox is not None:
             self.inbox.stop()

@@ -14,6 +14,8 @@ from pika_async._media_type import HEAD, Kind, fault, media_type
 from pika_async.errors import UnsupportedRequest
 from pika_async.requests import Blob, Media, VideoRequest, media_of, with_media
 
+_LARGEST = 20 * 10**6
+
 
 def check_files(request: VideoRequest) -> None:
     """Look at the first bytes of every file that *request* names, and change nothing.
@@ -38,6 +40,33 @@ async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None =
     if not media:
         return request
     return with_media(request, [await _blob(field, medium, expected or {}) for field, medium in media])
+
+
+async def carried(request: VideoRequest) -> VideoRequest:
+    """Return *request* with its files read, so that any machine can send it.
+
+    Raises `UnsupportedRequest` for a medium over 20 MB: a ledger is no place for it.
+    """
+    for field, medium in media_of(request):
+        if await _size(field, medium) > _LARGEST:
+            raise UnsupportedRequest(
+                f"{field} holds more than {_LARGEST // 10**6} MB, too much for the ledger; put it where the "
+                "provider can read it, and give a URL."
+            )
+    return await with_blobs(request)
+
+
+async def _size(field: str, medium: Media) -> int:
+    match medium:
+        case Path():
+            try:
+                return (await anyio.Path(medium).stat()).st_size
+            except (OSError, ValueError) as error:
+                raise _unreadable(field, medium, error) from None
+        case bytes() | Blob(data=bytes()):
+            return len(medium if isinstance(medium, bytes) else medium.data)
+        case _:
+            return 0
 
 
 def reads_files(request: VideoRequest) -> bool:

@@ -79,7 +79,8 @@ class Flight:
     *recorded* says whether the ledger has the job, *entered* whether it is under way here. *adopted* is a job
     of a token that no ledger has vouched for yet. *wanted* says whether a caller of this process ordered it
     or asked for it, and *asked_at* when (ledger time); *held* whether a caller has its handle and with it the
-    token; *told* whether a caller has been told how it ended.
+    token; *told* whether a caller has been told how it ended. *kept* says that the order is for whichever
+    process works on it, so it is not cancelled with a caller.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Flight:
         "error",
         "held",
         "id",
+        "kept",
         "listeners",
         "place",
         "posted_at",
@@ -129,6 +131,7 @@ class Flight:
         self.entered = False
         self.wanted = False
         self.held = False
+        self.kept = False
         self.told = False
         self.sending = False
         self.stale = 0

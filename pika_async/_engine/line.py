@@ -63,6 +63,7 @@ class Line:
             if not (flight.cancelled or flight.ended) and is_queued(flight.record):
                 return flight
             heapq.heappop(self._waiting)
+            flight.place = 0
         return None
 
     def take(self) -> Flight:

@@ -41,19 +41,21 @@ class Lines:
         self._wake = wake
 
     def _queue(self, flight: Flight, effect: Queue) -> None:
-        line = self._lines[effect.attempt.account]
+        if (line := self._lines.get(effect.attempt.account)) is None:
+            return  # a fallback that is not open here: other processes send it
         flight.account = line.account
         flight.requeued()
         line.add(flight)
         self._changed(line)
 
     def _slot_taken(self, _: Flight, effect: SlotTaken) -> None:
-        self._lines[effect.account].slots += 1
+        if (line := self._lines.get(effect.account)) is not None:
+            line.slots += 1
 
     def _slot_freed(self, _: Flight, effect: SlotFreed) -> None:
-        line = self._lines[effect.account]
-        line.slots -= 1
-        self._changed(line)
+        if (line := self._lines.get(effect.account)) is not None:
+            line.slots -= 1
+            self._changed(line)
 
     def _changed(self, line: Line) -> None:
         if len(line) and self._wake is not None:

@@ -18,7 +18,7 @@ from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
 from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.effects import Ended
-from pika_async._engine.files import hashes, reads_files
+from pika_async._engine.files import carried, hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
@@ -59,12 +59,23 @@ class Orders:
         desk.carries_out(Ended, self._delivered)
 
     async def buy(
-        self, request: VideoRequest, *, callback_url: Receiver, idempotency_key: str | None = None
+        self,
+        request: VideoRequest,
+        *,
+        callback_url: Receiver,
+        idempotency_key: str | None = None,
+        kept: bool = False,
     ) -> Flight:
-        """Record a new job and queue it, or join the one that already has the key."""
+        """Record a new job and queue it, or join the one that already has the key.
+
+        One that is *kept* is committed when this returns, with its media, for any process that works on it;
+        this one does not send it.
+        """
         await self._turns.take()
         accounts = self._able(request)
         ledger = self.desk.ledger
+        if kept := kept or not self._dispatch.working:
+            request = await carried(request)
         job_id = new_job_id(self._clock.wall())
         first = Attempt(id=attempt_id(job_id, 1), job_id=job_id, number=1, account=accounts[0].key)
         record = JobRecord(
@@ -77,15 +88,19 @@ class Orders:
         )
         flight = Flight(record, accounts[0], self._clock, request)
         flight.recorded, flight.entered = False, True
+        flight.kept = flight.held = kept
         self._asked_for(flight)
         if not reads_files(request):
             self._building.build_ahead(flight, request, accounts)
         if idempotency_key is not None or ledger.remembers:
             flight.record = await _identified(flight.record, request, idempotency_key)
-        if idempotency_key is not None:
+        if idempotency_key is not None or kept:
             change = await self._created(flight)
             if change.after.id != job_id:
-                return self._joined(change.after, request, flight.record.files or {})
+                return self._joined(change.after, request, flight.record.files or {}, kept=kept)
+        if kept:
+            flight.built = None
+            return self.desk.flights.setdefault(job_id, flight)
         if self.desk.closing:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
             raise self.desk.explain(flight, error)
@@ -129,13 +144,18 @@ class Orders:
                 flight.recorded = True
                 return change
 
-    def _joined(self, record: JobRecord, wanted: VideoRequest, files: Mapping[str, str]) -> Flight:
+    def _joined(
+        self, record: JobRecord, wanted: VideoRequest, files: Mapping[str, str], *, kept: bool
+    ) -> Flight:
         if not same_order(record, wanted, files):
             raise UnsupportedRequest(
                 "This idempotency_key was used for another request; use a new key for a new video."
             )
         flight = self._flight_of(record)
         self._asked_for(flight)
+        if kept:
+            flight.kept = flight.held = True
+            return flight
         self._send_queued(flight)
         if flight.unresolved:
             raise self.desk.explain(flight, unresolved(in_doubt(flight.record) or flight.record.newest))
@@ -148,6 +168,20 @@ class Orders:
     def _flight_of(self, record: JobRecord) -> Flight:
         known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
         return known or self.desk.take_up(record)
+
+    def work_on(self, record: JobRecord) -> Flight:
+        """Send what a job of the ledger has queued, and look at what it has running; returns its flight.
+
+        Raises `ConfigError` when an account of it is not open here.
+        """
+        flight = self.desk.take_up(record)
+        self.desk.seen(flight, record)
+        flight.kept = flight.held = flight.wanted = True
+        # A queue is no person: however often it asks, what pauses the account holds the order.
+        flight.asked_at = max(flight.asked_at, record.created_at)
+        self._look_soon(flight)
+        self._send_queued(flight)
+        return flight
 
     def _send_queued(self, flight: Flight) -> None:
         if is_queued(flight.record) and not flight.ended and not flight.place:
@@ -318,7 +352,8 @@ class Orders:
 
     def abandon_wait(self, flight: Flight) -> None:
         """Note that a caller was cancelled: an unsent job nobody else waits for is not bought."""
-        if flight.posted_at is None and unsent(flight.record) and not flight.awaited:
+        nobody_else = not flight.awaited and not flight.kept
+        if flight.posted_at is None and unsent(flight.record) and nobody_else:
             flight.cancelled = True
             self.desk.spawn(self.cancel_unsent(flight))
 

@@ -58,7 +58,7 @@ class Posts:
         try:
             refused = line.refuses(flight.asked_at, self._desk.ledger.now())
             if refused is not None and self._waits_for_later(flight):
-                self._leave(flight, later(refused))
+                self.leave(flight, later(refused))
                 return
             order, request = await self._built(line, flight)
             is_new, clocks = not flight.recorded, moment(self._clock)
@@ -139,6 +139,7 @@ class Posts:
         """Go on after a claim that the ledger did not grant."""
         match change.obstacle:
             case None:
+                flight.place = 0
                 attempt = change.after.newest
                 if attempt.state is AttemptState.SUBMITTING and attempt.owner == self._desk.owner:
                     # A claim whose commit was not acknowledged: it is ours, and no byte has left.
@@ -152,11 +153,11 @@ class Posts:
                 error = capped(self._max_submits) if obstacle.reason == "cap" else paused(obstacle.why)
                 if self._desk.ledger.remembers or flight.record.key is not None:
                     # Unsent, and not burned: who asks for it again gets it bought.
-                    self._leave(flight, error)
+                    self.leave(flight, error)
                 else:
                     await self._give_up(flight, error)
 
-    def _leave(self, flight: Flight, error: PikaError) -> None:
+    def leave(self, flight: Flight, error: PikaError) -> None:
         """Let those who wait go with *error*; the order stays queued in the ledger."""
         if not unsent(flight.record):
             error.charged = spent(flight.record)  # an earlier attempt is in doubt
@@ -179,7 +180,7 @@ class Posts:
         if not self._desk.ledger.remembers:
             await self._give_up(flight, error)
         elif line.ledger_failed(self._clock.now()):
-            self._leave(flight, error)
+            self.leave(flight, error)
         else:
             log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
@@ -207,9 +208,9 @@ class Posts:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
             case Refused(error=PikaError() as refusal) if (event.later or too_long) and not flight.ended:
-                if event.later:
+                if event.later and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
-                self._leave(flight, refusal)
+                self.leave(flight, refusal)
             case _:
                 pass
 
@@ -225,4 +226,5 @@ class Posts:
             fallback=self._fallback(flight),
             again=flight.stale < _STALE_FENCES,
             keeps=self._desk.ledger.remembers,
+            kept=flight.kept,
         )

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from attrs import frozen
 
-from pika_async.callbacks.handler import CallbackEvent
+from pika_async.callbacks.ledger_inbox import LedgerInbox
 from pika_async.callbacks.options import Callbacks
 from pika_async.callbacks.receiver import Receiver
 from pika_async.callbacks.token import NOWHERE
@@ -29,7 +28,7 @@ async def receiving(ledger: Ledger, secrets: Sequence[str], host: str, port: int
     runner = web.AppRunner(receiver.aiohttp(), access_log=None, shutdown_timeout=1.0)
     await ledger.open()
     try:
-        receiver.open(_LedgerInbox(ledger), options.keys(await ledger.secret()))
+        receiver.open(LedgerInbox(ledger), options.keys(await ledger.secret()))
         await runner.setup()
         yield await _bound(runner, host, port)
     finally:
@@ -46,13 +45,3 @@ async def _bound(runner: web.AppRunner, host: str, port: int) -> str:
         ) from None
     bound, chosen = runner.addresses[0][:2]
     return f"http://[{bound}]:{chosen}" if ":" in bound else f"http://{bound}:{chosen}"
-
-
-@frozen
-class _LedgerInbox:
-    """Commits callbacks; the processes that wait for the jobs process them."""
-
-    ledger: Ledger
-
-    async def receive(self, event: CallbackEvent) -> None:
-        await self.ledger.inbox_put(event.attempt_id, event.body, event.headers)

@@ -40,7 +40,7 @@ class Leader:
         self._timers: dict[str, Timer] = {}
         self._trying: set[str] = set()
         self._complete: set[str] = set()
-        if desk.ledger.shared:
+        if desk.ledger.shared and looks:
             desk.carries_out(Look, self._wanted)
 
     @property

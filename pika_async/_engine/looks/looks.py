@@ -37,10 +37,12 @@ class Looks:
     """Shares look-ups between all pending attempts of an account; there is no timer per job.
 
     Where several processes share a ledger, one of them looks for all: *leading*. The others only look at what
-    somebody asks for.
+    somebody asks for, and one that is not *working* at nothing.
     """
 
-    def __init__(self, desk: Desk, account: Account, clock: Clock, addresses: Addresses) -> None:
+    def __init__(
+        self, desk: Desk, account: Account, clock: Clock, addresses: Addresses, *, working: bool = True
+    ) -> None:
         self._desk = desk
         self._account = account
         self._clock = clock
@@ -54,7 +56,8 @@ class Looks:
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._refusals: list[float] = []
-        self.leading = not desk.ledger.shared
+        self.leading = working and not desk.ledger.shared
+        self._working = working
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -108,7 +111,7 @@ class Looks:
 
     async def look_next(self, attempt_id: str) -> None:
         """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
-        if attempt_id not in self._flights:
+        if attempt_id not in self._flights or not self._working:
             return
         self.resume()
         seen = asyncio.get_running_loop().create_future()
@@ -159,7 +162,7 @@ class Looks:
 
     def _tick(self) -> None:
         """Send what is due, then sleep until more is."""
-        if self._desk.closing or self._account.refused_look is not None:
+        if not self._working or self._desk.closing or self._account.refused_look is not None:
             return
         now = self._clock.now()
         while len(self._lookups) < LOOKUPS_AT_ONCE and (keys := self._schedule.take(now)):
