@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from pika_async import _arguments as check
+from pika_async._job import Job, Unset
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
-    from pika_async._job import Job
     from pika_async._ledger import Ledger
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
@@ -43,7 +43,7 @@ class Options:
     max_submits: int | None
     prices: str | os.PathLike[str] | None
     max_concurrency: int
-    poll_rate: float | None
+    poll_rate: float | Unset | None
     poll_batch: int
     poll_interval: float
     trust_env: bool
@@ -55,7 +55,7 @@ class Options:
         check.count("max_concurrency", self.max_concurrency)
         check.count("poll_batch", self.poll_batch)
         check.number("poll_interval", self.poll_interval)
-        if self.poll_rate is not None:
+        if not isinstance(self.poll_rate, Unset | None):
             check.number("poll_rate", self.poll_rate, above=0)
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
@@ -88,7 +88,8 @@ class Options:
             label=self.account,
             max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
-            poll_rate=self.poll_rate,
+            poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
+            declared_rates=isinstance(self.poll_rate, Unset),
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,
             callback_url=self.callback_url,
@@ -213,10 +214,12 @@ def load(
         elif not hasattr(provider, "capabilities"):
             raise check.refuse("providers", 'names such as "acedata", or adapters', provider)
     if not providers:
-        providers = _registry.with_keys()
-        if len(providers) != 1:
-            found = f"keys of {' and '.join(map(str, providers))} are" if providers else "no API key is"
-            raise ConfigError(f'Name a provider, as in Pika("acedata"): {found} in the environment.')
+        names = _registry.with_keys()
+        if (decided := _registry.decided(names)) is None:
+            found = f"keys of {' and '.join(names)} are" if names else "no API key is"
+            also = ", or set PIKA_ASYNC_PROVIDER" if names else ""
+            raise ConfigError(f'Name a provider, as in Pika("acedata"){also}: {found} in the environment.')
+        providers = (decided,)
     if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
         raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
     loaded = [
@@ -227,5 +230,8 @@ def load(
     ]
     names = [one.name for one in loaded]
     if len(set(names)) != len(names):
-        raise ConfigError(f"A provider is named twice in {', '.join(names)}; open one client for each.")
+        raise ConfigError(
+            f"A provider is named twice in {', '.join(names)}; give each adapter a name of its own in its "
+            "capabilities, or open one client for each."
+        )
     return loaded

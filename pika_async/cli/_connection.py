@@ -108,17 +108,18 @@ class Connection:
 
 
 def _only_provider_with_key() -> str:
-    from pika_async.installed import providers
+    from pika_async.installed import decided, providers
 
     found = providers().values()
-    match [one.name for one in found if one.key_variable is not None]:
-        case [name]:
-            return name
+    names = [one.name for one in found if one.key_variable is not None]
+    if (name := decided(names)) is not None:
+        return name
+    match names:
         case []:
             known = (one.capabilities.key_variables[:1] for one in found if one.capabilities is not None)
             variables = " or ".join(chain.from_iterable(known)) or "one"
             told = f"No API key is in the environment; set {variables}, or add --sandbox, which needs none."
-        case names:
+        case _:
             told = f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
     raise ConfigError(told)
 
