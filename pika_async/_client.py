@@ -549,10 +549,12 @@ class Pika:
             from pika_async._events import report
 
             report(flight, on_event)
+        from pika_async._telemetry import span
         from pika_async._waits import first_result, wait_for_order
 
-        await wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
-        return first_result(orders, flight)
+        with span("pika.wait", jobs=[flight.id], provider=flight.account.name):
+            await wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
+            return first_result(orders, flight)
 
 
 def _request(order: Order, fields: GenerateFields) -> VideoRequest:

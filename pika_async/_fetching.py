@@ -16,6 +16,7 @@ import anyio
 
 from pika_async._job import Job
 from pika_async._job_view import view_of
+from pika_async._telemetry import span
 from pika_async.errors import DownloadError
 from pika_async.results import VideoResult
 
@@ -43,7 +44,7 @@ async def fetch(
     from pika_async._download import Downloaded, download, usable
     from pika_async._download.store import InStore, fetch_into, is_address
 
-    with _about(orders, video):
+    with _about(orders, video), span("pika.download", jobs=_jobs_of(orders, video)):
         place = InStore(str(path)) if is_address(path) else await usable(path)
         result, link = await _finished(video)
         fresh_link = partial(orders.fresh_link, result)
@@ -66,6 +67,11 @@ async def fetch(
             else:
                 await anyio.Path(f"{place}{SIDECAR}").write_bytes(notes)
         return saved
+
+
+def _jobs_of(orders: Orders, video: VideoResult | Job) -> list[str]:
+    job = video if isinstance(video, Job) else _origin(orders, video)
+    return [] if job is None else [job.id]
 
 
 def _notes(orders: Orders, result: VideoResult, saved: Downloaded) -> dict[str, Any]:

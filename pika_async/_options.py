@@ -104,8 +104,26 @@ class Options:
             return handle(engine, flight)
 
         engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle_of)
+        _watch(engine)
         await engine.open()
         return engine
+
+
+def _watch(engine: Engine) -> None:
+    """Count what ends, and let the numbers of accounts be read, where the application measures."""
+    from pika_async import _telemetry
+    from pika_async._engine.effects import Ended
+
+    if not _telemetry.measured():
+        return
+
+    def count(flight: Flight, end: Ended) -> None:
+        seconds = engine.desk.ledger.now() - flight.record.created_at
+        cost = getattr(end.outcome, "cost", None)
+        _telemetry.ended(flight.account.name, flight.state.value, seconds, cost)
+
+    engine.desk.carries_out(Ended, count)
+    _telemetry.watch(engine)
 
 
 def _hosts(given: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pika_async._engine.flight import NoSlotError, Stage
 from pika_async._engine.verdict import left_unsent, unresolved
 from pika_async._ledger.standing import in_doubt, spent, unsent
+from pika_async._telemetry import span
 from pika_async.errors import BadReply, JobTimeout, PikaError
 from pika_async.results import State, VideoResult
 
@@ -21,6 +22,11 @@ _NOTES = 20
 
 async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
     """Wait for the video of a job that is here, or came by its token."""
+    with span("pika.wait", jobs=[flight.id], provider=flight.account.name):
+        return await _video_of(orders, flight, timeout)
+
+
+async def _video_of(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
     flight = await orders.taken_on(flight)
     if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
         raise orders.desk.explain(flight, unresolved(doubtful))

@@ -24,6 +24,7 @@ from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import spent, unsent
+from pika_async._telemetry import span
 from pika_async._transport import Sender
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
@@ -76,15 +77,16 @@ class Posts:
                     await self._desk.tell(flight, answers.too_late(posted))
                 else:
                     flight.posted()
-                    event = await send(
-                        posted,
-                        order,
-                        request,
-                        transport=self._transport,
-                        ledger=self._desk.ledger,
-                        clock=self._clock,
-                        claimed_at=clocks,
-                    )
+                    with span("pika.submit", jobs=[flight.id], alone=True, provider=line.account.name):
+                        event = await send(
+                            posted,
+                            order,
+                            request,
+                            transport=self._transport,
+                            ledger=self._desk.ledger,
+                            clock=self._clock,
+                            claimed_at=clocks,
+                        )
                     await self._told(line, flight, posted, event)
             else:
                 line.ledger_works()

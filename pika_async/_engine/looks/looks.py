@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
@@ -18,6 +18,7 @@ from pika_async._engine.verdict import not_known, not_ours, refused_look
 from pika_async._ledger.events import Event, Mismatch
 from pika_async._ledger.records import Attempt
 from pika_async._secret import Secret
+from pika_async._telemetry import span
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, PikaError, RateLimited
 from pika_async.results import Snapshot, Task
@@ -207,11 +208,12 @@ class Looks:
             return
         provider = self._account.provider
         try:
-            found: Mapping[str, Snapshot] = await self._account.ask(
-                lambda: provider.build_poll(tasks),
-                lambda response: provider.read_poll(response, tasks),
-                budgeted=False,
-            )
+            with span("pika.look_up", jobs=self._jobs_of(keys), alone=True, provider=self._account.name):
+                found: Mapping[str, Snapshot] = await self._account.ask(
+                    lambda: provider.build_poll(tasks),
+                    lambda response: provider.read_poll(response, tasks),
+                    budgeted=False,
+                )
         except SendError as error:
             log.debug("%s: a look-up failed: %s", self._account.key, error)
             self._failed(keys)
@@ -220,6 +222,9 @@ class Looks:
         else:
             self._refusals.clear()
             await self._told(watched, tasks, found)
+
+    def _jobs_of(self, keys: Sequence[str]) -> Iterator[str]:
+        return (flight.id for key in keys if (flight := self._flights.get(key)) is not None)
 
     def _attempt(self, attempt_id: str) -> Attempt | None:
         flight = self._flights.get(attempt_id)

@@ -1,0 +1,139 @@
+"""Spans and metrics for OpenTelemetry, where the application has loaded it; nothing at all where it has not.
+
+The names are literal, so that a dashboard keeps working. Every span about a job links to one context that is
+made of the job's id: so what several processes did for a job can be found together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakMethod
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, Observation
+    from opentelemetry.trace import SpanContext
+
+_SCOPE: Final = "pika_async"
+_NO_SPAN: Final = nullcontext()
+_GAUGES: Final = {
+    "pika.jobs.queued": ("queued", "Jobs that wait to be sent by this process."),
+    "pika.jobs.in_flight": ("in_flight", "Jobs that hold a slot of the account, over all processes."),
+    "pika.look_ups.lag": ("poll_lag", "Seconds by which the most overdue look-up is late."),
+    "pika.jobs.oldest_doubt": ("oldest_unresolved", "Seconds since the oldest doubtful order was sent."),
+    "pika.ledger.outbox_age": (
+        "outbox_age",
+        "Seconds for which something learned has waited for the ledger.",
+    ),
+}
+
+
+class HasStats(Protocol):
+    """What the gauges read: the numbers of each account, by its name."""
+
+    def stats(self) -> Mapping[str, Any]: ...
+
+
+def span(
+    name: str, *, jobs: Iterable[str] = (), alone: bool = False, provider: str | None = None
+) -> AbstractContextManager[None]:
+    """Return a context that is a span called *name*, about the *jobs* with these ids.
+
+    It belongs to the caller's span, unless it stands *alone*: what the engine does is nobody's in particular.
+    An error ends the span with its class alone, since its text may hold a prompt.
+    """
+    if "opentelemetry.trace" not in sys.modules:
+        return _NO_SPAN
+    return _span(name, tuple(jobs), alone, provider)
+
+
+@contextmanager
+def _span(name: str, jobs: tuple[str, ...], alone: bool, provider: str | None) -> Iterator[None]:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, Status, StatusCode, get_tracer
+
+    given = {} if provider is None else {"gen_ai.provider.name": provider}
+    if len(jobs) == 1:
+        given["pika.job.id"] = jobs[0]
+    with get_tracer(_SCOPE).start_as_current_span(
+        name,
+        context=Context() if alone else None,
+        links=[Link(context_of(job)) for job in jobs],
+        attributes=given,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
+        try:
+            yield
+        except BaseException as error:
+            current.set_status(Status(StatusCode.ERROR))
+            current.set_attribute("error.type", type(error).__name__)
+            if (charged := getattr(error, "charged", None)) is not None:
+                current.set_attribute("pika.charged", charged)
+            raise
+
+
+def context_of(job_id: str) -> SpanContext:
+    """Return the context that all spans of a job link to, in whichever process they are made."""
+    from opentelemetry.trace import SpanContext, TraceFlags
+
+    digest = hashlib.sha256(job_id.encode()).digest()
+    return SpanContext(
+        trace_id=int.from_bytes(digest[:16]),
+        span_id=int.from_bytes(digest[16:24]),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+    )
+
+
+def measured() -> bool:
+    """Return whether the application has loaded metrics."""
+    return "opentelemetry.metrics" in sys.modules
+
+
+def ended(provider: str, state: str, seconds: float, cost: float | None) -> None:
+    """Count a job that has ended after *seconds*; *cost* is in the provider's own unit."""
+    from opentelemetry.metrics import get_meter
+
+    meter = get_meter(_SCOPE)
+    facts = {"gen_ai.provider.name": provider, "pika.job.state": state}
+    meter.create_counter("pika.jobs.ended", description="Jobs that ended.").add(1, facts)
+    meter.create_histogram("pika.job.duration", unit="s", description="From order to end.").record(
+        seconds, facts
+    )
+    if cost is not None:
+        meter.create_counter("pika.job.cost", description="In the provider's own unit.").add(cost, facts)
+
+
+def watch(engine: HasStats) -> None:
+    """Let metrics be read of *engine* as long as it lives."""
+    from opentelemetry.metrics import get_meter
+
+    stats = WeakMethod(engine.stats)
+    meter = get_meter(_SCOPE)
+    for name, (field, description) in _GAUGES.items():
+        meter.create_observable_gauge(name, [_reader(stats, field)], description=description)
+
+
+def _reader(
+    stats: WeakMethod[Callable[[], Mapping[str, Any]]], field: str
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def read(_: CallbackOptions) -> Iterable[Observation]:
+        from opentelemetry.metrics import Observation
+
+        if (now := stats()) is None:
+            return []
+        try:
+            found = now()
+        except RuntimeError:
+            return []  # metrics are read in another thread, and a table changed under it: next time then
+        return [
+            Observation(value, {"pika.account": account})
+            for account, one in found.items()
+            if (value := getattr(one, field)) is not None
+        ]
+
+    return read

@@ -1,0 +1,113 @@
+"""What OpenTelemetry is told, in memory: spans that link to their job, and metrics of accounts."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from pika_async import ContentBlocked, _telemetry
+from pika_async._telemetry import context_of
+from pika_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def exported():
+    """Return what is exported; a process has one provider of each."""
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracers = TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(tracers)
+    metrics.set_meter_provider(MeterProvider([reader]))
+    return spans, reader
+
+
+@pytest.fixture
+async def pika(anyio_backend):
+    """Return a client in front of a sandbox."""
+    async with Sandbox(render_time=0.02) as sandbox, sandbox.client(poll_interval=0.02) as pika:
+        yield pika
+
+
+@pytest.fixture
+def spans(exported):
+    """Return the exporter, empty."""
+    exported[0].clear()
+    return exported[0]
+
+
+async def test_every_span_of_a_job_links_to_it(spans, pika, tmp_path):
+    """Whoever made them, in whichever process, is found by the one context that the job's id makes."""
+    job = await pika.submit("A cat")
+    await pika.download(job, tmp_path / "cat.mp4")
+    finished = spans.get_finished_spans()
+    assert {span.name for span in finished} >= {"pika.submit", "pika.wait", "pika.look_up", "pika.download"}
+    expected = context_of(job.id)
+    for span in finished:
+        assert [(link.context.trace_id, link.context.span_id) for link in span.links] == [
+            (expected.trace_id, expected.span_id)
+        ]
+        assert span.attributes["pika.job.id"] == job.id
+
+
+async def test_a_wait_belongs_to_the_callers_span(spans, pika):
+    """An application sees where its own request waited; the engine's work stands alone."""
+    with trace.get_tracer("application").start_as_current_span("order") as order:
+        await pika.generate("A cat")
+    named = {span.name: span for span in spans.get_finished_spans()}
+    assert named["pika.wait"].parent.span_id == order.get_span_context().span_id
+    assert named["pika.submit"].parent is None
+
+
+async def test_an_error_ends_a_span_without_its_text(spans, pika):
+    """The class and whether money went are enough; a message may hold a prompt."""
+    with pytest.raises(ContentBlocked):
+        await pika.generate("A cat sandbox-moderated")
+    wait = next(span for span in spans.get_finished_spans() if span.name == "pika.wait")
+    assert not wait.status.is_ok
+    assert dict(wait.attributes)["error.type"] == "ContentBlocked"
+    assert dict(wait.attributes)["pika.charged"] == "no"
+    assert "cat" not in wait.to_json()
+
+
+async def test_accounts_and_ends_are_measured(exported, pika):
+    """Jobs by state, and what each account is doing, under names that stay."""
+    await pika.generate("A cat")
+    told = exported[1].get_metrics_data()
+    found = {
+        metric.name: [point.attributes for point in metric.data.data_points]
+        for resource in told.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    assert {"pika.account": "acedata:default"} in found["pika.jobs.in_flight"]
+    assert {"gen_ai.provider.name": "acedata", "pika.job.state": "succeeded"} in found["pika.jobs.ended"]
+    assert "pika.job.duration" in found
+
+
+def test_nothing_is_loaded_where_the_application_measures_nothing():
+    """The library never imports OpenTelemetry by itself."""
+    program = "import sys, pika_async._waits, pika_async._fetching; sys.exit('opentelemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_dashboard_shows_metrics_that_there_are():
+    """A panel of the example asks for names that the library has."""
+    board = json.loads((Path(__file__).parent.parent / "examples/grafana/pika_async.json").read_text("utf-8"))
+    asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    source = inspect.getsource(_telemetry)
+    for name in re.findall(r"\b(pika_\w+?)(?:_total|_seconds_bucket)?[\[)]", asked):
+        assert re.search(f'"{name.replace("_", ".", 1)}"'.replace("_", "[._]"), source), name
