@@ -53,15 +53,19 @@ class Capabilities(Value):
     which is how the user, the ledger and tokens know the instance.
 
     *fields* are names of request fields (`prompt`, `extra_body` and what a kind cannot be without are
-    implied); *lacks* are those that single kinds do not have all the same. *prompt_optional* are the kinds
-    that need no prompt beside media. *models* and *styles* are suggestions unless *closed_styles*. *ranges*
-    are the least and the greatest value of a field, *choices* the only values of one. *words_only* are fields
-    that cannot go beside media. *reserved* are names that `extra_body` may not hold. All of them are checked
-    before a job exists, so that another provider can still be chosen; `Checks` is for the rest.
+    implied); *lacks* are those that single kinds do not have all the same, an implied one included.
+    *prompt_optional* are the kinds that need no prompt beside media. *models* and *styles* are suggestions
+    unless *closed_styles*. *ranges* are the least and the greatest value of a field, *choices* the only
+    values of one. *words_only* are fields that cannot go beside media. *reserved* are names that `extra_body`
+    may not hold. All of them are checked before a job exists, so that another provider can still be chosen;
+    `Checks` is for the rest.
 
     *media* says in which forms media are taken: a `Takes` by field, where `image` stands for every field of
     images that is not named itself. Without it *inline_media* says whether files and bytes can be sent beside
     links. *max_images* bounds `Ingredients`.
+
+    *refuses_by_body* says that a refusal of `read_submit` is proof at any HTTP status, because a body proves
+    it; otherwise 3xx, 408, 409 and 5xx prove nothing, whatever the adapter says.
 
     *replay* says that a submit may be sent again, None that it never may. *poll_rate* are the look-ups per
     second that the provider is known to bear; a client without a `poll_rate` of its own uses it.
@@ -98,6 +102,7 @@ class Capabilities(Value):
     words_only: frozenset[str] = field(default=frozenset(), converter=_names)
     reserved: frozenset[str] = field(default=frozenset(), converter=_names)
     private: frozenset[str] = field(default=frozenset(), converter=_names)
+    refuses_by_body: bool = False
     replay: Replay | None = None
     poll_batch: int = 1
     poll_rate: float | None = None
@@ -143,7 +148,7 @@ class Capabilities(Value):
         given = {name: value for name, value in zip(names, values(request), strict=True) if value is not None}
         implied, lacks = _implied(kind), self.lacks.get(kind, frozenset())
         for name in given:
-            if name not in implied and (name not in self.fields or name in lacks):
+            if name in lacks or (name not in implied and name not in self.fields):
                 return f"{name} cannot be expressed"
         if "prompt" not in given and kind not in self.prompt_optional:
             return "prompt is required; add it"

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pika_async._events import JobEvent
     from pika_async._job_view import JobState
     from pika_async._ledger import Ledger
-    from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
@@ -64,13 +63,11 @@ class Pika:
     """A client for one event loop, opened by `async with`.
 
     *providers* are names or adapters in order of preference; with none, the one whose key is in the
-    environment, where `PIKA_ASYNC_PROVIDER` names one of several. *api_key* and *base_url* go with exactly
-    one provider. A request goes to the first provider that can express it, and on to the next only after a
-    proven refusal.
+    environment. *api_key* and *base_url* go with exactly one provider. A request goes to the first provider
+    that can express it, and on to the next only after a proven refusal.
 
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
-    (left out: what the provider is known to bear, else 1; None: no bound), *poll_interval* is the least time
-    in seconds between two looks at one job.
+    (None: no bound), *poll_interval* is the least time in seconds between two looks at one job.
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
@@ -97,9 +94,8 @@ class Pika:
         callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Ledger | None = None,
         max_submits: int | None = None,
-        prices: str | os.PathLike[str] | None = None,
         max_concurrency: int = 32,
-        poll_rate: float | Literal[Unset.PROVIDERS] | None = Unset.PROVIDERS,
+        poll_rate: float | None = 1.0,
         poll_batch: int = 50,
         poll_interval: float = 1.0,
         trust_env: bool = True,
@@ -121,7 +117,6 @@ class Pika:
             callbacks=callbacks,
             ledger=ledger,
             max_submits=max_submits,
-            prices=prices,
             max_concurrency=max_concurrency,
             poll_rate=poll_rate,
             poll_batch=poll_batch,
@@ -435,17 +430,6 @@ class Pika:
         check.stream("requests", requests)
         limit = self._limit(timeout)
         return Map(self._open().orders, requests, timeout=limit, callback_url=self._options.callback_url)
-
-    async def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
-        """Return what *request* would cost at each provider of this client, without buying anything.
-
-        *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
-        the client) goes before a published one; where there is neither, the estimate is None.
-        """
-        from pika_async._quotes import quote
-
-        accounts = tuple(self._open().desk.accounts.values())
-        return await quote(accounts, self._options.own_prices, _request(request, fields))
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""

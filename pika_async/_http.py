@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -112,22 +112,21 @@ query={}, body=None, held=False)
     @property
     def bears_secrets(self) -> bool:
         """Return whether any part holds a `Secret`."""
-        return any(True for _ in secrets_in((self.headers, self.query, self.body)))
+        return any(True for _ in _secrets((self.headers, self.query, self.body)))
 
 
-def secrets_in(value: Any) -> Iterator[Secret]:
-    """Return every `Secret` inside the parts of a request."""
+def _secrets(value: object) -> Any:
     match value:
         case Secret():
             yield value
         case Mapping():
             for inner in value.values():
-                yield from secrets_in(inner)
+                yield from _secrets(inner)
         case list() | tuple():
             for inner in value:
-                yield from secrets_in(inner)
+                yield from _secrets(inner)
         case Json(value=inner) | Form(fields=inner) | Multipart(fields=inner):
-            yield from secrets_in(inner)
+            yield from _secrets(inner)
 
 
 @lru_cache(1024)

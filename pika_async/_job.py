@@ -21,10 +21,9 @@ DEFAULT_TIMEOUT: Final = 900.0
 
 
 class Unset(Enum):
-    """Stands for what a call leaves to its client, or a client to its provider."""
+    """Stands for a time limit that a call leaves to its client."""
 
     CLIENTS = "the client's"
-    PROVIDERS = "the provider's"
 
 
 Timeout: TypeAlias = float | Literal[Unset.CLIENTS] | None

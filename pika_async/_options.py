@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from pika_async import _arguments as check
-from pika_async._job import Job, Unset
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
+    from pika_async._job import Job
     from pika_async._ledger import Ledger
-    from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
     from pika_async._transport import Sender
@@ -41,9 +40,8 @@ class Options:
     callbacks: Callbacks | None
     ledger: str | os.PathLike[str] | Ledger | None
     max_submits: int | None
-    prices: str | os.PathLike[str] | None
     max_concurrency: int
-    poll_rate: float | Unset | None
+    poll_rate: float | None
     poll_batch: int
     poll_interval: float
     trust_env: bool
@@ -55,7 +53,7 @@ class Options:
         check.count("max_concurrency", self.max_concurrency)
         check.count("poll_batch", self.poll_batch)
         check.number("poll_interval", self.poll_interval)
-        if not isinstance(self.poll_rate, Unset | None):
+        if self.poll_rate is not None:
             check.number("poll_rate", self.poll_rate, above=0)
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
@@ -63,13 +61,6 @@ class Options:
         check.flag("work", self.work)
         check.label("account", self.account)
         _check_parts(self)
-
-    @property
-    def own_prices(self) -> Sequence[Price]:
-        """Return the user's own prices; reads their file, and raises `ConfigError`."""
-        from pika_async._prices import read_prices
-
-        return read_prices(self.prices, os.environ)
 
     async def open(self, handle: Callable[[Engine, Flight], Job]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
@@ -88,8 +79,7 @@ class Options:
             label=self.account,
             max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
-            poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
-            declared_rates=isinstance(self.poll_rate, Unset),
+            poll_rate=self.poll_rate,
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,
             callback_url=self.callback_url,
@@ -184,8 +174,6 @@ def _check_parts(options: Options) -> None:
         check.instance("callbacks", options.callbacks, Callbacks)
         if options.callback_url is not None:
             raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
-    if options.prices is not None:
-        check.path("prices", options.prices)
     if isinstance(options.ledger, str | os.PathLike):
         check.path("ledger", options.ledger)
     elif options.ledger is not None:
@@ -232,12 +220,10 @@ def load(
         elif not hasattr(provider, "capabilities"):
             raise check.refuse("providers", 'names such as "acedata", or adapters', provider)
     if not providers:
-        names = _registry.with_keys()
-        if (decided := _registry.decided(names)) is None:
-            found = f"keys of {' and '.join(names)} are" if names else "no API key is"
-            also = ", or set PIKA_ASYNC_PROVIDER" if names else ""
-            raise ConfigError(f'Name a provider, as in Pika("acedata"){also}: {found} in the environment.')
-        providers = (decided,)
+        providers = _registry.chosen()
+        if len(providers) != 1:
+            found = f"keys of {' and '.join(map(str, providers))} are" if providers else "no API key is"
+            raise ConfigError(f'Name a provider, as in Pika("acedata"): {found} in the environment.')
     if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
         raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
     loaded = [
@@ -248,8 +234,5 @@ def load(
     ]
     names = [one.name for one in loaded]
     if len(set(names)) != len(names):
-        raise ConfigError(
-            f"A provider is named twice in {', '.join(names)}; give each adapter a name of its own in its "
-            "capabilities, or open one client for each."
-        )
+        raise ConfigError(f"A provider is named twice in {', '.join(names)}; open one client for each.")
     return loaded

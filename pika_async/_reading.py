@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +14,13 @@ from attrs import field
 from pika_async._http import HttpRequest, clip, decode_json
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, UnsupportedRequest
-from pika_async.requests import Blob, Media
+from pika_async.requests import Blob, Frame, Media, VideoRequest
 from pika_async.results import State
 
 _NOWHERE = "http://adapter.invalid"
 _LONGEST_TEXT = 8192
+_LONGEST_NUMBER = 64
+_MOST_FRAMES = 5
 _LONGEST_MESSAGE = 200
 _LINK = re.compile(r"\w{1,20}://\S+")
 _STATES: Mapping[str, State] = {
@@ -98,6 +101,17 @@ def is_link(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
+def key_frames(request: VideoRequest) -> tuple[Frame, ...]:
+    """Return the frames of a request, or its first and last image as frames; none for any other request.
+
+    Raises `UnsupportedRequest` for more frames than the model of key frames takes.
+    """
+    last, frames = getattr(request, "last_image", None), getattr(request, "frames", None) or ()
+    if len(frames) > _MOST_FRAMES:
+        raise UnsupportedRequest(f"frames must be 2 to {_MOST_FRAMES}; give fewer.")
+    return frames if last is None else (Frame(getattr(request, "image", "")), Frame(last))
+
+
 def inlined(media: Media) -> str:
     """Return *media* as a link, or as a `data:` link that holds its bytes.
 
@@ -110,6 +124,43 @@ def inlined(media: Media) -> str:
         case Blob(data=data, content_type=kind):
             return f"data:{kind};base64,{base64.b64encode(data).decode()}"
     raise UnsupportedRequest("image and video reach an adapter as a link or a Blob; read the file first.")
+
+
+def members(value: Any) -> dict[str, Any]:
+    """Return the members of a JSON object; none for what is no object.
+
+    >>> members({"id": 5}), members("no JSON")
+    ({'id': 5}, {})
+    """
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, also one that is written as text; None for anything else.
+
+    >>> number(5), number("4.22"), number(True), number("soon")
+    (5.0, 4.22, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value[:_LONGEST_NUMBER] if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def video_links(output: Any) -> tuple[str, ...]:
+    """Return the links under `video` or `videos`, each of which is text or an object with a `url`.
+
+    >>> video_links({"video": {"url": "https://cdn.test/a.mp4"}}), video_links({"videos": []})
+    (('https://cdn.test/a.mp4',), ())
+    """
+    told = members(output)
+    several = told.get("videos")
+    items = [told.get("video"), *(several if isinstance(several, list) else [])]
+    links = (_text(members(item).get("url") if isinstance(item, dict) else item) for item in items)
+    return tuple(dict.fromkeys(link for link in links if is_link(link)))
 
 
 def given(**fields: Any) -> dict[str, Any]:

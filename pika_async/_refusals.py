@@ -91,7 +91,8 @@ class Refusals(Value):
     The first of *words* (a pattern, in any case) that the message holds decides, then the code, then the
     statuses. *open_codes* leave the outcome of a submit open. *bare* are statuses that the provider
     documents as refusals whatever the body says. *lookups* are codes that mean something else for a
-    look-up. *advice* replaces the common advice for a kind of error.
+    look-up. *lasting* are codes of what is gone for good, so that no later call can succeed. *advice*
+    replaces the common advice for a kind of error.
     """
 
     provider: str
@@ -101,11 +102,27 @@ class Refusals(Value):
     open_codes: Collection[str] = ()
     bare: Collection[int] = ()
     lookups: Mapping[str, Kind] = field(factory=dict)
+    lasting: Collection[str] = ()
     advice: Mapping[Kind, str] = field(factory=dict, converter=_advice)
 
     def at_submit(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
         """Make the error of a submit whose answer names no task."""
         return self._worded(self._proven(response, error), response, error, key, "submit")
+
+    def by_body(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
+        """Make the error of a submit whose body alone proves, at any status, that nothing was bought.
+
+        Only for a provider that declares `Capabilities.refuses_by_body`.
+        """
+        return self._worded(self.codes.get(error.code or "", SubmitRefused), response, error, key, "submit")
+
+    def at_upload(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
+        """Make the error of an upload, where the status suffices: an upload buys nothing."""
+        kind = self._known(response.status, error)
+        bad = 400 <= response.status < 500
+        return self._worded(
+            kind or (SubmitRefused if bad else ProviderUnavailable), response, error, key, "submit"
+        )
 
     def at_lookup(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
         """Make the error of a look-up, where the status suffices, since no money hangs on it.
@@ -156,7 +173,7 @@ class Refusals(Value):
             provider=self.provider,
             phase=phase,
             charged="unknown" if phase == "poll" else None,
-            retryable=False if self.codes.get(error.code or "") is ProviderUnavailable else None,
+            retryable=False if error.code in self.lasting else None,
             trace_id=shown(error.trace_id, key) if error.trace_id else None,
             status=response.status,
             code=code,

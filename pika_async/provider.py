@@ -13,6 +13,7 @@ from attrs import frozen
 
 from pika_async._capabilities import SPEC_VERSION, Capabilities
 from pika_async._crossing import Value
+from pika_async._effects import IMAGE_EFFECTS, NEWER_EFFECTS, VIDEO_EFFECTS
 from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart, clip, signed
 from pika_async._powers import Estimate, Replay, Takes, Uploaded, Uploading
 from pika_async._reading import (
@@ -23,12 +24,17 @@ from pika_async._reading import (
     inlined,
     is_link,
     key,
+    key_frames,
+    members,
+    number,
     shown,
     state,
     text,
+    video_links,
 )
 from pika_async._refusals import ErrorInfo, Refusals, proves_nothing
 from pika_async._secret import Secret
+from pika_async._signatures import in_time, signed_by_key, signed_by_secret
 from pika_async._tolerant import read_json, structure
 from pika_async.emulator import Emulator, Held, Outcome, World
 from pika_async.errors import (
@@ -72,8 +78,11 @@ from pika_async.results import (
 )
 
 __all__ = [
+    "IMAGE_EFFECTS",
     "JSON",
+    "NEWER_EFFECTS",
     "SPEC_VERSION",
+    "VIDEO_EFFECTS",
     "AuthError",
     "BadReply",
     "Balance",
@@ -144,17 +153,24 @@ __all__ = [
     "fields_set",
     "first_text",
     "given",
+    "in_time",
     "inlined",
     "is_link",
     "key",
+    "key_frames",
     "media_of",
+    "members",
+    "number",
     "proves_nothing",
     "read_json",
     "shown",
     "signed",
+    "signed_by_key",
+    "signed_by_secret",
     "state",
     "structure",
     "text",
+    "video_links",
 ]
 
 REFUSALS = (

@@ -42,7 +42,9 @@ def documented_errors(provider: str) -> dict[tuple[str, ...], dict[str, str]]:
     """Return the row of each answer; a row may list several codes, words and statuses."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for row in tables(f"### {provider}")[1]:
-        for key in product(*(alternatives(row[name]) for name in ("code", "words", "HTTP") if name in row)):
+        for key in product(
+            *(alternatives(row[name]) for name in ("code", "words", "body", "HTTP") if name in row)
+        ):
             assert key not in found, f"{key} is documented twice"
             found[key] = row
     return found

@@ -45,6 +45,7 @@ class Answer:
     looks: Looks
     code: str | None
     trace_id: str | None = None
+    passing: bool = False
 
     @property
     def charged(self) -> Charged:
@@ -52,17 +53,17 @@ class Answer:
 
     @property
     def retryable(self) -> bool:
-        return self.kind is RateLimited
+        return self.kind is RateLimited or (self.kind is ProviderUnavailable and self.passing)
 
 
-def _response(status: int, body: object) -> HttpResponse:
+def response(status: int, body: object) -> HttpResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     kind = "text/html" if isinstance(body, bytes) else "application/json"
     headers = {"content-type": kind, **({"location": "https://a.test/"} if 300 <= status < 400 else {})}
     return HttpResponse(status=status, headers=headers, body=raw)
 
 
-_PAGE = b"<html><body>Bad Gateway</body></html>"
+PAGE = b"<html><body>Bad Gateway</body></html>"
 _TRACE = "2efa9340-b21b-4e26-9e14-4aac95f343ab"
 
 
@@ -76,7 +77,7 @@ def _acedata(
             sample = json.loads(path.read_bytes())
             assert sample["status"] == status
             body = sample["body"]
-        yield (code, str(status)), Answer(_response(status, body), kind, looks, code, body["trace_id"])
+        yield (code, str(status)), Answer(response(status, body), kind, looks, code, body["trace_id"])
 
 
 def _duomi(
@@ -84,16 +85,16 @@ def _duomi(
 ) -> Iterable[tuple[Key, Answer]]:
     for word, status in product(words.split(), statuses):
         body = {"code": code, "msg": f"提示 {word}", "data": None, "exec_time": 0.001, "ip": "203.0.113.7"}
-        yield (str(code), word, str(status)), Answer(_response(status, body), kind, looks, str(code))
+        yield (str(code), word, str(status)), Answer(response(status, body), kind, looks, str(code))
 
 
 def _sampled(name: str, kind: type[PikaError], looks: Looks, code: str | None) -> Answer:
     sample = json.loads((SAMPLES / name).read_bytes())
-    return Answer(_response(sample["status"], sample["body"]), kind, looks, code)
+    return Answer(response(sample["status"], sample["body"]), kind, looks, code)
 
 
-def _silent(status: int, body: object, looks: Looks = "waits on") -> Answer:
-    return Answer(_response(status, body), SubmitUnknown, looks, None)
+def silent(status: int, body: object, looks: Looks = "waits on") -> Answer:
+    return Answer(response(status, body), SubmitUnknown, looks, None)
 
 
 ERRORS: Mapping[str, Mapping[Key, Answer]] = {
@@ -121,10 +122,10 @@ ERRORS: Mapping[str, Mapping[Key, Answer]] = {
                 ("an x402 offer", "402"),
                 _sampled("acedata/error.402-payment-required.json", InsufficientBalance, "waits on", None),
             ),
-            (("no task, no error", "200"), _silent(200, {"success": True})),
-            (("no JSON", "200"), _silent(200, _PAGE)),
-            (("no JSON", "502"), _silent(502, _PAGE)),
-            (("no JSON", "403"), _silent(403, _PAGE)),
+            (("no task, no error", "200"), silent(200, {"success": True})),
+            (("no JSON", "200"), silent(200, PAGE)),
+            (("no JSON", "502"), silent(502, PAGE)),
+            (("no JSON", "403"), silent(403, PAGE)),
         ]
     ),
     "duomi": dict(
@@ -148,10 +149,10 @@ ERRORS: Mapping[str, Mapping[Key, Answer]] = {
                 ("none", "none", "404"),
                 _sampled("duomi/submit.error-404-empty.json", SubmitRefused, "waits on", None),
             ),
-            (("none", "none", "200"), _silent(200, {})),
-            (("no JSON", "none", "200"), _silent(200, _PAGE)),
-            (("no JSON", "none", "302"), _silent(302, _PAGE)),
-            (("no JSON", "none", "502"), _silent(502, _PAGE)),
+            (("none", "none", "200"), silent(200, {})),
+            (("no JSON", "none", "200"), silent(200, PAGE)),
+            (("no JSON", "none", "302"), silent(302, PAGE)),
+            (("no JSON", "none", "502"), silent(502, PAGE)),
         ]
     ),
 }
@@ -168,37 +169,37 @@ class Ends:
     status: int | None = None
 
 
-def _refusal(kind: type[PikaError], status: int, code: str) -> Ends:
+def refusal(kind: type[PikaError], status: int, code: str) -> Ends:
     return Ends(kind, "no", code=code, status=status)
 
 
-def _failure(charged: Charged, code: str) -> Ends:
+def failure(charged: Charged, code: str) -> Ends:
     return Ends(JobFailed, charged, billed=1, code=code)
 
 
 MAGIC: Mapping[str, Mapping[Outcome, Ends]] = {
     "acedata": {
-        Outcome.RENDER_FAILS: _failure("unknown", "api_error"),
-        Outcome.MODERATED: _refusal(ContentBlocked, 403, "forbidden"),
-        Outcome.MODERATED_LATE: _failure("unknown", "forbidden"),
-        Outcome.NO_LINK: _failure("unknown", "no_output"),
+        Outcome.RENDER_FAILS: failure("unknown", "api_error"),
+        Outcome.MODERATED: refusal(ContentBlocked, 403, "forbidden"),
+        Outcome.MODERATED_LATE: failure("unknown", "forbidden"),
+        Outcome.NO_LINK: failure("unknown", "no_output"),
         Outcome.NEVER_FINISHES: Ends(JobTimeout, "yes", billed=1),
-        Outcome.RATE_LIMITED: _refusal(RateLimited, 429, "too_many_requests"),
-        Outcome.RETRY_AFTER: _refusal(RateLimited, 429, "too_many_requests"),
-        Outcome.NO_BALANCE: _refusal(InsufficientBalance, 403, "used_up"),
+        Outcome.RATE_LIMITED: refusal(RateLimited, 429, "too_many_requests"),
+        Outcome.RETRY_AFTER: refusal(RateLimited, 429, "too_many_requests"),
+        Outcome.NO_BALANCE: refusal(InsufficientBalance, 403, "used_up"),
         Outcome.SERVER_ERROR: Ends(SubmitUnknown, "unknown", code="api_error", status=500),
         Outcome.HTML: Ends(SubmitUnknown, "unknown", status=502),
         Outcome.DROPPED: Ends(SubmitUnknown, "unknown", billed=1),
     },
     "duomi": {
-        Outcome.RENDER_FAILS: _failure("yes", "provider"),
-        Outcome.MODERATED: _refusal(ContentBlocked, 200, "400"),
-        Outcome.MODERATED_LATE: _failure("no", "content"),
-        Outcome.NO_LINK: _failure("unknown", "no_output"),
+        Outcome.RENDER_FAILS: failure("yes", "provider"),
+        Outcome.MODERATED: refusal(ContentBlocked, 200, "400"),
+        Outcome.MODERATED_LATE: failure("no", "content"),
+        Outcome.NO_LINK: failure("unknown", "no_output"),
         Outcome.NEVER_FINISHES: Ends(JobTimeout, "yes", billed=1),
-        Outcome.RATE_LIMITED: _refusal(RateLimited, 429, "429"),
-        Outcome.RETRY_AFTER: _refusal(RateLimited, 429, "429"),
-        Outcome.NO_BALANCE: _refusal(InsufficientBalance, 200, "400"),
+        Outcome.RATE_LIMITED: refusal(RateLimited, 429, "429"),
+        Outcome.RETRY_AFTER: refusal(RateLimited, 429, "429"),
+        Outcome.NO_BALANCE: refusal(InsufficientBalance, 200, "400"),
         Outcome.SERVER_ERROR: Ends(SubmitUnknown, "unknown", code="500", status=500),
         Outcome.HTML: Ends(SubmitUnknown, "unknown", status=502),
         Outcome.DROPPED: Ends(SubmitUnknown, "unknown", billed=1),

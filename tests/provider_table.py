@@ -38,7 +38,7 @@ class Sends:
 
 @frozen
 class Refuses:
-    """*request* is refused unsent by a sentence with these *words*; the provider *able* could do it."""
+    """*request* is refused unsent by a sentence with these *words*; the providers *able* could do it."""
 
     request: VideoRequest
     words: str
@@ -48,15 +48,15 @@ class Refuses:
 Case: TypeAlias = Sends | Refuses
 
 
-def _text(**fields: Any) -> Generate:
+def text(**fields: Any) -> Generate:
     return Generate(PROMPT, **fields)
 
 
-def _inflate(**fields: Any) -> Style:
+def inflate(**fields: Any) -> Style:
     return Style(PROMPT, style="Inflate", **fields)
 
 
-def _together(**fields: Any) -> Ingredients:
+def together(**fields: Any) -> Ingredients:
     return Ingredients(PROMPT, [PICTURE, PNG], **fields)
 
 
@@ -86,99 +86,102 @@ _FOREIGN: Mapping[str, Any] = {
     "sound_effects": True,
 }
 """Fields that AceData's wire does not have."""
+_ABLE = {"seed": "comfy duomi fal pika"}
 
 _NEWER: Mapping[str, tuple[Case, ...]] = {
-    "duration": (Refuses(_text(duration=5), "duration cannot be expressed", None),),
-    "resolution": (Refuses(_text(resolution="1080p"), "resolution cannot be expressed", None),),
+    "duration": (Refuses(text(duration=5), "duration cannot be expressed", "comfy fal pika"),),
+    "resolution": (Refuses(text(resolution="1080p"), "resolution cannot be expressed", "comfy fal pika"),),
     "last_image": (
-        Refuses(_text(image=PICTURE, last_image=PICTURE), "last_image cannot be expressed", None),
+        Refuses(text(image=PICTURE, last_image=PICTURE), "last_image cannot be expressed", "fal pika"),
     ),
-    "frames": (Refuses(_text(frames=[PICTURE, PICTURE]), "frames cannot be expressed", None),),
+    "frames": (Refuses(text(frames=[PICTURE, PICTURE]), "frames cannot be expressed", "fal pika"),),
     "Edit(prompt, video, region=, mask=)": (
-        Refuses(Edit(PROMPT, CLIP, region="the hat"), "Edit is not offered", None),
-        Refuses(Edit(PROMPT, CLIP, mask=PICTURE), "Edit is not offered", None),
+        Refuses(Edit(PROMPT, CLIP, region="the hat"), "Edit is not offered", "fal pika"),
+        Refuses(Edit(PROMPT, CLIP, mask=PICTURE), "Edit is not offered", "pika"),
     ),
-    "Generate(image=) without prompt": (Refuses(Generate(image=PICTURE), "prompt is required", None),),
+    "Generate(image=) without prompt": (
+        Refuses(Generate(image=PICTURE), "prompt is required", "comfy pika"),
+    ),
 }
 """What neither AceData's nor Duomi's wire has."""
 
 WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
     "acedata": {
-        "Generate(prompt)": (Sends(_text(), {"model": "2.0"}),),
+        "Generate(prompt)": (Sends(text(), {"model": "2.0"}),),
         "Generate(image=)": (
-            Sends(_text(image=PICTURE), {"image_url": [PICTURE], "model": "2.0"}),
-            Sends(_text(image=PNG), {"image_url": [_inlined("image/png", PNG)], "model": "2.0"}),
+            Sends(text(image=PICTURE), {"image_url": [PICTURE], "model": "2.0"}),
+            Sends(text(image=PNG), {"image_url": [_inlined("image/png", PNG)], "model": "2.0"}),
             Sends(
-                _text(image=POSTER),
+                text(image=POSTER),
                 {"image_url": [_inlined("image/jpeg", POSTER.read_bytes())], "model": "2.0"},
             ),
         ),
         "Generate(video=)": (
-            Sends(_text(video=CLIP), {"video_url": CLIP, "model": "2.0"}),
-            Sends(_text(video=MP4), {"video_url": _inlined("video/mp4", MP4), "model": "2.0"}),
+            Sends(text(video=CLIP), {"video_url": CLIP, "model": "2.0"}),
+            Sends(text(video=MP4), {"video_url": _inlined("video/mp4", MP4), "model": "2.0"}),
         ),
         "image= with video=": (
             Sends(
-                _text(image=PICTURE, video=CLIP), {"image_url": [PICTURE], "video_url": CLIP, "model": "2.0"}
+                text(image=PICTURE, video=CLIP), {"image_url": [PICTURE], "video_url": CLIP, "model": "2.0"}
             ),
         ),
         "Style(prompt, style=)": (
-            Sends(_inflate(), {"effect": "Inflate", "model": "1.5"}),
-            Sends(_inflate(model=2.0), {"effect": "Inflate", "model": "2.0"}),
+            Sends(inflate(), {"effect": "Inflate", "model": "1.5"}),
+            Sends(inflate(model=2.0), {"effect": "Inflate", "model": "2.0"}),
             Sends(Style(PROMPT, style="Of tomorrow"), {"effect": "Of tomorrow", "model": "1.5"}),
         ),
         "Style(prompt, style=, image=)": (
-            Sends(_inflate(image=PICTURE), {"effect": "Inflate", "image_url": [PICTURE], "model": "1.5"}),
+            Sends(inflate(image=PICTURE), {"effect": "Inflate", "image_url": [PICTURE], "model": "1.5"}),
         ),
         "Style(prompt, style=, video=)": (
-            Sends(_inflate(video=CLIP), {"effect": "Inflate", "video_url": CLIP, "model": "2.0"}),
+            Sends(inflate(video=CLIP), {"effect": "Inflate", "video_url": CLIP, "model": "2.0"}),
         ),
         "Ingredients(prompt, images, mode=)": (
-            Sends(_together(), _TOGETHER),
-            Sends(_together(mode="creative"), {**_TOGETHER, "ingredients_mode": "creative"}),
-            Sends(_together(mode="precise"), {**_TOGETHER, "ingredients_mode": "precise"}),
+            Sends(together(), _TOGETHER),
+            Sends(together(mode="creative"), {**_TOGETHER, "ingredients_mode": "creative"}),
+            Sends(together(mode="precise"), {**_TOGETHER, "ingredients_mode": "precise"}),
         ),
         "model": (
-            Sends(_text(model=1.5), {"model": "1.5"}),
-            Sends(_text(model="pika-2.2"), {"model": "pika-2.2"}),
+            Sends(text(model=1.5), {"model": "1.5"}),
+            Sends(text(model="pika-2.2"), {"model": "pika-2.2"}),
         ),
         "model other than 2.0, with a video or ingredients": (
-            Refuses(_text(video=CLIP, model="1.5"), "model must be 2.0", None),
-            Refuses(_inflate(video=CLIP, model="1.5"), "model must be 2.0", "duomi"),
-            Refuses(_together(model="1.5"), "model must be 2.0", None),
+            Refuses(text(video=CLIP, model="1.5"), "model must be 2.0", None),
+            Refuses(inflate(video=CLIP, model="1.5"), "model must be 2.0", "duomi"),
+            Refuses(together(model="1.5"), "model must be 2.0", None),
         ),
-        "aspect_ratio": (Sends(_text(aspect_ratio="9:16"), {"aspect_ratio": "9:16", "model": "2.0"}),),
+        "aspect_ratio": (Sends(text(aspect_ratio="9:16"), {"aspect_ratio": "9:16", "model": "2.0"}),),
         "aspect_ratio with media": (
-            Refuses(_text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
-            Refuses(_inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
-            Refuses(_together(aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(together(aspect_ratio="9:16"), "aspect_ratio goes with words alone", "fal"),
         ),
         "negative_prompt": (
-            Sends(_text(negative_prompt="blur"), {"negative_prompt": "blur", "model": "2.0"}),
+            Sends(text(negative_prompt="blur"), {"negative_prompt": "blur", "model": "2.0"}),
         ),
         **{
-            name: (Refuses(_text(**{name: value}), f"{name} cannot be expressed", "duomi"),)
+            name: (Refuses(text(**{name: value}), f"{name} cannot be expressed", _ABLE.get(name, "duomi")),)
             for name, value in _FOREIGN.items()
         },
         **_NEWER,
-        "extra_body": (Sends(_text(extra_body={"mirror": True}), {"model": "2.0", "mirror": True}),),
+        "extra_body": (Sends(text(extra_body={"mirror": True}), {"model": "2.0", "mirror": True}),),
     },
     "duomi": {
-        "Generate(prompt)": (Sends(_text(), _words_only()),),
+        "Generate(prompt)": (Sends(text(), _words_only()),),
         "Generate(image=)": (
-            Sends(_text(image=PICTURE), {"image": PICTURE}),
-            Sends(_text(image=PICTURE, frame_rate=12), {"image": PICTURE, "options.frameRate": 12}),
+            Sends(text(image=PICTURE), {"image": PICTURE}),
+            Sends(text(image=PICTURE, frame_rate=12), {"image": PICTURE, "options.frameRate": 12}),
         ),
         "image= or video= that is no link": (
-            Refuses(_text(image=PNG), "image must be a link", "acedata"),
-            Refuses(_text(image=POSTER), "image must be a link", "acedata"),
-            Refuses(_inflate(video=MP4), "video must be a link", "acedata"),
+            Refuses(text(image=PNG), "image must be a link", "acedata fal pika"),
+            Refuses(text(image=POSTER), "image must be a link", "acedata fal pika"),
+            Refuses(inflate(video=MP4), "video must be a link", "acedata"),
         ),
         "image= with video=": (
-            Refuses(_inflate(image=PICTURE, video=CLIP), "image and video cannot go together", "acedata"),
+            Refuses(inflate(image=PICTURE, video=CLIP), "image and video cannot go together", "acedata"),
         ),
         "Generate(video=)": (
-            Refuses(_text(video=CLIP), "use Style(prompt, style=..., video=...)", "acedata"),
+            Refuses(text(video=CLIP), "use Style(prompt, style=..., video=...)", "acedata"),
         ),
         "Style(prompt, style=)": tuple(
             Sends(Style(PROMPT, style=word.swapcase()), _words_only(style=word)) for word in _STYLES
@@ -187,59 +190,59 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
             Refuses(Style(PROMPT, style="Hearts Bouquet"), "style 'Hearts Bouquet' is not among", "acedata"),
         ),
         "Style(prompt, style=, image=)": (
-            Sends(_inflate(image=PICTURE), {"style": "Inflate", "image": PICTURE}),
+            Sends(inflate(image=PICTURE), {"style": "Inflate", "image": PICTURE}),
         ),
         "Style(prompt, style=, video=)": (
             Sends(
-                _inflate(video=CLIP),
+                inflate(video=CLIP),
                 {"style": "Inflate", "video": CLIP, "sfx": False, "options.frameRate": 24},
             ),
         ),
         "Ingredients(prompt, images, mode=)": (
-            Refuses(_together(), "Ingredients is not offered", "acedata"),
-            Refuses(_together(mode="precise"), "Ingredients is not offered", "acedata"),
+            Refuses(together(), "Ingredients is not offered", "acedata fal"),
+            Refuses(together(mode="precise"), "Ingredients is not offered", "acedata fal"),
         ),
         "model": (
-            Sends(_text(model=1.5), _words_only(model=1.5)),
-            Sends(_text(model="2.0"), _words_only(model=2.0)),
+            Sends(text(model=1.5), _words_only(model=1.5)),
+            Sends(text(model="2.0"), _words_only(model=2.0)),
         ),
-        "model that is no number": (Refuses(_text(model="pika-2.2"), "model must be a number", "acedata"),),
-        "aspect_ratio": (Sends(_text(aspect_ratio="9:16"), _words_only(ratio="9:16")),),
+        "model that is no number": (Refuses(text(model="pika-2.2"), "model must be a number", "acedata"),),
+        "aspect_ratio": (Sends(text(aspect_ratio="9:16"), _words_only(ratio="9:16")),),
         "aspect_ratio with media": (
-            Refuses(_text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
-            Refuses(_inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(text(image=PICTURE, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
+            Refuses(inflate(video=CLIP, aspect_ratio="9:16"), "aspect_ratio goes with words alone", None),
         ),
         "negative_prompt": (
-            Sends(_text(negative_prompt="blur"), _words_only(options__parameters__negativePrompt="blur")),
+            Sends(text(negative_prompt="blur"), _words_only(options__parameters__negativePrompt="blur")),
         ),
-        "seed": (Sends(_text(seed=0), _words_only(options__parameters__seed=0)),),
+        "seed": (Sends(text(seed=0), _words_only(options__parameters__seed=0)),),
         "guidance_scale": tuple(
-            Sends(_text(guidance_scale=scale), _words_only(options__parameters__guidanceScale=scale))
+            Sends(text(guidance_scale=scale), _words_only(options__parameters__guidanceScale=scale))
             for scale in (5, 12.5, 25)
         ),
         "guidance_scale outside 5-25": tuple(
-            Refuses(_text(guidance_scale=scale), "guidance_scale must be 5 to 25", None) for scale in (4, 26)
+            Refuses(text(guidance_scale=scale), "guidance_scale must be 5 to 25", None) for scale in (4, 26)
         ),
         "motion": tuple(
-            Sends(_text(motion=motion), _words_only(options__parameters__motion=motion)) for motion in (0, 4)
+            Sends(text(motion=motion), _words_only(options__parameters__motion=motion)) for motion in (0, 4)
         ),
-        "motion outside 0-4": (Refuses(_text(motion=5), "motion must be 0 to 4", None),),
+        "motion outside 0-4": (Refuses(text(motion=5), "motion must be 0 to 4", None),),
         "camera": (
             Sends(
-                _text(camera=_CAMERA),
+                text(camera=_CAMERA),
                 _words_only(**{f"options__camera__{axis}": way for axis, way in _CAMERA.items()}),
             ),
         ),
         "frame_rate": tuple(
-            Sends(_text(frame_rate=rate), _words_only(options__frameRate=rate)) for rate in (8, 24)
+            Sends(text(frame_rate=rate), _words_only(options__frameRate=rate)) for rate in (8, 24)
         ),
         "frame_rate outside 8-24": tuple(
-            Refuses(_text(frame_rate=rate), "frame_rate must be 8 to 24", None) for rate in (7, 25)
+            Refuses(text(frame_rate=rate), "frame_rate must be 8 to 24", None) for rate in (7, 25)
         ),
         "sound_effects": tuple(
-            Sends(_text(sound_effects=wanted), _words_only(sfx=wanted)) for wanted in (True, False)
+            Sends(text(sound_effects=wanted), _words_only(sfx=wanted)) for wanted in (True, False)
         ),
         **_NEWER,
-        "extra_body": (Sends(_text(extra_body={"mirror": True}), _words_only(mirror=True)),),
+        "extra_body": (Sends(text(extra_body={"mirror": True}), _words_only(mirror=True)),),
     },
 }

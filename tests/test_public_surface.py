@@ -38,7 +38,7 @@ PUBLIC = [
     pika_async.types,
 ]
 NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
-PACKAGES = ["pika_async", "pika_acedata", "pika_duomi"]
+PACKAGES = ["pika_async", "pika_acedata", "pika_duomi", "pika_official"]
 
 
 def test_the_exports_are_these():
@@ -174,13 +174,14 @@ def test_importing_the_package_loads_nothing_heavy():
         "sqlite3",
         "pika_acedata",
         "pika_duomi",
+        "pika_official",
     }
     assert not loaded & heavy
     assert "importlib.metadata" not in json.loads(done.stdout)
 
 
 def test_the_wheel_holds_exactly_what_it_should(wheel):
-    """Three packages with their types, the sandbox's media, the licence; no tests and no `providers`."""
+    """The packages with their types, the sandbox's media, the licence; no tests and no `providers`."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     (dist_info,) = {name.partition("/")[0] for name in names if ".dist-info/" in name}

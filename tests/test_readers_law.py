@@ -34,7 +34,7 @@ from pika_async.batch.manifest import Entry
 from pika_async.callbacks.handler import Handler, joined
 from pika_async.callbacks.token import make_token, read_token
 from pika_async.gallery.row import Row
-from pika_async.provider import Generate, HttpResponse, Task, decoded, first_text, shown
+from pika_async.provider import Blob, Generate, HttpResponse, Task, Uploading, decoded, first_text, shown
 from pika_demo import Demo
 
 Reader = Callable[[bytes], object]
@@ -73,7 +73,17 @@ def of_adapters() -> Iterator[tuple[str, Reader]]:
             "read_poll": ((Task("t"),),),
             "read_find": (),
             "read_balance": (),
+            "read_cancel": (Task("t"),),
+            "read_upload": (Blob(b"png"), Uploading()),
+            "read_estimate": (Generate("A cat"),),
         }
+        if adapter.capabilities.poll_batch == 1:
+            result = (Task("t", {"completed": True}),)
+            read_poll = adapter.read_poll
+            yield (
+                f"{name}.read_poll, of a result",
+                lambda data, read=read_poll, tasks=result: read(HttpResponse(status=200, body=data), tasks),
+            )
         for method in sorted(n for n in _contract._KNOWN if n.startswith("read_") and hasattr(adapter, n)):
             read = getattr(adapter, method)
             if method == "read_callback":

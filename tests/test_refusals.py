@@ -28,6 +28,7 @@ REFUSALS = api.Refusals(
     open_codes={"busy"},
     bare={404},
     lookups={"bad_field": AuthError},
+    lasting={"gone"},
     advice={AuthError: "ask Demo for a key"},
 )
 
@@ -132,3 +133,23 @@ def test_what_a_provider_withdrew_is_not_worth_another_try():
     """A code that says so is no bad day."""
     assert not submitted(400, code="gone").retryable
     assert looked(503).retryable
+
+
+def test_a_body_may_prove_a_refusal_at_any_status():
+    """A provider that answers with a failed job buys nothing, whatever the status."""
+    error = api.ErrorInfo(code="broke", message="no money")
+    proven = REFUSALS.by_body(api.HttpResponse(status=503), error, KEY)
+    assert (type(proven), proven.charged, proven.status) == (InsufficientBalance, "no", 503)
+    assert (
+        type(REFUSALS.by_body(api.HttpResponse(status=200), api.ErrorInfo(code="new"), KEY)) is SubmitRefused
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AuthError), (413, SubmitRefused), (429, RateLimited), (500, ProviderUnavailable)],
+)
+def test_a_failed_upload_buys_nothing(status, kind):
+    """So its status suffices."""
+    error = REFUSALS.at_upload(api.HttpResponse(status=status), api.ErrorInfo(message="why"), KEY)
+    assert (type(error), error.charged, error.phase) == (kind, "no", "submit")

@@ -49,6 +49,9 @@ class Addresses:
                 return callback_token.address(self.token(attempt_id), receiver)
             case _ if self.mounted is not None:
                 return self.mounted(self.token(attempt_id))
+            case _ if capabilities.callbacks == "optional" and not capabilities.echoes_token:
+                # Where nobody listens, an address only serves to be found again in a look-up.
+                return None
             case _:
                 return callback_token.address(self.token(attempt_id), None)
 

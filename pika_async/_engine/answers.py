@@ -63,7 +63,8 @@ def read_answer(
         snapshot: object = posted.loaded.provider.read_submit(response, request)
     except REFUSALS as error:
         complete(error, name, "submit", response, wall)
-        return unknown(posted, error.message, error) if proves_nothing(response) else refused(posted, error)
+        believed = posted.loaded.capabilities.refuses_by_body or not proves_nothing(response)
+        return refused(posted, error) if believed else unknown(posted, error.message, error)
     except PikaError as error:
         complete(error, name, "submit", response, wall)
         return unknown(posted, error.message, error)

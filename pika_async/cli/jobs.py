@@ -47,9 +47,7 @@ def summary(job: JobView) -> Mapping[str, Any]:
     return {name: getattr(job, name) for name in names} | {"created_at": moment(job.created_at)}
 
 
-class Span(click.ParamType[float]):
-    """A time such as 30d, as an option."""
-
+class _Span(click.ParamType[float]):
     name = "span"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -136,7 +134,7 @@ def _show(found: Sequence[JobView], now: float) -> None:
 @command("prune", "pika-async jobs prune --older-than 30d --dry-run")
 @click.option(
     "--older-than",
-    type=Span(),
+    type=_Span(),
     required=True,
     metavar="SPAN",
     help="Such as 30d; the units are s, m, h, d and w.",

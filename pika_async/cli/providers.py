@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pika_async.installed import Installed
     from pika_async.provider import Capabilities
 
-_CALLBACKS = {"no": "none", "optional": "optional", "required": "always"}
+_CALLBACKS = {"no": "none", "optional": "optional", "required": "always", "account": "account"}
 
 
 @command("providers", "pika-async providers", "pika-async providers --json")

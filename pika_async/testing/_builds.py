@@ -43,8 +43,8 @@ VALUES: Mapping[str, Sequence[Any]] = {
     "motion": (1, 3),
     "camera": (Camera(pan="left"), Camera(zoom="in")),
     "sound_effects": (True, False),
-    "image": (_IMAGE, _BLOB),
-    "video": (_VIDEO, _BLOB),
+    "image": (_IMAGE, "https://media.test/another.png", _BLOB),
+    "video": (_VIDEO, "https://media.test/another.mp4", _BLOB),
     "mode": ("precise", "creative"),
     "duration": (5, 10),
     "resolution": ("720p", "1080p"),
@@ -69,18 +69,34 @@ class Builds:
     powers: frozenset[str]
     values: Mapping[str, Sequence[Any]]
     kinds: Sequence[VideoRequest] = field(init=False)
+    plain: Sequence[VideoRequest] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         capabilities = self.provider.capabilities
         style = next(iter(capabilities.styles), "Inflate")
-        plain: dict[type[VideoRequest], VideoRequest] = {
-            Generate: Generate("A cat"),
-            Style: Style("A cat", style=style),
-            Ingredients: Ingredients("A cat", (_IMAGE,)),
-            Edit: Edit("A cat", _VIDEO),
+        tried: dict[type[VideoRequest], Sequence[VideoRequest]] = {
+            Generate: (Generate("A cat"), Generate("A cat", image=_IMAGE)),
+            Style: (
+                Style("A cat", style=style),
+                Style("A cat", style=style, image=_IMAGE),
+                Style(style=style, image=_IMAGE),
+                Style(style=style, video=_VIDEO),
+            ),
+            Ingredients: (Ingredients("A cat", (_IMAGE,)),),
+            Edit: (Edit("A cat", _VIDEO), Edit("A cat", _VIDEO, image=_IMAGE)),
         }
-        kinds = [request for kind, request in plain.items() if kind in capabilities.kinds]
-        object.__setattr__(self, "kinds", kinds)
+        able = {kind: [one for one in tried[kind] if self._can(one)] for kind in tried}
+        declared = [kind for kind in tried if kind in capabilities.kinds]
+        object.__setattr__(self, "kinds", [(able[kind] or tried[kind])[0] for kind in declared])
+        object.__setattr__(self, "plain", [one for kind in declared for one in able[kind]])
+
+    def _can(self, request: VideoRequest) -> bool:
+        try:
+            self.provider.capabilities.check(request)
+            getattr(self.provider, "check_request", lambda _: None)(request)
+        except UnsupportedRequest:
+            return False
+        return True
 
     def submit(self, request: VideoRequest, *, told: bool = True) -> HttpRequest:
         """Build as the core does, which refuses what is not declared before it asks the adapter."""
@@ -96,9 +112,13 @@ class Builds:
         shown = repr(request)
         hold(KEY not in shown, f"The key is plain text in {request.url}: keep it a Secret.")
         hold(_TOKEN not in shown, f"The callback address is plain text in {request.url}: keep it a Secret.")
-        strange = request.bears_secrets and request.origin != origin(BASE_URL)
+        strange = request.bears_secrets and request.origin not in self._homes()
         hold(not strange, f"A secret would go to {request.origin}, which is not the base_url.")
         return request
+
+    def _homes(self) -> set[str]:
+        hosts = self.provider.capabilities.hosts.items()
+        return {origin(BASE_URL), *(origin(f"https://{host}") for host, secrets in hosts if secrets)}
 
     def check_requests(self) -> None:
         """Build every declared kind."""
@@ -116,22 +136,24 @@ class Builds:
             )
             hold(wire == self.submit(plain), f"{name} is built differently each time; an adapter is pure.")
             echoed = _TOKEN in wire_text(wire) or wire.held
-            silent = self.provider.capabilities.callbacks == "no"
+            silent = not self.provider.capabilities.takes_address
             hold(echoed or silent, f"{name} does not carry the callback address.")
-            hold(
-                wire != self.submit(evolve(plain, prompt="A dog")), f"{name}.prompt does not reach the wire."
-            )
+            wordy = "prompt" not in self.provider.capabilities.lacks.get(type(plain), ())
+            changed = wordy and wire != self.submit(evolve(plain, prompt="A dog"))
+            hold(changed or not wordy, f"{name}.prompt does not reach the wire.")
             extra: dict[str, Any] = {"extra_body": {"conformance": 1}}
             hold(wire != self.submit(evolve(plain, **extra)), f"{name}.extra_body does not reach the wire.")
 
     def check_fields(self) -> None:
         """Set each declared field in turn: it changes the wire, or is refused by name."""
         for name in sorted(self.provider.capabilities.fields):
-            able = [plain for plain in self.kinds if name in fields_dict(type(plain))]
+            able = [plain for plain in self.plain if name in fields_dict(type(plain))]
             hold(bool(able), f"{name} is declared, and no declared kind of request has it.")
             hold(name in self.values, f"There is no value to try {name} with; pass values={{{name!r}: ...}}.")
             outcomes = {outcome for plain in able for outcome in self._tried(plain, name)}
-            hold("changed" in outcomes, f"{name} is declared, and every value of it is refused.")
+            # One of its choices may be what the wire says without it.
+            chosen = name in self.provider.capabilities.choices and outcomes == {"same", "refused"}
+            hold("changed" in outcomes or chosen, f"{name} is declared, and every value of it is refused.")
 
     def _tried(self, plain: VideoRequest, name: str) -> set[str]:
         outcomes = set()

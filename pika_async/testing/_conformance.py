@@ -32,12 +32,14 @@ def check_provider(
     emulator: Emulator | None = None,
     values: Mapping[str, Sequence[Any]] | None = None,
     refused_by_status: Collection[int] = (),
+    secret: bytes | None = None,
 ) -> None:
     """Try every promise of the contract on what *factory* makes; raises AssertionError for a broken one.
 
     With an *emulator* the whole way of a request is gone too, and its answers are spoilt in every place.
     *values* adds values of request fields to try, for a provider that accepts only special ones.
     *refused_by_status* are HTTP statuses that the provider documents as refusals whatever the body says.
+    *secret* is what the *emulator* signs callbacks with, where both sides share it.
     """
     provider = factory(api_key=KEY, base_url=BASE_URL)
     powers = _contract.check_provider(provider)
@@ -50,10 +52,10 @@ def check_provider(
     )
     reads.check(odd_answers(KEY))
     if emulator is not None:
-        _check_with(emulator, builds, reads)
+        _check_with(emulator, builds, reads, secret)
 
 
-def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
+def _check_with(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:
     """Go the whole way with *emulator*, then again with its answers spoilt."""
     for plain in builds.kinds:
         world = FakeWorld(now=NOW)
@@ -68,6 +70,12 @@ def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
         world.now += 10 * world.render_time
         looked = _asked(world, emulator, builds.sound(builds.provider.build_poll([task])))
         seen = builds.provider.read_poll(looked, [task]).get(task.id)
+        if isinstance(seen, Pending) and seen.poll_after == 0:
+            # The render is over, and its result takes another look.
+            further = task.merged(seen.task)
+            result = _asked(world, emulator, builds.sound(builds.provider.build_poll([further])))
+            seen = builds.provider.read_poll(result, [further]).get(task.id)
+            reads.check(spoilt(result), (further, TASKS[0]))
         done = isinstance(seen, Succeeded) and any(video.video_url for video in seen.results)
         hold(done, f"{name} is rendered, and read as {seen!r}.")
         for status in (400, 401, 402, 403, 409, 422, 429):
@@ -81,13 +89,27 @@ def _check_with(emulator: Emulator, builds: Builds, reads: Reads) -> None:
                 f"{status}: return Pending, so that the task is looked at before the error is believed.",
             )
         pushed = [HttpResponse(status=200, body=json.dumps(body).encode()) for _, _, body in world.callbacks]
-        for push in pushed if "reads_callbacks" in builds.powers else ():
-            seen = reads.callback(push.body)
-            about = seen.task.id if isinstance(seen, Snapshot) else None
-            hold(about == task.id, f"The emulator's callback about {name} is read as {seen!r}.")
+        if "reads_callbacks" in builds.powers:
+            own: Any = builds.provider
+            signs = "signs" in builds.powers
+            keys = _asked(world, emulator, builds.sound(own.build_keys())).body if signs else secret
+            _check_pushes(world, task.id, reads, name, keys)
         for good in (answer, looked, *pushed):
             for status in (200, 400, 502):
                 reads.check(spoilt(evolve(good, status=status)), (task, TASKS[0]))
+
+
+def _check_pushes(world: FakeWorld, task_id: str, reads: Reads, name: str, keys: bytes | None) -> None:
+    """Read the callbacks as they came; a signed one is nobody's when a byte of it or its keys differ."""
+    unsigned: Mapping[str, str] = {}
+    plain = [(json.dumps(body).encode(), unsigned, NOW) for _, _, body in world.callbacks]
+    for body, headers, at in [(raw, told, at) for at, _, raw, told in world.signed] or plain:
+        seen = reads.callback(body, headers, at, keys)
+        about = seen.task.id if isinstance(seen, Snapshot) else None
+        hold(about == task_id, f"The emulator's callback about {name} is read as {seen!r}.")
+        for forged in [(body + b" ", headers, keys), (body, {}, keys), (body, headers, None)]:
+            seen = reads.callback(forged[0], forged[1], at, forged[2])
+            hold(not headers or seen is None, f"A forged callback about {name} is read as {seen!r}.")
 
 
 def _with_error(body: bytes) -> bytes:

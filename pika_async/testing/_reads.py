@@ -24,6 +24,8 @@ from pika_async.provider import (
 from pika_async.testing._answers import UNREADABLE
 from pika_async.testing._builds import KEY, NOW, TASKS, hold
 
+_NONE: Mapping[str, str] = {}
+
 
 @frozen(kw_only=True)
 class Reads:
@@ -70,10 +72,12 @@ class Reads:
             hold(bool(found) or not of_the_call, f"{_shown(answer)} says nothing of tasks: raise, not {{}}.")
         return told
 
-    def callback(self, body: bytes) -> Any:
+    def callback(
+        self, body: bytes, headers: Mapping[str, str] = _NONE, at: float = NOW, keys: bytes | None = None
+    ) -> Any:
         """Read a push."""
         own: Any = self.provider
-        return _read(own.read_callback, body, {}, NOW, None, kinds=Pending | Succeeded | Failed | None)
+        return _read(own.read_callback, body, headers, at, keys, kinds=Pending | Succeeded | Failed | None)
 
 
 def _read(reader: Callable[..., Any], *given: Any, kinds: Any) -> Any:

@@ -8,11 +8,6 @@ from attrs import frozen
 
 import pika_async.provider as api
 
-_EFFECTS = """Bald Me, Looong Hair, Squish, Poke, Cake-ify, Baby Me, Inflate, Explode, Peel, Epic Me, Crush, \
-Melt, Decapitate, Crumble, Ta-da, Princess Me, Warrior Me, Dissolve, Hero Me, Museum Me, Levitate, Deflate, \
-Fairytale Me, Mrs Me, Eye-pop, VIP Me, Jungle Me, Puppy Me, Classy Me, Tear, Leprechaun Me, Royal Me, \
-Captain Me, Rose, Mona Me, Zen Me, Cupid Strike, Hearts Bouquet, Love Bomb, Proposal, Crazy in Love, \
-Pink Hair, Its Computer, Its Alive, Duplicate it, Wizard Cat"""
 _PAGE, _WITHDRAWN = 50, "api_not_implemented no_api"
 # By code first, since the documents differ on statuses.
 REFUSALS = api.Refusals(
@@ -30,6 +25,7 @@ REFUSALS = api.Refusals(
     # `busy` is called safe to repeat, but by inference alone; the rest may hide a task that goes on.
     open_codes={"api_error", "busy", "timeout", "duplication", "canceled", "unknown"},
     lookups={"forbidden": api.AuthError},
+    lasting=_WITHDRAWN.split(),
     advice={api.AuthError: "check the key and that its application may use Pika"},
 )
 
@@ -100,7 +96,7 @@ class AceData:
         kinds={api.Generate, api.Ingredients, api.Style},
         fields={"negative_prompt", "model", "aspect_ratio", "image", "video", "mode"},
         models=("2.0", "1.5"),
-        styles=tuple(_EFFECTS.split(", ")),
+        styles=(*api.IMAGE_EFFECTS, *api.VIDEO_EFFECTS[:5]),
         inline_media=True,
         words_only={"aspect_ratio"},
         reserved={"callback_url"},

@@ -14,11 +14,13 @@ OURS = Addresses(secrets=(b"new", b"old"))
 
 def make(addresses=OURS, wish=None, **capabilities):
     """Make the address of an attempt."""
-    return addresses.make("j-1-x", wish, "scripted", capable(**{"callbacks": "optional", **capabilities}))
+    able = capable(**{"callbacks": "optional", "echoes_token": True, **capabilities})
+    return addresses.make("j-1-x", wish, "scripted", able)
 
 
 def test_every_attempt_has_an_address():
-    """Nobody listens there, but look-ups that echo it can be matched."""
+    """Nobody listens there, but look-ups that echo it can be matched; who requires one gets it too."""
+    assert make(echoes_token=True, callbacks="required").reveal() == make().reveal()
     assert make().reveal().startswith("https://callback.invalid/j-1-x.")
     assert OURS.named(make()) == "j-1-x"
 
@@ -34,6 +36,7 @@ def test_a_receiver_gets_the_token_as_a_parameter():
 def test_a_provider_without_callbacks_gets_none():
     """Nor does one for which the user wants none, if it can do without."""
     assert make(callbacks="no") is None
+    assert make(callbacks="account") is None
     assert make(wish=False) is None
     with pytest.raises(UnsupportedRequest, match="requires"):
         make(wish=False, callbacks="required")
@@ -74,6 +77,12 @@ def test_tokens_of_older_secrets_are_read():
     old = Addresses(secrets=(b"old",))
     assert OURS.named(make(old)) == "j-1-x"
     assert old.named(make()) == ""
+
+
+def test_nobody_is_called_where_nothing_echoes_the_address():
+    """It would serve for nothing, and a provider may try it again and again, or refuse it."""
+    assert make(echoes_token=False) is None
+    assert make(Addresses(secrets=(b"new",), receiver="https://app.test/"), echoes_token=False) is not None
 
 
 def test_pushes_are_expected_only_by_a_mounted_receiver():

@@ -1,0 +1,264 @@
+"""Pika's own side of the wire as its clients and partners tell it, for the sandbox; pure.
+
+Where a result stands differs in the field and the sources do not say when, so each place has its
+operations here: `/content` after a video was given, a link to the API itself after key frames, and the job's
+own document for the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from attrs import frozen
+
+from pika_async.provider import JSON, Blob, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_official._operations import OPERATIONS, SECOND, invalid, is_text, is_whole, price
+
+WEBHOOK_SECRET: Final = "whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="  # noqa: S105 - the sandbox's
+_START_BALANCE: Final = 1_000_000_000
+
+
+@frozen(kw_only=True)
+class _Job:
+    id: str
+    operation: str
+    body: Mapping[str, Any]
+    created_at: float
+    render_time: float
+    outcome: Outcome | None
+    charge: int
+
+    def status(self, now: float) -> str:
+        """Return the word for where the job stands at the time *now*."""
+        if now < self.created_at + 0.2 * self.render_time:
+            return "queued"
+        if self.outcome is Outcome.NEVER_FINISHES or now < self.created_at + self.render_time:
+            return "running"
+        failed = self.outcome in {Outcome.RENDER_FAILS, Outcome.MODERATED_LATE}
+        return "failed" if failed else "completed"
+
+
+@frozen
+class _Replayable:
+    """The first submit with an `Idempotency-Key`: what it held, and its job."""
+
+    operation: str
+    body: Mapping[str, Any]
+    job: str
+
+
+class PikaEmulator:
+    """Answer as Pika's clients expect it; keys that begin with `sandbox` are good."""
+
+    paths = ("/v1/media/", "/v1/files/", "/v1/webhooks/", "/billing/", "/catalog/")
+
+    def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
+        path = unquote(urlsplit(request.url).path)
+        body = request.body.value if isinstance(request.body, Json) else None
+        if path.startswith("/catalog/apis/"):
+            return _catalogue(path.removeprefix("/catalog/apis/"), body)
+        if path.startswith("/v1/media/storage/"):
+            return _stored(path, request.body, world)
+        if refused := _unknown_key(request):
+            return refused
+        match request.method, path.split("/")[1:]:
+            case "GET", ["v1", "media", "jobs", id_, *rest] if rest in ([], ["content"]):
+                return _look_up(id_, world, content=bool(rest))
+            case "DELETE", ["v1", "media", "jobs" | "uploads", *_]:
+                return HttpResponse(status=204)
+            case "POST", ["v1", "media", "uploads"]:
+                return _grant(body, world)
+            case "POST", ["v1", "media", "pika", model, operation]:
+                return _submit(f"{model}/{operation}", body, request, world)
+            case "GET", ["v1", "files", name]:
+                link = world.media_url("video.mp4", name.removesuffix(".mp4"))
+                return HttpResponse(status=302, headers={"location": link})
+            case "GET", ["v1", "webhooks", "deliveries"]:
+                return _json(200, {"results": [], "next_cursor": None})
+            case "GET", ["billing", "balance"]:
+                spent = sum(job.charge for job in world.tasks.values() if isinstance(job, _Job))
+                return _json(200, {"balance_micro_usd": _START_BALANCE - spent, "postpaid": None})
+            case _:
+                return _json(404, {"message": "not found"})
+
+
+def _unknown_key(request: HttpRequest) -> HttpResponse | None:
+    bearer = str(request.headers.get("authorization", "")).removeprefix("Bearer ")
+    key = str(request.headers.get("x-api-key") or bearer)
+    return None if key.startswith("sandbox") else _json(401, {"message": "Invalid API key."})
+
+
+def _submit(operation: str, body: Any, request: HttpRequest, world: World) -> HttpResponse | Held:
+    if operation not in OPERATIONS:
+        return _json(404, {"message": "not found"})
+    if why := invalid(operation, body, world.base_url):
+        return _json(422, {"message": why})
+    key = str(request.headers.get("idempotency-key", ""))
+    first = world.tasks.get(f"key {key}")
+    if first is not None:
+        if (first.operation, first.body) != (operation, body):
+            return _json(409, {"message": "This Idempotency-Key was used with another body."})
+        return _json(200, _document(world.tasks[first.job], world))
+    match outcome := Outcome.chosen_by(_words(body)):
+        case Outcome.MODERATED:
+            return _refused(200, "content_moderation", "The request was blocked.", world)
+        case Outcome.NO_BALANCE:
+            return _refused(403, "insufficient_balance", "Not enough balance for this job.", world)
+        case Outcome.RATE_LIMITED:
+            return _json(429, {"message": "concurrency limit exceeded: 20 video job(s) already in flight"})
+        case Outcome.RETRY_AFTER:
+            wrong: JSON = {"code": "rate_limited", "message": "slow down"}
+            return _json(429, {"error": wrong}, {"retry-after": "2"})
+        case Outcome.SERVER_ERROR:
+            return _json(500, {"message": "internal error"})
+        case Outcome.HTML:
+            page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+            return HttpResponse(status=502, headers={"content-type": "text/html"}, body=page)
+        case _:
+            return _accept(operation, body, key, outcome, world)
+
+
+def _accept(
+    operation: str, body: Mapping[str, Any], key: str, outcome: Outcome | None, world: World
+) -> HttpResponse | Held:
+    job = _Job(
+        id=f"media_{world.new_id()}",
+        operation=operation,
+        body=body,
+        created_at=world.now,
+        render_time=world.render_time,
+        outcome=outcome,
+        charge=price(operation, body),
+    )
+    world.tasks[job.id] = job
+    if key:
+        world.tasks[f"key {key}"] = _Replayable(operation, body, job.id)
+    world.bill(_words(body))
+    if world.account_url is not None and outcome is not Outcome.NEVER_FINISHES:
+        _announce(job, world.account_url, world)
+    if outcome is Outcome.DROPPED:
+        return Held(until=world.now)
+    return _json(200, {"id": job.id, "status": "queued", "error": None, "output": None})
+
+
+def _words(body: Mapping[str, Any]) -> str:
+    """Return the words of a submit, in which an outcome is chosen; an effect has no others than its name."""
+    return str(body.get("prompt") or body.get("prompt_override") or body.get("pikaffect") or "")
+
+
+def _look_up(id_: str, world: World, *, content: bool) -> HttpResponse:
+    job = world.tasks.get(id_)
+    if not isinstance(job, _Job):
+        return _json(404, {"message": "not found"})
+    if not content:
+        return _json(200, _document(job, world))
+    if job.status(world.now) != "completed":
+        return _json(409, {"message": "The job is not finished."})
+    linked = job.outcome is not Outcome.NO_LINK
+    return _json(200, {"url": world.media_url("video.mp4", job.id) if linked else None})
+
+
+def _document(job: _Job, world: World) -> dict[str, JSON]:
+    status = job.status(world.now)
+    body: dict[str, JSON] = {"id": job.id, "status": status, "error": None, "output": None}
+    if status == "failed":
+        late = job.outcome is Outcome.MODERATED_LATE
+        code, message = ("content_moderation", "The request was blocked.") if late else _FAILED
+        return {**body, "error": {"code": code, "message": message}}
+    if status != "completed":
+        return body
+    body["billing"] = {"state": "settled", "charge_micro_usd": job.charge}
+    if job.outcome is Outcome.NO_LINK or "video" in job.body:
+        return body
+    of_api = f"{world.base_url}/v1/files/{job.id}.mp4"
+    link = of_api if "images" in job.body else world.media_url("video.mp4", job.id)
+    video: JSON = {"url": link, "content_type": "video/mp4", "width": 1280, "height": 720}
+    return {**body, "output": {"media_type": "video", "video": video}}
+
+
+_FAILED: Final = ("provider_error", "The model failed.")
+
+
+def _refused(status: int, code: str, message: str, world: World) -> HttpResponse:
+    """Answer with a failed job, which is how a refusal looks once the job has a row."""
+    error: JSON = {"code": code, "message": message}
+    return _json(
+        status, {"id": f"media_{world.new_id()}", "status": "failed", "error": error, "output": None}
+    )
+
+
+def _announce(job: _Job, url: str, world: World) -> None:
+    """Push the end of a job to the account's address, signed as Standard Webhooks has it."""
+    at = job.created_at + job.render_time
+    status, id_, time = job.status(at), f"msg_{world.new_id()}", str(int(at))
+    told = {"type": f"media.job.{status}", "data": {"id": job.id, "status": status}}
+    raw = json.dumps(told, separators=(",", ":")).encode()
+    secret = base64.b64decode(WEBHOOK_SECRET.removeprefix("whsec_"))
+    mac = hmac.digest(secret, f"{id_}.{time}.".encode() + raw, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": id_,
+        "webhook-timestamp": time,
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+    world.call_back(url, raw, at=at, headers=headers)
+
+
+def _grant(body: Any, world: World) -> HttpResponse:
+    told: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    kind, size = told.get("content_type", ""), told.get("size_bytes", 0)
+    if not is_text(kind) or not is_whole(size) or size < 1:
+        return _json(422, {"message": "content_type and size_bytes are required"})
+    if not kind.startswith(("image/", "video/", "audio/")):
+        return _json(415, {"message": "content_type is not supported"})
+    if size > (50 if kind.startswith("video/") else 20) * 1024 * 1024:
+        return _json(413, {"message": "file too large"})
+    id_ = world.new_id()
+    granted: dict[str, JSON] = {
+        "upload_url": f"{world.base_url}/v1/media/storage/{id_}?X-Signature=sandbox",
+        "headers": {"Content-Type": kind, "x-signed": "exact"},
+        "url": f"{world.base_url}/v1/media/storage/{id_}",
+    }
+    return _json(200, granted)
+
+
+def _stored(path: str, body: object, world: World) -> HttpResponse:
+    """Take the bytes of an upload as a bucket does, and hand them out again."""
+    if isinstance(body, Blob):
+        world.tasks[path] = body
+        return HttpResponse(status=200)
+    kept = world.tasks.get(path)
+    if not isinstance(kept, Blob):
+        return HttpResponse(status=404)
+    return HttpResponse(status=200, headers={"content-type": kept.content_type}, body=kept.data)
+
+
+def _catalogue(api_id: str, body: Any) -> HttpResponse:
+    """Tell the price of an operation: of its catalogue entry, or of one body. No key is asked for."""
+    name, quote = api_id.removesuffix("/quote"), api_id.endswith("/quote")
+    operation = name.removeprefix("pika/")
+    if operation not in OPERATIONS:
+        return _json(404, {"message": "not found"})
+    if quote:
+        whole = price(operation, body) if isinstance(body, Mapping) else 0
+        return _json(200, {"micro_usd": whole, "sell_usd": f"{whole / 1_000_000:.4f}"})
+    tiers: list[JSON] = [{"spec": {"resolution": r}, "micro_usd": each} for r, each in SECOND.items()]
+    unit: JSON = {"type": "second", "quantity": 1, "included": 0}
+    components: JSON = [{"role": "output", "unit": unit, "price_tiers": tiers}]
+    call: JSON = {"method": "POST", "path": f"/v1/media/{name}"}
+    entry: dict[str, JSON] = {"api_id": name, "category": "video", "call": call}
+    return _json(200, {**entry, "display_pricing": {"components": components}}, {"cache-control": "no-store"})
+
+
+def _json(status: int, body: Mapping[str, JSON], headers: Mapping[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(
+        status=status,
+        headers={"content-type": "application/json", **(headers or {})},
+        body=json.dumps(body, ensure_ascii=False).encode(),
+    )
