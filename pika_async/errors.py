@@ -34,12 +34,13 @@ Charged: TypeAlias = Literal["no", "yes", "unknown"]
 class JobHandle(Protocol):
     """The job that an error holds: a `Job`, as far as the handling of errors needs it.
 
-    Its video is a `VideoResult`. That is not said here, because a result raises errors of this module.
+    Its video is a `VideoResult`. That is not said here, because a result raises errors of this module. The
+    wait of a job of `pika_async.sync` returns it without `await`.
     """
 
     @property
     def token(self) -> str: ...
-    async def wait(self, timeout: float | None = ...) -> Any: ...
+    def wait(self, timeout: float | None = ...) -> Any: ...
     def __await__(self) -> Generator[Any, None, Any]: ...
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-import pika_async
+import pika_async.sync
 from pika_async import sandbox as sandboxes
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +56,8 @@ async def names(anyio_backend, tmp_path, monkeypatch, logs):
         monkeypatch.setenv("PIKA_ASYNC_MEDIA_HOST", sandbox.media_host)
         client = partial(pika_async.Pika, poll_rate=None, poll_interval=0.02)
         monkeypatch.setattr(pika_async, "Pika", client)
+        quick_sync = partial(pika_async.sync.Pika, poll_rate=None, poll_interval=0.02)
+        monkeypatch.setattr(pika_async.sync, "Pika", quick_sync)
         (tmp_path / "videos").mkdir()
         for ledger in ("jobs.db", "videos/jobs.db"):
             async with client("acedata", ledger=ledger):
@@ -76,7 +78,7 @@ async def test_the_code_of_a_page_runs(page, names):
         if why:
             continue
         program = compile(code, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        if "asyncio.run(" in code:
+        if "asyncio.run(" in code or "pika_async.sync" in code:
             await anyio.to_thread.run_sync(exec, program, {"__name__": "__main__"})
         elif inspect.isawaitable(run := eval(program, names)):
             with anyio.fail_after(20):

@@ -16,7 +16,7 @@ REFERENCE = (
     "pika_async",
     *(
         f"pika_async.{name}"
-        for name in ("batch", "callbacks", "ledger", "provider", "sandbox", "testing", "types")
+        for name in ("batch", "callbacks", "ledger", "provider", "sandbox", "sync", "testing", "types")
     ),
 )
 

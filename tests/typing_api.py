@@ -24,6 +24,7 @@ from pika_async import (
     VideoResult,
     asdict,
 )
+from pika_async import sync as plainly
 from pika_async.errors import JobHandle
 from pika_async.installed import providers
 from pika_async.ledger import JobView, open_ledger
@@ -159,3 +160,17 @@ async def strangers() -> None:
     transport = ScriptedTransport(lambda request: api.HttpResponse(status=200))
     async with Sandbox() as sandbox, Pika(provider, "duomi", transport=transport):
         assert_type(sandbox.url, str)
+
+
+def without_await(pika: plainly.Pika, prompts: Sequence[str]) -> None:
+    """Every method returns what the asynchronous one is awaited for."""
+    assert_type(pika.generate("A cat"), VideoResult)
+    job = pika.submit("A cat", seed=7)
+    assert_type(job, plainly.Job)
+    assert_type(job.wait(), VideoResult)
+    assert_type(pika.recover(), list[plainly.Job])
+    for item in pika.map(prompts):
+        assert_type(item, plainly.Item)
+        assert_type(item.job, plainly.Job | None)
+    with pika.open(job) as chunks:
+        assert_type(next(chunks), bytes)
