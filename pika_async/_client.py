@@ -92,7 +92,7 @@ class Pika:
         timeout: float | None = DEFAULT_TIMEOUT,
         callback_url: str | Literal[False] | None = None,
         callbacks: Callbacks | None = None,
-        ledger: str | os.PathLike[str] | Ledger | None = None,
+        ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
         max_concurrency: int = 32,
         poll_rate: float | None = 1.0,

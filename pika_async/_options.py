@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from pika_async import _arguments as check
+from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
@@ -38,7 +39,7 @@ class Options:
     account: str
     callback_url: str | Literal[False] | None = field(converter=_callback_url)
     callbacks: Callbacks | None
-    ledger: str | os.PathLike[str] | Ledger | None
+    ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
     max_concurrency: int
     poll_rate: float | None
@@ -174,7 +175,9 @@ def _check_parts(options: Options) -> None:
         check.instance("callbacks", options.callbacks, Callbacks)
         if options.callback_url is not None:
             raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
-    if isinstance(options.ledger, str | os.PathLike):
+    if is_dsn(options.ledger):
+        ledger_at(options.ledger)
+    elif isinstance(options.ledger, str | os.PathLike):
         check.path("ledger", options.ledger)
     elif options.ledger is not None:
         check.able("ledger", options.ledger, "open", "create", "apply")
@@ -184,16 +187,14 @@ def _check_parts(options: Options) -> None:
         check.able("clock", options.clock, "now", "wall")
 
 
-def _ledger(ledger: str | os.PathLike[str] | Ledger | None) -> Ledger:
+def _ledger(ledger: str | os.PathLike[str] | Secret | Ledger | None) -> Ledger:
     from pika_async._ledger.memory import MemoryLedger
 
     match ledger:
         case None:
             return MemoryLedger()
-        case str() | os.PathLike():
-            from pika_async._ledger.sqlite import SqliteLedger
-
-            return SqliteLedger(ledger)
+        case str() | os.PathLike() | Secret():
+            return ledger_at(ledger)
         case _:
             return ledger
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -30,6 +29,8 @@ from pika_async._job_view import (
 )
 from pika_async._ledger.events import Abandon
 from pika_async._ledger.standing import settled
+from pika_async._opening import is_dsn, ledger_at
+from pika_async._secret import Secret
 from pika_async._token import JobToken
 from pika_async.errors import ConfigError
 
@@ -45,8 +46,8 @@ __all__ = [
     "JobView",
     "LedgerView",
     "Token",
-    "file_ledger",
     "is_token",
+    "ledger_at",
     "open_ledger",
     "read_token",
 ]
@@ -82,14 +83,18 @@ def read_token(text: str) -> Token:
 
 
 @asynccontextmanager
-async def open_ledger(path: str | os.PathLike[str], *, missing_ok: bool = False) -> AsyncIterator[LedgerView]:
+async def open_ledger(
+    path: str | os.PathLike[str] | Secret, *, missing_ok: bool = False
+) -> AsyncIterator[LedgerView]:
     """Open the ledger in the file *path* for reading; other processes may go on to use it.
+
+    *path* may also be the address of a database, `postgresql://user:password@host/database`.
 
     Raises `ConfigError` when there is no such file, and `LedgerError` when it is no ledger. With *missing_ok*
     a file that is not there reads as a ledger without jobs. No file is made.
     """
-    if await _exists(path):
-        ledger = file_ledger(path)
+    if isinstance(path, Secret) or is_dsn(path) or await _exists(path):
+        ledger = ledger_at(path)
     elif missing_ok:
         from pika_async._ledger.memory import MemoryLedger
 
@@ -107,13 +112,6 @@ async def _exists(path: str | os.PathLike[str]) -> bool:
     import anyio
 
     return await anyio.Path(path).exists()
-
-
-def file_ledger(path: str | os.PathLike[str]) -> Ledger:
-    """Return the ledger in the file *path*, not open yet, for `Pika(ledger=...)` and for receivers."""
-    from pika_async._ledger.sqlite import SqliteLedger
-
-    return SqliteLedger(Path(path))
 
 
 @process_bound("call open_ledger(path) in the other process")

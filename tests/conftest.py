@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.canary import canary, pytest_runtest_makereport
 from tests.wheels import ROOT, build_wheel
 
-__all__ = ["anyio_backend", "canary", "pytest_runtest_makereport", "wheel"]
+__all__ = ["anyio_backend", "canary", "dsn", "postgres_cluster", "pytest_runtest_makereport", "wheel"]
 
 
 @pytest.fixture
@@ -20,3 +21,19 @@ def anyio_backend() -> str:
 def wheel(tmp_path_factory) -> Path:
     """Build our wheel from the tree, once."""
     return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster():
+    """Start a throw-away Postgres, once for each process that runs tests."""
+    if postgres.MISSING is not None:
+        pytest.skip(postgres.MISSING)
+    with postgres.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def dsn(postgres_cluster) -> str:
+    """Return the address of a database without a ledger."""
+    postgres_cluster.sql("DROP SCHEMA IF EXISTS pika CASCADE")
+    return postgres_cluster.dsn()

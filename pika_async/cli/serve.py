@@ -125,10 +125,10 @@ def listen(ledger: Path | None, host: str, port: int) -> None:
 
 async def _listen(ledger: Path, host: str, port: int) -> None:
     from pika_async.callbacks.standalone import receiving
-    from pika_async.ledger import file_ledger
+    from pika_async.ledger import ledger_at
 
     secrets = os.environ.get(SECRETS_VARIABLE, "").split()
-    async with receiving(file_ledger(ledger), secrets, host, port) as address:
+    async with receiving(ledger_at(ledger), secrets, host, port) as address:
         click.echo(
             f"Callbacks are received at {address} until Ctrl-C.\n"
             "Providers must reach it from outside. Wherever you submit, set\n"

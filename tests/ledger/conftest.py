@@ -76,10 +76,19 @@ async def queued(path, ledgers) -> Path:
     return path
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def ledger(request, tmp_path, clock):
     """Return one ledger of each kind."""
-    opened = MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "jobs.db")
+    match request.param:
+        case "memory":
+            opened = MemoryLedger()
+        case "sqlite":
+            opened = SqliteLedger(tmp_path / "jobs.db")
+        case _:
+            dsn = request.getfixturevalue("dsn")
+            from pika_async._ledger.postgres import PostgresLedger
+
+            opened = PostgresLedger(dsn, wall=clock)
     await opened.open(clock)
     yield opened
     await opened.aclose()

@@ -133,10 +133,8 @@ async def test_a_key_that_only_refusals_held_is_pruned_with_its_job(ledger):
 
 async def test_pruning_goes_through_many_jobs(ledger):
     """In several transactions, whatever lies between them."""
-    for i in range(1100):
-        await create(ledger, f"j{i}")
-    for i in range(0, 1100, 2):
-        await ledger.apply(f"j{i}", Cancel())
+    await asyncio.gather(*(create(ledger, f"j{i}") for i in range(1100)))
+    await asyncio.gather(*(ledger.apply(f"j{i}", Cancel()) for i in range(0, 1100, 2)))
     assert await ledger.prune(NOW) == 550
     assert len(await ledger.jobs(limit=2000)) == 550
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pika_async._ledger.codec import decode_outcome, decode_request, decode_task
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
+from pika_async._ledger.salvage import SOURCES, salvaged
 from pika_async._ledger.sqlite.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Row, marks
-from pika_async._ledger.sqlite.salvage import SOURCES, salvaged
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")

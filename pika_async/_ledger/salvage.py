@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from pika_async._ledger.codec import decode_outcome, decode_task
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
-from pika_async._ledger.sqlite.rows import Row
 from pika_async.results import Task
 
 T = TypeVar("T")
+Row: TypeAlias = tuple[Any, ...]
 
 SOURCES: dict[str | None, Source | None] = {
     **{source: source for source in get_args(Source)},

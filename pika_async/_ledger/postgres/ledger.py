@@ -1,0 +1,253 @@
+"""The ledger in a Postgres database, as the engine sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from pika_async._crossing import process_bound
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Event
+from pika_async._ledger.faults import unreadable_job
+from pika_async._ledger.postgres import accounts, inbox, listing, pruning
+from pika_async._ledger.postgres.clock import DatabaseClock
+from pika_async._ledger.postgres.connecting import Address
+from pika_async._ledger.postgres.faults import not_open
+from pika_async._ledger.postgres.jobs import load, read_jobs, read_query
+from pika_async._ledger.postgres.known import Known
+from pika_async._ledger.postgres.link import Link
+from pika_async._ledger.postgres.listening import Listening
+from pika_async._ledger.postgres.restoring import settle_restored
+from pika_async._ledger.postgres.rows import JOBS, Row, holdable
+from pika_async._ledger.postgres.schema import Connection, migrate
+from pika_async._ledger.postgres.session import COMMIT, Session
+from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.postgres.writer import Writer
+from pika_async._ledger.records import AttemptState, JobRecord, Move, Received, Usage
+from pika_async._ledger.standing import OPEN
+from pika_async._secret import Secret
+
+T = TypeVar("T")
+
+
+@process_bound("open the same database with Pika(ledger=dsn) in the other process")
+class PostgresLedger:
+    """Keeps jobs in the schema `pika` of the database at *dsn*, whose tables are made when missing.
+
+    *listen_dsn* is a way to the database past a pool that keeps no sessions. *patience* is how many seconds
+    to wait for a database that does not answer. *wall* and *commit*, what stamps and what makes a
+    transaction durable, are for tests.
+    """
+
+    shared = True
+    remembers = True
+
+    def __init__(
+        self,
+        dsn: str | Secret,
+        *,
+        listen_dsn: str | Secret | None = None,
+        patience: float = 10.0,
+        wall: Callable[[], float] | None = None,
+        commit: Callable[[], Sequence[bytes]] = lambda: COMMIT,
+    ) -> None:
+        self.id = ""
+        self._secret = b""
+        self._address = Address.of(dsn)
+        self._clock = DatabaseClock(wall)
+        self._owner = os.urandom(8).hex()
+        self._known = Known.nothing()
+        self._session = Session(
+            self._address,
+            self._owner,
+            self._clock,
+            patience=patience,
+            prepare=self._prepare,
+            restored=self._restored,
+            commit=commit,
+        )
+        self._reading = Link(self._address, patience)
+        heard = self._address if listen_dsn is None else Address.of(listen_dsn)
+        self._listening = Listening(heard, self._reading, self._known, self._owner)
+        self._writer = Writer(self._session, self._known, self._clock, self._listening.tell)
+        self._wanted: dict[str, asyncio.Future[JobRecord | None]] = {}
+
+    async def open(self, wall: Callable[[], float] = time.time) -> None:  # noqa: ARG002
+        """Connect, and make or change the tables; the database's own clock stamps, whatever *wall* says."""
+        await self._session.link.use()
+        self._listening.open(self.id)
+        self._writer.start()
+
+    async def aclose(self) -> None:
+        """Finish what was asked for, and let the connections go."""
+        await self._writer.stop()
+        await self._listening.close()
+        await self._reading.close()
+        await self._session.close()
+
+    def now(self) -> float:
+        """Return the database's time."""
+        return self._clock.now()
+
+    async def create(self, job: JobRecord, first: Event | None = None) -> Change:
+        """Keep *job* and decide on its *first* event, or return the one that has its id or holds its key."""
+        return await self._writer.decide(job.id, first, job)
+
+    async def get(self, job_id: str) -> JobRecord | None:
+        """Read one job, as it is now."""
+        if not holdable(job_id):
+            return None
+        await self._writer.caught_up(job_id)
+        future = self._wanted.get(job_id)
+        if future is None:
+            future = self._wanted[job_id] = asyncio.get_running_loop().create_future()
+            if len(self._wanted) == 1:
+                task = asyncio.get_running_loop().create_task(self._get_wanted())
+                future.add_done_callback(lambda _: task)
+        return await asyncio.shield(future)
+
+    async def _get_wanted(self) -> None:
+        await asyncio.sleep(0)
+        wanted, self._wanted = self._wanted, {}
+        try:
+            found = await read_jobs(self._reading.ask, self._known, wanted)
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
+            for future in wanted.values():
+                future.set_exception(error)
+                future.exception()
+            return
+        for job_id, future in wanted.items():
+            if found.get(job_id, "") is None:
+                future.set_exception(unreadable_job(job_id))
+            else:
+                future.set_result(found.get(job_id))
+
+    def known(self, job_id: str) -> JobRecord | None:
+        """Return a job as this process saw it last."""
+        held = self._known.jobs.get(job_id)
+        return None if held is None else held.record
+
+    async def apply(self, job_id: str, event: Event) -> Change:
+        """Let the machine decide on *event*, in one transaction with its outcome."""
+        return await self._writer.decide(job_id, event)
+
+    async def open_jobs(
+        self,
+        states: Collection[AttemptState] = OPEN,
+        *,
+        account: str | None = None,
+        after: str | None = None,
+        limit: int = 500,
+    ) -> Sequence[JobRecord]:
+        """Read a page of the jobs with an attempt in one of *states*; finished jobs cost nothing."""
+        values = (after, limit) if account is None else (after, limit, account)
+        return await self._jobs(listing.open_jobs(states, account), *values)
+
+    async def usage(self, account: str) -> Usage:
+        """Read what *account* uses, and all submits ever claimed here."""
+        await self._writer.caught_up(None)
+        known = Known.nothing()
+        await load(self._ask, known, (), accounts=True)
+        return known.usage(account)
+
+    async def lease(self, name: str, owner: str, seconds: float) -> bool:
+        """Take or keep the lease *name*, unless another owner has it."""
+        return await self._writer.do(partial(accounts.lease, name, owner, seconds), _answered)
+
+    async def learned(self, account: str, state: str | None = None) -> str | None:
+        """Read what pollers learned of *account*; with *state*, keep that first."""
+        if state is not None:
+            await self._writer.do(lambda _: accounts.learn(account, state), _nothing)
+            return state
+        rows = await self._rows(accounts.LEARNED, account)
+        return rows[0][0] if rows else None
+
+    async def news(self) -> Collection[str] | None:
+        """Return the ids of jobs that other processes changed since the last call."""
+        return await self._listening.news()
+
+    async def find(self, text: str) -> JobRecord | None:
+        """Read the job with that id, or attempt's id, or unique start of an id."""
+        if not text or not text.isascii() or not holdable(text):
+            return None
+        found = await self._jobs(listing.FIND, text)
+        return found[0] if found else None
+
+    async def jobs(
+        self, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> Sequence[JobRecord]:
+        """Read jobs, newest first; finished states are found by going through all."""
+        return await self._jobs(listing.jobs(state), before, limit)
+
+    async def history(self, job_id: str) -> Sequence[Move]:
+        """Read what happened to a job, oldest first."""
+        rows = await self._rows(listing.HISTORY, job_id)
+        return [
+            Move(subject=subject, at=at, before=before, after=after, note=note)
+            for subject, at, before, after, note in rows
+        ]
+
+    async def prune(self, older_than: float) -> int:
+        """Forget settled jobs made before *older_than*, some in each of many transactions."""
+        pruned = last = 0
+        while settled := await self._rows(pruning.SETTLED, float(older_than), last, pruning.AT_ONCE):
+            ids = [job_id for job_id, *_ in settled]
+            outcomes = await self._rows(pruning.OUTCOMES, ids)
+            done = pruning.forget(settled, outcomes)
+            await self._writer.do(lambda _, done=done: done, _nothing)  # type: ignore[misc]
+            self._known.forget(ids)
+            pruned, last = pruned + len(settled), settled[-1][-1]
+        while await self._writer.do(lambda _: [Statement(pruning.ORPHANS, (float(older_than),))], _answered):
+            pass
+        return pruned
+
+    async def secret(self) -> bytes:
+        """Return the secret that signs callback tokens."""
+        return self._secret
+
+    async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Keep a callback; False for a repeat, or when the attempt has had too many."""
+        return await self._writer.do(partial(inbox.put, attempt_id, body, headers), _answered)
+
+    async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
+        """Read the callbacks nobody has dealt with, oldest first."""
+        return inbox.received(await self._rows(inbox.PENDING, after, limit))
+
+    async def inbox_done(self, received_id: int) -> None:
+        """Mark a callback as dealt with."""
+        await self._writer.do(lambda _: inbox.done(received_id), _nothing)
+
+    async def _ask(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        if not self.id:
+            raise not_open()
+        return await self._reading.ask(statements)
+
+    async def _rows(self, sql: bytes, *values: Any) -> list[Row]:
+        await self._writer.caught_up(None)
+        (rows,) = await self._ask([Statement(sql, values)])
+        return rows
+
+    async def _jobs(self, query: str, *values: object) -> list[JobRecord]:
+        await self._writer.caught_up(None)
+        return await read_query(self._ask, self._known, JOBS + query, *values)
+
+    async def _prepare(self, connection: Connection) -> None:
+        meta = await migrate(connection)
+        self.id, self._secret = meta["id"].decode(), meta["secret"]
+
+    async def _restored(self, connection: Connection, cluster: str) -> None:
+        self._known.forget(list(self._known.jobs))
+        self._known.accounts.clear()
+        await settle_restored(connection, cluster, self.now(), lossless=self._address.lossless)
+
+
+def _answered(rows: list[list[Row]]) -> bool:
+    return bool(rows[0])
+
+
+def _nothing(_: list[list[Row]]) -> None:
+    return None

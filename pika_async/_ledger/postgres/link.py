@@ -1,0 +1,120 @@
+"""One connection that mends itself: whoever asks gets an answer, or is told that the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+
+from pika_async._ledger.postgres.connecting import Address, check_primary, connect
+from pika_async._ledger.postgres.faults import from_postgres, is_lost, unreachable
+from pika_async._ledger.postgres.rows import Row
+from pika_async._ledger.postgres.schema import Connection
+from pika_async._ledger.postgres.statements import Statement
+from pika_async.errors import LedgerError
+
+_PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
+
+
+class Link:
+    """A connection to the primary, opened when it is first used and again when it broke.
+
+    *ready* is called with each new connection before anybody else uses it.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        patience: float,
+        ready: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        self._address = address
+        self._patience = patience
+        self._ready = ready
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    async def use(self) -> Connection:
+        """Return the connection; raises `LedgerError` when none can be had within the patience."""
+        give_up = asyncio.get_running_loop().time() + self._patience
+        pauses = iter(_PAUSES)
+        while self._connection is None:
+            try:
+                async with asyncio.timeout_at(give_up):
+                    self._connection = await self._opened()
+            except (LedgerError, psycopg.Error, TimeoutError) as error:
+                said = _said(error)
+                if not _may_pass(error) or asyncio.get_running_loop().time() >= give_up:
+                    raise said from None
+                await asyncio.sleep(next(pauses, _PAUSES[-1]))
+        return self._connection
+
+    async def _opened(self) -> Connection:
+        connection = await connect(self._address)
+        try:
+            await check_primary(connection)
+            if self._ready is not None:
+                await self._ready(connection)
+        except BaseException:
+            await _closed(connection)
+            raise
+        return connection
+
+    async def ask(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run statements that change nothing, in one trip; they are run again after a break."""
+        async with self._lock:
+            for _ in range(2):
+                connection = await self.use()
+                try:
+                    async with asyncio.timeout(self._patience):
+                        return await answers(connection, statements)
+                except (psycopg.Error, TimeoutError) as error:
+                    await self.drop()
+                    if isinstance(error, psycopg.Error) and not is_lost(error):
+                        raise from_postgres(error) from error
+            raise unreachable()
+
+    async def drop(self) -> None:
+        """Let the connection go; the next use opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await _closed(connection)
+
+    async def close(self) -> None:
+        """Let go, once nobody asks any more."""
+        async with self._lock:
+            await self.drop()
+
+
+async def answers(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
+    """Run statements in one pipeline, and return the rows of each."""
+    async with connection.pipeline():
+        cursors = [await connection.execute(each.sql, each.values) for each in statements]
+    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+async def _closed(connection: Connection) -> None:
+    with suppress(psycopg.Error, OSError):
+        await connection.close()
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, TimeoutError) or "does not answer" in str(_said(error))
+
+
+def _said(error: BaseException) -> LedgerError:
+    match error:
+        case LedgerError():
+            return error
+        case psycopg.Error():
+            return from_postgres(error)
+        case _:
+            return unreachable()

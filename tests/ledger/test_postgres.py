@@ -1,0 +1,196 @@
+"""What only the ledger on Postgres does: addresses, broken connections, other processes and databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pika_async import Pika
+from pika_async._ledger.events import Cancel
+from pika_async._ledger.records import AttemptState
+from pika_async._secret import Secret
+from pika_async.errors import ConfigError, LedgerError
+from pika_async.ledger import ledger_at, open_ledger
+from tests.ledger.records import ACCOUNT, attempt, claim, job, names, pending, states, told
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def opened(dsn):
+    """Open ledgers on one database, closed at the end of the test."""
+    ledgers = []
+
+    async def open_one(**options):
+        ledger = ledger_at(dsn) if not options else _made(dsn, **options)
+        ledgers.append(ledger)
+        await ledger.open()
+        return ledger
+
+    yield open_one
+    for ledger in ledgers:
+        await ledger.aclose()
+
+
+def _made(dsn, **options):
+    from pika_async._ledger.postgres import PostgresLedger
+
+    return PostgresLedger(dsn, **options)
+
+
+async def heard(ledger, *job_ids: str) -> None:
+    """Wait until the ledger has told of these jobs, each once."""
+    told_of: list[str] = []
+    async with asyncio.timeout(10):
+        while len(told_of) < len(job_ids):
+            told_of += await ledger.news() or ()
+            await asyncio.sleep(0.005)
+    assert sorted(told_of) == sorted(job_ids)
+
+
+async def test_each_change_of_another_process_is_told(opened):
+    """Created, claimed, cancelled; what this process did is no news."""
+    one, two = await opened(), await opened()
+    assert list(await one.news()) == list(await two.news()) == []
+    await two.create(job(name="a"), claim(1, "a"))
+    await heard(one, "a")
+    await two.apply("a", Cancel())
+    await one.create(job(name="c"))
+    await heard(one, "a")
+    await heard(two, "c")
+
+
+async def test_a_commit_that_broke_off_is_settled_on_the_next_connection(opened, postgres_cluster):
+    """Before it or after it: the caller is told what became of the claim, and it is counted once."""
+    dies = b"SELECT pg_terminate_backend(pg_backend_pid())"
+    for name, end in (("a", (dies,)), ("b", (b"COMMIT", dies))):
+        ends = iter([(b"COMMIT",), end])
+        ledger = await opened(commit=lambda ends=ends: next(ends, (b"COMMIT",)))
+        await ledger.usage(ACCOUNT)
+        await ledger.create(job(name=name))
+        change = await ledger.apply(name, claim(1, name))
+        assert (states(change.after), change.moved) == ("submitting", True)
+    assert (await ledger.usage(ACCOUNT)).submits == 2
+
+
+async def test_a_backend_that_is_gone_is_not_noticed_by_callers(opened, postgres_cluster):
+    """Reads and writes go on over new connections."""
+    ledger = await opened()
+    await ledger.create(job(name="a"))
+    postgres_cluster.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pika_async'"
+    )
+    assert (await ledger.get("a")).id == "a"
+    assert (await ledger.apply("a", claim(1, "a"))).moved
+
+
+async def test_what_another_process_changed_is_decided_on_as_it_is(opened):
+    """A claim rests on the job as it is in the database, not as this process remembers it."""
+    one, two = await opened(), await opened()
+    await one.create(job(name="a"))
+    await two.apply("a", Cancel())
+    late = await one.apply("a", claim(1, "a"))
+    assert (late.moved, states(late.after)) == (False, "cancelled")
+
+
+async def test_a_cap_holds_for_all_processes(opened):
+    """Slots of one account, submits of all; whoever comes too late is told why."""
+    ledgers = [await opened() for _ in range(3)]
+    for i in range(12):
+        made = job(attempt(job_id=f"j{i}", account=f"acc{i % 2}:x"), name=f"j{i}")
+        await ledgers[0].create(made)
+    caps = {"max_slots": 4, "max_submits": 7}
+    changes = await asyncio.gather(
+        *(ledgers[i % 3].apply(f"j{i}", claim(1, f"j{i}", **caps)) for i in range(12))
+    )
+    assert sum(change.moved for change in changes) == 7
+    assert {c.obstacle.reason for c in changes if not c.moved} <= {"cap", "slots"}
+    usages = [await ledgers[1].usage(f"acc{i}:x") for i in range(2)]
+    assert (usages[0].submits, max(u.slots for u in usages)) == (7, 4)
+
+
+async def test_a_restored_database_calls_queued_orders_in_doubt(opened, dsn, postgres_cluster):
+    """Another identity than the one last written: what is queued may have been sent since."""
+    ledger = await opened()
+    await ledger.create(job(name="a"))
+    await ledger.create(job(name="b"), claim(1, "b"))
+    await ledger.aclose()
+    postgres_cluster.sql("UPDATE pika.meta SET value = '1:00000001' WHERE name = 'cluster'")
+    ledger = await opened()
+    assert await names(ledger.open_jobs({AttemptState.AMBIGUOUS})) == "a"
+    assert states(await ledger.get("b")) == "submitting"
+
+
+async def test_a_newer_schema_is_refused(opened, dsn, postgres_cluster):
+    """Only where it says that this release cannot write to it."""
+    await (await opened()).aclose()
+    postgres_cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'schema'")
+    await (await opened()).aclose()
+    postgres_cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'min_reader'")
+    with pytest.raises(LedgerError, match="newer pika_async changed it"):
+        await ledger_at(dsn).open()
+
+
+async def test_a_role_without_rights_is_told_what_to_run(dsn, postgres_cluster):
+    """Tables are missing, and it may not make them."""
+    postgres_cluster.sql(
+        "DROP ROLE IF EXISTS plain",
+        "CREATE ROLE plain LOGIN",
+        "REVOKE CREATE ON DATABASE postgres FROM public",
+    )
+    with pytest.raises(LedgerError, match="ledger migrate"):
+        await ledger_at(dsn.replace("pika@", "plain@")).open()
+
+
+async def test_two_that_make_the_tables_at_once_make_them_once(dsn):
+    """IF NOT EXISTS races; the lock does not."""
+    ledgers = [ledger_at(dsn) for _ in range(4)]
+    await asyncio.gather(*(ledger.open() for ledger in ledgers))
+    assert len({ledger.id for ledger in ledgers}) == 1
+    for ledger in ledgers:
+        await ledger.aclose()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgresql://u:hunter22@127.0.0.1:1/x", "does not answer"),
+        ("postgresql://u:hunter22@[/x", "cannot be read"),
+        ("postgresql://u:hunter22@h/x?nonsense=1", "cannot be read"),
+    ],
+)
+async def test_no_error_shows_the_address(address, said):
+    """Nor does a repr, with all that led to the error."""
+    import traceback
+
+    with pytest.raises((ConfigError, LedgerError), match=said) as caught:
+        await _made(address, patience=0.1).open()
+    shown = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format(chain=True)
+    )
+    assert "hunter22" not in shown.replace(address, "").replace(repr(address), "")
+    assert caught.value.__cause__ is None
+
+
+async def test_a_client_and_a_reader_use_the_address(dsn):
+    """`Pika(ledger=...)` and `open_ledger`, as text or as a secret."""
+    async with Pika("acedata", api_key="sandbox-key", ledger=Secret(dsn)) as pika:
+        assert await pika.jobs() == []
+    async with open_ledger(dsn) as view:
+        assert await view.jobs() == []
+
+
+async def test_the_ledger_stays_usable_after_what_it_cannot_hold(opened):
+    """One order that Postgres refuses spoils no other in its batch."""
+    ledger = await opened()
+    made = await asyncio.gather(
+        ledger.create(job(name="a", key="\0")), ledger.create(job(name="b")), return_exceptions=True
+    )
+    assert isinstance(made[0], LedgerError)
+    assert made[1].after.id == "b"
+    assert (await ledger.apply("b", claim(1, "b"))).moved
+    assert (
+        states((await ledger.apply("b", told(1, pending(chr(0xD800) + "\0"), job_id="b"))).after) == "running"
+    )
+    assert (await ledger.get("b")).newest.task.id == chr(0xD800) + "\0"
