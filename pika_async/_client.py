@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pika_async._events import JobEvent
     from pika_async._job_view import JobState
     from pika_async._ledger import Ledger
+    from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
@@ -94,6 +95,7 @@ class Pika:
         callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        prices: str | os.PathLike[str] | None = None,
         max_concurrency: int = 32,
         poll_rate: float | None = 1.0,
         poll_batch: int = 50,
@@ -117,6 +119,7 @@ class Pika:
             callbacks=callbacks,
             ledger=ledger,
             max_submits=max_submits,
+            prices=prices,
             max_concurrency=max_concurrency,
             poll_rate=poll_rate,
             poll_batch=poll_batch,
@@ -430,6 +433,17 @@ class Pika:
         check.stream("requests", requests)
         limit = self._limit(timeout)
         return Map(self._open().orders, requests, timeout=limit, callback_url=self._options.callback_url)
+
+    async def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
+        """Return what *request* would cost at each provider of this client, without buying anything.
+
+        *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
+        the client) goes before a published one; where there is neither, the estimate is None.
+        """
+        from pika_async._quotes import quote
+
+        accounts = tuple(self._open().desk.accounts.values())
+        return await quote(accounts, self._options.own_prices, _request(request, fields))
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._job import Job
     from pika_async._ledger import Ledger
+    from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
     from pika_async._transport import Sender
@@ -41,6 +42,7 @@ class Options:
     callbacks: Callbacks | None
     ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
+    prices: str | os.PathLike[str] | None
     max_concurrency: int
     poll_rate: float | None
     poll_batch: int
@@ -62,6 +64,13 @@ class Options:
         check.flag("work", self.work)
         check.label("account", self.account)
         _check_parts(self)
+
+    @property
+    def own_prices(self) -> Sequence[Price]:
+        """Return the user's own prices; reads their file, and raises `ConfigError`."""
+        from pika_async._prices import read_prices
+
+        return read_prices(self.prices, os.environ)
 
     async def open(self, handle: Callable[[Engine, Flight], Job]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
@@ -175,6 +184,8 @@ def _check_parts(options: Options) -> None:
         check.instance("callbacks", options.callbacks, Callbacks)
         if options.callback_url is not None:
             raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
+    if options.prices is not None:
+        check.path("prices", options.prices)
     if is_dsn(options.ledger):
         ledger_at(options.ledger)
     elif isinstance(options.ledger, str | os.PathLike):

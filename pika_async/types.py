@@ -13,6 +13,7 @@ if typing.TYPE_CHECKING:
     from pika_async._download import Downloaded
     from pika_async._engine.account import AccountStats
     from pika_async._events import JobEvent, JobEvents
+    from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async.callbacks import Receiver, Reply
     from pika_async.callbacks._asgi import AsgiApp
@@ -35,6 +36,7 @@ __all__ = [
     "Media",
     "Order",
     "Phase",
+    "Quote",
     "Receiver",
     "Recovered",
     "Reply",
@@ -47,6 +49,7 @@ _HOMES = {
     "_download": ("Downloaded",),
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
+    "_prices": ("Quote",),
     "_recovery": ("Recovered",),
     "callbacks": ("Receiver", "Reply"),
     "callbacks._asgi": ("AsgiApp",),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from attrs import asdict
 
 from pika_async import _registry
 from pika_async._engine.files import with_blobs
+from pika_async._prices import Price, price_of, read_prices
 from pika_async._secret import Secret
 from pika_async.batch.describe import shortened
 from pika_async.batch.folder import BatchFolder
@@ -19,6 +23,7 @@ from pika_async.requests import VideoRequest
 
 if TYPE_CHECKING:
     from pika_async._registry import Loaded
+    from pika_async.provider import Estimate, Estimates
 
 _LONGEST: Final = 300
 _SHORTEST_SECRET: Final = 4
@@ -43,6 +48,11 @@ def check(request: VideoRequest, able: Sequence[Loaded]) -> None:
         else:
             return
     raise _registry.unsupported(refusals, request)
+
+
+def user_prices() -> Sequence[Price]:
+    """Return the user's own prices, from the file that `PIKA_ASYNC_PRICES` names; raises `ConfigError`."""
+    return read_prices(None, os.environ)
 
 
 async def unbought(
@@ -72,8 +82,8 @@ async def unbought(
     return [row.listed for row in plan.rows if row.token is None and not row.settled]
 
 
-async def preview(row: Listed, able: Sequence[Loaded]) -> dict[str, Any]:
-    """Return, as JSON, the HTTP request that would buy *row*. Reads its files and sends nothing.
+async def preview(row: Listed, able: Sequence[Loaded], prices: Sequence[Price] = ()) -> dict[str, Any]:
+    """Return, as JSON, the HTTP request that would buy *row*, and its price. Reads files and sends nothing.
 
     Keys, callback tokens and the values of `extra_body` show as `***`, media by their size.
     """
@@ -84,7 +94,15 @@ async def preview(row: Listed, able: Sequence[Loaded]) -> dict[str, Any]:
     )
     extra = row.request.extra_body or {}
     place = {"row": row.number, "line": row.line, "provider": first.name}
-    return {**place, **_shown(request, extra)}
+    estimate = price_of(prices, first.name, row.request) or _known_price(first, row.request)
+    return {**place, "price": None if estimate is None else asdict(estimate), **_shown(request, extra)}
+
+
+def _known_price(able: Loaded, request: VideoRequest) -> Estimate | None:
+    """Return the price that the adapter knows by itself; nobody is asked."""
+    if "estimates" not in able.powers:
+        return None
+    return cast("Estimates", able.provider).read_estimate(None, request)
 
 
 def _shown(request: HttpRequest, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -124,20 +125,28 @@ class _Shown:
 
     def preview(self) -> None:
         """Print, for each row that is not bought yet, the request that would buy it."""
-        from pika_async.batch.preview import adapters, preview, unbought
+        from pika_async.batch.preview import adapters, preview, unbought, user_prices
 
         able = adapters(self.connection.names, key="unset", base_url=self.connection.base_url)
         listed = self._listed(able)
         sandbox = self.connection.sandbox
+        prices = user_prices()
+        totals: Counter[str] = Counter()
 
         async def shown() -> int:
             new = await unbought(listed, self.folder, self.ledger, sandbox=sandbox, adopt=self.adopt)
             for row in new:
-                click.echo(json.dumps(await preview(row, able), ensure_ascii=False))
+                told = await preview(row, able, prices)
+                if price := told["price"]:
+                    totals[price["unit"]] += price["amount"]
+                click.echo(json.dumps(told, ensure_ascii=False))
             return len(new)
 
         new = asyncio.run(shown())
         say(f"{new} of {len(listed)} rows would be bought; {len(listed) - new} are already.")
+        if totals:
+            known = ", ".join(f"{amount:g} {unit}" for unit, amount in totals.items())
+            say(f"They would cost {known}, where a price is known.")
 
     def carry_out(self, *, as_json: bool) -> bool:
         """Bring every row to a file; return whether all are there. Raises `PikaError`, KeyboardInterrupt."""

@@ -47,7 +47,9 @@ def summary(job: JobView) -> Mapping[str, Any]:
     return {name: getattr(job, name) for name in names} | {"created_at": moment(job.created_at)}
 
 
-class _Span(click.ParamType[float]):
+class Span(click.ParamType[float]):
+    """A time such as 30d, as an option."""
+
     name = "span"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -134,7 +136,7 @@ def _show(found: Sequence[JobView], now: float) -> None:
 @command("prune", "pika-async jobs prune --older-than 30d --dry-run")
 @click.option(
     "--older-than",
-    type=_Span(),
+    type=Span(),
     required=True,
     metavar="SPAN",
     help="Such as 30d; the units are s, m, h, d and w.",
