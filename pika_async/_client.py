@@ -64,11 +64,13 @@ class Pika:
     """A client for one event loop, opened by `async with`.
 
     *providers* are names or adapters in order of preference; with none, the one whose key is in the
-    environment. *api_key* and *base_url* go with exactly one provider. A request goes to the first provider
-    that can express it, and on to the next only after a proven refusal.
+    environment, where `PIKA_ASYNC_PROVIDER` names one of several. *api_key* and *base_url* go with exactly
+    one provider. A request goes to the first provider that can express it, and on to the next only after a
+    proven refusal.
 
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
-    (None: no bound), *poll_interval* is the least time in seconds between two looks at one job.
+    (left out: what the provider is known to bear, else 1; None: no bound), *poll_interval* is the least time
+    in seconds between two looks at one job.
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
@@ -97,7 +99,7 @@ class Pika:
         max_submits: int | None = None,
         prices: str | os.PathLike[str] | None = None,
         max_concurrency: int = 32,
-        poll_rate: float | None = 1.0,
+        poll_rate: float | Literal[Unset.PROVIDERS] | None = Unset.PROVIDERS,
         poll_batch: int = 50,
         poll_interval: float = 1.0,
         trust_env: bool = True,

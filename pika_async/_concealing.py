@@ -44,14 +44,19 @@ class Concealing:
 
 def secrets_of(adapter: object) -> tuple[Secret, ...]:
     """Return the secrets among the attributes of *adapter*, and its `api_key` even if it is bare text."""
+    return tuple(dict.fromkeys(named_secrets(adapter).values()))
+
+
+def named_secrets(adapter: object) -> dict[str, Secret]:
+    """Return the secrets of *adapter* by the names of its attributes."""
     names = {*getattr(adapter, "__dict__", ())}
     for kind in type(adapter).__mro__:
         slots = kind.__dict__.get("__slots__", ())
         names |= {slots} if isinstance(slots, str) else {*slots}
-    values = [getattr(adapter, name, None) for name in sorted(names)]
+    values = {name: getattr(adapter, name, None) for name in sorted(names)}
+    found = {name: value for name, value in values.items() if isinstance(value, Secret)}
     key = getattr(adapter, "api_key", None)
-    found = [value for value in values if isinstance(value, Secret)]
-    return tuple(dict.fromkeys([*found, Secret(key)] if isinstance(key, str) else found))
+    return {**found, "api_key": Secret(key)} if isinstance(key, str) else found
 
 
 def _concealed(told: object, secrets: tuple[Secret, ...]) -> object:

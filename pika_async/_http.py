@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -112,21 +112,22 @@ query={}, body=None, held=False)
     @property
     def bears_secrets(self) -> bool:
         """Return whether any part holds a `Secret`."""
-        return any(True for _ in _secrets((self.headers, self.query, self.body)))
+        return any(True for _ in secrets_in((self.headers, self.query, self.body)))
 
 
-def _secrets(value: object) -> Any:
+def secrets_in(value: Any) -> Iterator[Secret]:
+    """Return every `Secret` inside the parts of a request."""
     match value:
         case Secret():
             yield value
         case Mapping():
             for inner in value.values():
-                yield from _secrets(inner)
+                yield from secrets_in(inner)
         case list() | tuple():
             for inner in value:
-                yield from _secrets(inner)
+                yield from secrets_in(inner)
         case Json(value=inner) | Form(fields=inner) | Multipart(fields=inner):
-            yield from _secrets(inner)
+            yield from secrets_in(inner)
 
 
 @lru_cache(1024)

@@ -21,9 +21,10 @@ DEFAULT_TIMEOUT: Final = 900.0
 
 
 class Unset(Enum):
-    """Stands for a time limit that a call leaves to its client."""
+    """Stands for what a call leaves to its client, or a client to its provider."""
 
     CLIENTS = "the client's"
+    PROVIDERS = "the provider's"
 
 
 Timeout: TypeAlias = float | Literal[Unset.CLIENTS] | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from pika_async import _arguments as check
+from pika_async._job import Job, Unset
 from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
-    from pika_async._job import Job
     from pika_async._ledger import Ledger
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
@@ -44,7 +44,7 @@ class Options:
     max_submits: int | None
     prices: str | os.PathLike[str] | None
     max_concurrency: int
-    poll_rate: float | None
+    poll_rate: float | Unset | None
     poll_batch: int
     poll_interval: float
     trust_env: bool
@@ -56,7 +56,7 @@ class Options:
         check.count("max_concurrency", self.max_concurrency)
         check.count("poll_batch", self.poll_batch)
         check.number("poll_interval", self.poll_interval)
-        if self.poll_rate is not None:
+        if not isinstance(self.poll_rate, Unset | None):
             check.number("poll_rate", self.poll_rate, above=0)
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
@@ -89,7 +89,8 @@ class Options:
             label=self.account,
             max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
-            poll_rate=self.poll_rate,
+            poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
+            declared_rates=isinstance(self.poll_rate, Unset),
             poll_batch=self.poll_batch,
             poll_interval=self.poll_interval,
             callback_url=self.callback_url,
@@ -246,5 +247,8 @@ def load(
     ]
     names = [one.name for one in loaded]
     if len(set(names)) != len(names):
-        raise ConfigError(f"A provider is named twice in {', '.join(names)}; open one client for each.")
+        raise ConfigError(
+            f"A provider is named twice in {', '.join(names)}; give each adapter a name of its own in its "
+            "capabilities, or open one client for each."
+        )
     return loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
@@ -11,10 +11,10 @@ from typing import cast
 
 from attrs import field, frozen
 
-from pika_async import _arguments
-from pika_async._concealing import Concealing
+from pika_async import _arguments, _hosts
+from pika_async._concealing import Concealing, named_secrets
 from pika_async._contract import check_provider
-from pika_async._http import origin
+from pika_async._http import HttpRequest, origin
 from pika_async._secret import Secret, key_fault
 from pika_async.errors import ConfigError, PikaError, UnsupportedRequest
 from pika_async.provider import Call, Capabilities, Provider, ProviderFactory
@@ -27,9 +27,10 @@ _NO_KEY = "unset"
 
 @frozen(kw_only=True)
 class Loaded:
-    """A checked adapter with its name, its optional *powers* and the origin that its key belongs to.
+    """A checked adapter with its name, its optional *powers*, and the address that its key belongs to.
 
-    *provider* is what to ask; it conceals the secrets of the *adapter* in every answer.
+    *provider* is what to ask; it conceals the secrets of the *adapter* in every answer. *fingerprint* names
+    the address without telling it.
     """
 
     name: str
@@ -39,6 +40,14 @@ class Loaded:
     powers: frozenset[str]
     own_check: Callable[[VideoRequest], None] | None = None
     origin: str | None = None
+    fingerprint: str | None = None
+
+    def stray(self, request: HttpRequest) -> bool:
+        """Return whether *request* would bear a secret to a host that may not see it."""
+        if self.origin is None or request.origin == self.origin or not request.bears_secrets:
+            return False
+        seen = _hosts.allowed(request.url, self.capabilities.hosts)
+        return seen is None or not _hosts.shown_secrets(request, named_secrets(self.adapter)) <= seen
 
     def can(self, request: VideoRequest) -> bool:
         """Return whether the adapter can express *request*."""
@@ -83,6 +92,7 @@ def load(name: str, provider: Provider) -> Loaded:
         powers=powers,
         own_check=getattr(provider, "check_request", None),
         origin=origin(base_url) if isinstance(base_url, str) else None,
+        fingerprint=_hosts.fingerprint(base_url) if isinstance(base_url, str) else None,
     )
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pika_async.errors import ConfigError
 from pika_async.results import Task
@@ -16,12 +16,17 @@ _PREFIX = "pika1."
 
 @frozen(kw_only=True)
 class JobToken:
-    """What a token says: whose job it is, on which account, and the provider's task if it is known."""
+    """What a token says: whose job it is, on which account, and the provider's task if it is known.
+
+    *address* is the fingerprint of the provider's address. It tells two gateways with one name apart: it is
+    compared with that of the client, and no address can be made of it.
+    """
 
     job_id: str
     provider: str
     label: str = "default"
     task: Task | None = None
+    address: str | None = None
 
     def encode(self) -> str:
         """Return the text; it ends in a checksum, so that a lost character is noticed.
@@ -34,6 +39,8 @@ class JobToken:
             parts.append(self.task.id)
             if self.task.locator:
                 parts.append(dict(self.task.locator))
+        if self.address is not None:
+            parts.append([self.address])
         text = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
         return _sealed(text)
 
@@ -50,6 +57,8 @@ class JobToken:
     @classmethod
     def _of(cls, parts: object) -> JobToken:
         match parts:
+            case [*rest, [str(address)]]:
+                return evolve(cls._of(rest), address=address)
             case [str(job_id), str(provider), str(label)]:
                 return cls(job_id=job_id, provider=provider, label=label)
             case [str(job_id), str(provider), str(label), str(task_id)]:

@@ -91,3 +91,12 @@ async def test_a_real_token_is_adopted_by_the_first_look_up(provider):
         assert wait.result().id == "t1"
         assert s.stats.in_flight == 0
         assert s.host.billed == {"a cat": 1}
+
+
+async def test_a_token_of_another_address_is_refused_unasked():
+    """Two gateways with one name are told apart by the address, which the token does not hold."""
+    async with scene() as s:
+        token = JobToken(job_id="j" * 16, provider="scripted", task=api.Task("t1"), address="0" * 12)
+        with pytest.raises(ConfigError, match="scripted .* at another address"):
+            s.pika.job(token.encode())
+        assert s.host.polls == []

@@ -20,6 +20,7 @@ tokens = st.builds(
     provider=texts,
     label=texts,
     task=st.none() | st.builds(Task, texts, st.dictionaries(texts, json_values, max_size=3)),
+    address=st.none() | texts,
 )
 TOKEN = JobToken(job_id="j1", provider="acedata", task=Task("t1", {"region": "eu"})).encode()
 

@@ -75,6 +75,7 @@ class Account:
         self.capabilities: Capabilities = loaded.capabilities
         self.key = f"{loaded.name}:{label}"
         self.label = label
+        self.address = loaded.fingerprint
         self.max_concurrency = max_concurrency
         self.schedule = schedule
         self.refused_look: PikaError | None = None
@@ -126,8 +127,7 @@ class Account:
 
     def guarded(self, request: HttpRequest) -> HttpRequest:
         """Return *request*; raises `ConfigError` when it would carry a key to a foreign host."""
-        origin = self.loaded.origin
-        if origin is not None and request.origin != origin and request.bears_secrets:
+        if self.loaded.stray(request):
             raise ConfigError(
                 f"The adapter {self.name} wanted to send a secret to {request.origin}, which is not its own "
                 "host; report it to the adapter's author.",

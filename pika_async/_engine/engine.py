@@ -50,6 +50,7 @@ class Settings:
     max_concurrency: int = 32
     max_submits: int | None = None
     poll_rate: float | None = 1.0
+    declared_rates: bool = False
     poll_batch: int = 50
     poll_interval: float = 1.0
     callback_url: Receiver = None
@@ -196,9 +197,10 @@ class Engine:
 def _account(loaded: Loaded, settings: Settings, transport: Sender, clock: Clock) -> Account:
     schedule = Schedule(
         batch=min(settings.poll_batch, loaded.capabilities.poll_batch),
-        rate=settings.poll_rate,
+        rate=(loaded.capabilities.poll_rate or 1.0) if settings.declared_rates else settings.poll_rate,
         interval=settings.poll_interval,
         render_time=loaded.capabilities.render_time,
+        free_results=loaded.capabilities.free_results,
     )
     return Account(
         loaded,

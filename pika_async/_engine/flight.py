@@ -143,7 +143,10 @@ class Flight:
     def token(self) -> str:
         """Return the portable text that any process turns back into this job."""
         account = self.account
-        return JobToken(job_id=self.id, provider=account.name, label=account.label, task=self.task).encode()
+        address = getattr(account, "address", None)
+        return JobToken(
+            job_id=self.id, provider=account.name, label=account.label, task=self.task, address=address
+        ).encode()
 
     @property
     def task(self) -> Task | None:

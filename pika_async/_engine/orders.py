@@ -197,6 +197,12 @@ class Orders:
         if (record := self.desk.ledger.known(token.job_id)) is not None:
             return self.of_record(record)
         account = self.desk.accounts.get(f"{token.provider}:{token.label}")
+        if account is not None and token.address not in {None, account.address}:
+            raise ConfigError(
+                f"The job belongs to a {token.provider} (account {token.label}) at another address than the "
+                "one that this client was opened with; open it with the base_url of that time.",
+                provider=token.provider,
+            )
         if account is None:
             raise ConfigError(
                 f"The job belongs to {token.provider} (account {token.label}); open the client with that "
@@ -377,7 +383,13 @@ class Orders:
     def _delivered(self, flight: Flight, ended: Ended) -> None:
         if isinstance(ended.outcome, Succeeded):
             account, task = flight.account, ended.outcome.task
-            token = JobToken(job_id=flight.id, provider=account.name, label=account.label, task=task)
+            token = JobToken(
+                job_id=flight.id,
+                provider=account.name,
+                label=account.label,
+                task=task,
+                address=account.address,
+            )
             for result in ended.outcome.results:
                 self._origins[result] = token
 

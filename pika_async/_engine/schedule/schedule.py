@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
@@ -32,11 +33,20 @@ class Schedule:
     `longest_gap()` seconds after a look a job is due whatever its chances, and after as many more it
     goes before all others. Without a budget (*rate* None) likelihood and interval alone space the looks.
 
+    With *free_results* the look at once that a provider asks for (its render is over, the result is fetched
+    by another request) is outside the budget.
+
     Every operation is O(log jobs). When the learned times move, jobs are placed anew, 5,000 per `take`.
     """
 
     def __init__(
-        self, *, batch: int, rate: float | None = 1.0, interval: float = 1.0, render_time: float = 90.0
+        self,
+        *,
+        batch: int,
+        rate: float | None = 1.0,
+        interval: float = 1.0,
+        render_time: float = 90.0,
+        free_results: bool = False,
     ) -> None:
         self.batch = batch
         self.pace = Pace(rate, interval)
@@ -49,6 +59,8 @@ class Schedule:
         self._topped_up = -inf
         self._callbacks = 0
         self._misses = 0
+        self._free_results = free_results
+        self._results: deque[PendingJob] = deque()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -102,12 +114,18 @@ class Schedule:
         if (job := self._jobs.pop(key, None)) is not None:
             self._waiting.remove(job)
             self._callbacks -= job.callback
+            if job.free:
+                self._results.remove(job)
 
     def take(self, now: float) -> tuple[str, ...]:
         """Return the keys to look up now in one request, or none.
 
         They are given once: each needs a `looked`, `ended`, `failed` or `discard` to follow.
         """
+        if self._results:
+            job = self._results.popleft()
+            job.taken, job.free = now, False
+            return (job.key,)
         if now < self.pace.opens(now):
             return ()
         self._place_anew()
@@ -134,6 +152,8 @@ class Schedule:
 
     def next_at(self, now: float) -> float | None:
         """Return when to call `take` next, None while nobody waits. That `take` may still give nothing."""
+        if self._results:
+            return now
         lined_up = self._waiting.collect(now, self.batch)
         due = self._waiting.next_due()
         if not lined_up and due is None:
@@ -165,7 +185,10 @@ class Schedule:
         job.seen = at
         job.hold = now + poll_after if poll_after else -inf
         job.again = poll_after == 0.0 and not job.again
-        if job.again:
+        if job.again and self._free_results:
+            job.free = True
+            self._results.append(job)
+        elif job.again:
             self._put_first(job)
         else:
             self._place(job)
@@ -220,7 +243,7 @@ class Schedule:
 
     def hurry(self, key: str) -> None:
         """Put a job first in line; one whose look is under way stays as it is."""
-        if (job := self._jobs.get(key)) is not None and job.taken is None:
+        if (job := self._jobs.get(key)) is not None and job.taken is None and not job.free:
             self._put_first(job)
 
     def _crowded(self) -> bool:

@@ -27,6 +27,7 @@ class PendingJob:
     entry: int = 0  # the number of its place in the heap, 0 when it has none
     taken: float | None = None  # when the look under way was asked for
     again: bool = False  # a look at once was asked for, and granted
+    free: bool = False  # and it fetches a result outside the budget
 
 
 class Waiting:

@@ -349,3 +349,33 @@ def test_a_day_of_a_hundred_thousand_jobs():
     assert run.looks <= 650_000
     assert max(run.delays) <= 60.0
     assert run.busiest(1.0) == 1
+
+
+def test_a_result_may_be_fetched_outside_the_budget():
+    """At once, whatever the budget says, and once in a row."""
+    schedule = Schedule(batch=1, rate=1.0, free_results=True)
+    submit(schedule, 2)
+    (first,) = schedule.take(90.0)
+    schedule.looked(first, 90.1, poll_after=0)
+    assert schedule.next_at(90.1) == 90.1
+    assert schedule.take(90.1) == (first,)
+    assert schedule.take(90.2) == ()
+    schedule.looked(first, 90.3, poll_after=0)
+    assert schedule.take(90.4) == ()
+    (second,) = schedule.take(91.0)
+    assert second != first
+
+
+def test_a_result_that_nobody_waits_for_is_not_fetched():
+    """Neither after its job was forgotten, nor twice because somebody is in a hurry."""
+    schedule = Schedule(batch=1, rate=None, free_results=True)
+    submit(schedule, 1)
+    schedule.take(90.0)
+    schedule.looked("job-0", 90.1, poll_after=0)
+    schedule.hurry("job-0")
+    assert [schedule.take(90.1), schedule.take(90.1)] == [("job-0",), ()]
+    schedule.looked("job-0", 90.2)
+    schedule.take(95.0)
+    schedule.looked("job-0", 95.1, poll_after=0)
+    schedule.discard("job-0")
+    assert schedule.take(99.0) == ()
