@@ -233,10 +233,12 @@ def load(
         elif not hasattr(provider, "capabilities"):
             raise check.refuse("providers", 'names such as "acedata", or adapters', provider)
     if not providers:
-        providers = _registry.chosen()
-        if len(providers) != 1:
-            found = f"keys of {' and '.join(map(str, providers))} are" if providers else "no API key is"
-            raise ConfigError(f'Name a provider, as in Pika("acedata"): {found} in the environment.')
+        names = _registry.with_keys()
+        if (decided := _registry.decided(names)) is None:
+            found = f"keys of {' and '.join(names)} are" if names else "no API key is"
+            also = ", or set PIKA_ASYNC_PROVIDER" if names else ""
+            raise ConfigError(f'Name a provider, as in Pika("acedata"){also}: {found} in the environment.')
+        providers = (decided,)
     if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
         raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
     loaded = [

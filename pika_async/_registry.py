@@ -212,22 +212,25 @@ def with_keys(environment: Mapping[str, str] | None = None) -> list[str]:
     ]
 
 
-_FIRST = ("acedata", "duomi")
-"""The providers of the first release: a key of one of them chose it, and goes on to."""
+_CHOICE = "PIKA_ASYNC_PROVIDER"
+_FIRST = frozenset({"acedata", "duomi"})
 
 
-def chosen(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Name the providers of a client that was given none: `PIKA_ASYNC_PROVIDER`, or whose key is set.
+def decided(names: Collection[str], environment: Mapping[str, str] | None = None) -> str | None:
+    """Return which of the providers with keys is meant, None where nothing decides.
 
-    >>> chosen({"DUOMI_API_KEY": "k", "FAL_KEY": "k"}), chosen({"PIKA_ASYNC_PROVIDER": "pika"})
-    (['duomi'], ['pika'])
+    The variable `PIKA_ASYNC_PROVIDER` does, then a key that is the only one, then the one of acedata and
+    duomi that has a key, because programs of 0.1 know no others.
+
+    >>> decided(["duomi", "fal"], {}), decided(["fal", "pika"], {})
+    ('duomi', None)
     """
     environment = os.environ if environment is None else environment
-    if named := environment.get("PIKA_ASYNC_PROVIDER", "").split():
-        return named
-    found = with_keys(environment)
-    first = [name for name in found if name in _FIRST]
-    return first if len(first) == 1 else found
+    if chosen := environment.get(_CHOICE, "").strip():
+        return chosen
+    of_the_first = sorted(_FIRST & set(names))
+    only = [*names] if len(names) == 1 else of_the_first
+    return only[0] if len(only) == 1 else None
 
 
 def alternatives(request: VideoRequest) -> list[str]:

@@ -16,7 +16,7 @@ from pika_async.errors import PikaError
 if TYPE_CHECKING:
     from pika_async.provider import Capabilities, Provider
 
-__all__ = ["Installed", "adapter", "chosen", "providers"]
+__all__ = ["Installed", "adapter", "decided", "providers"]
 
 
 @frozen(kw_only=True)
@@ -42,9 +42,13 @@ def providers() -> Mapping[str, Installed]:
     return {name: _installed(plugin) for name, plugin in _registry.plugins().items()}
 
 
-def chosen() -> list[str]:
-    """Name the providers of a client that is given none; several where the environment does not decide."""
-    return _registry.chosen()
+def decided(names: Collection[str]) -> str | None:
+    """Return which of *names*, the providers with keys, a client without a named one takes; None for none.
+
+    The variable `PIKA_ASYNC_PROVIDER` decides, then a key that is the only one, then the one of acedata and
+    duomi that has a key.
+    """
+    return _registry.decided(names)
 
 
 def adapter(name: str, *, api_key: str, base_url: str | None = None) -> Provider:

@@ -108,19 +108,19 @@ class Connection:
 
 
 def _only_provider_with_key() -> str:
-    from pika_async.installed import chosen, providers
+    from pika_async.installed import decided, providers
 
-    match chosen():
-        case [name]:
-            return name
+    found = providers().values()
+    names = [one.name for one in found if one.key_variable is not None]
+    if (name := decided(names)) is not None:
+        return name
+    match names:
         case []:
-            able = (one.capabilities for one in providers().values() if one.capabilities is not None)
-            known = (capabilities.key_variables[:1] for capabilities in able)
+            known = (one.capabilities.key_variables[:1] for one in found if one.capabilities is not None)
             variables = " or ".join(chain.from_iterable(known)) or "one"
             told = f"No API key is in the environment; set {variables}, or add --sandbox, which needs none."
-        case names:
-            keys = f"Keys of {' and '.join(names)} are in the environment"
-            told = f"{keys}; choose one with --provider, or set PIKA_ASYNC_PROVIDER."
+        case _:
+            told = f"Keys of {' and '.join(names)} are in the environment; choose one with --provider."
     raise ConfigError(told)
 
 
