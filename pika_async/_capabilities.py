@@ -13,7 +13,10 @@ from attrs import field, frozen
 from pika_async._crossing import Value
 from pika_async._powers import Replay, Takes
 from pika_async.errors import UnsupportedRequest
-from pika_async.requests import MEDIA_FIELDS, Blob, Ingredients, VideoRequest, media_of
+from pika_async.requests import MEDIA_FIELDS, Blob, Ingredients, Media, VideoRequest, media_of, with_media
+
+_LINK = "https://upload.invalid/medium"
+_BLOB = Blob(b"\0", "image/png", "medium")
 
 SPEC_VERSION = 1
 """Raised when a change here would break an adapter; adapters state theirs in `Capabilities.spec`."""
@@ -133,6 +136,26 @@ class Capabilities(Value):
         """
         found = self.media.get(name) or (self.media.get("image") if name != "video" else None)
         return found or Takes(inline=self.inline_media)
+
+    def prepares(self, request: VideoRequest) -> bool:
+        """Return whether media of *request* are read from a link or uploaded before it can be submitted."""
+        return any(self._form(name, medium) is not None for name, medium in media_of(request))
+
+    def stand_in(self, request: VideoRequest) -> VideoRequest:
+        """Return *request* as `build_submit` would get it, with a stand-in for what is read or uploaded."""
+        forms = [(self._form(name, medium), medium) for name, medium in media_of(request)]
+        return with_media(request, [medium if form is None else form for form, medium in forms])
+
+    def _form(self, name: str, medium: Media) -> Media | None:
+        """Return a stand-in for a medium that reaches the adapter in another form, None for any other."""
+        takes = self.takes(name)
+        match medium:
+            case str():
+                return None if takes.links else _LINK if takes.uploaded(0) else _BLOB
+            case bytes(data) | Blob(data=data):
+                return _LINK if takes.uploaded(len(data)) else None
+            case _:
+                return _LINK if takes.uploads else None  # its size is not known before it is read
 
     def check(self, request: VideoRequest) -> None:
         """Raise `UnsupportedRequest`, naming the field, for what cannot be expressed here; reads no file."""

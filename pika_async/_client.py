@@ -159,7 +159,9 @@ class Pika:
         if self._loop is not None:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
-        self._engine = await self._options.open(lambda engine, flight: Job(engine.orders, flight))
+        self._engine = await self._options.open(
+            lambda engine, flight: Job(engine.orders, flight), self._media_session
+        )
         if self._engine.inbox is not None:
             self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
         return self

@@ -82,7 +82,7 @@ def _notes(orders: Orders, result: VideoResult, saved: Downloaded) -> dict[str, 
         view = view_of(flight.record)
         known = {
             "provider": view.provider,
-            "token": view.token,
+            "token": flight.token,
             "kind": view.kind,
             "request": dict(view.request),
             "ordered_at": _iso(view.created_at),

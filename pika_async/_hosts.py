@@ -46,6 +46,15 @@ def allowed(url: str, hosts: Mapping[str, Collection[str]]) -> frozenset[str] | 
     return None
 
 
+def named(url: str, hosts: Mapping[str, Collection[str]]) -> bool:
+    """Return whether the host of *url* is listed, and not only among any public ones.
+
+    >>> named("https://a.fal.media/x", {"*.fal.media": ()}), named("https://a.test/x", {"*": ()})
+    (True, False)
+    """
+    return allowed(url, {pattern: () for pattern in hosts if pattern != ANY_PUBLIC}) is not None
+
+
 def shown_secrets(request: HttpRequest, own: Mapping[str, Secret]) -> frozenset[str]:
     """Return the names of an adapter's *own* secrets that *request* bears, whole or inside another text."""
     borne = [secret.reveal() for secret in secrets_in((request.headers, request.query, request.body))]

@@ -72,7 +72,9 @@ class Options:
 
         return read_prices(self.prices, os.environ)
 
-    async def open(self, handle: Callable[[Engine, Flight], Job]) -> Engine:
+    async def open(
+        self, handle: Callable[[Engine, Flight], Job], media: Callable[[], MediaSession]
+    ) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
@@ -104,7 +106,9 @@ class Options:
         def handle_of(flight: Flight) -> Job:
             return handle(engine, flight)
 
-        engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle_of)
+        engine = Engine(
+            settings, ledger=ledger, transport=transport, clock=clock, handle=handle_of, media=media
+        )
         _watch(engine)
         await engine.open()
         return engine

@@ -91,7 +91,7 @@ class Uploading(Value):
     told: Mapping[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
+@frozen
 class Uploaded(Value):
     """The end of an upload: the *link* that goes into a submit, good for *seconds*.
 

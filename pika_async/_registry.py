@@ -257,7 +257,8 @@ def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
         provider.capabilities.check(request)
         address = Secret("https://callback.invalid/check") if provider.capabilities.takes_address else None
         call = Call(callback_url=address, attempt_id="", now=0.0)
-        return bool(provider.build_submit(_without_files(request), call))
+        request = provider.capabilities.stand_in(_without_files(request))
+        return bool(provider.build_submit(request, call))
     except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
         return False
 

@@ -20,9 +20,10 @@ from attrs import define, frozen
 
 from pika_async._connections import Choice, choose, connector
 from pika_async._encoding import address, encoded, revealed
-from pika_async._http import HttpRequest, HttpResponse
+from pika_async._http import HttpRequest, HttpResponse, Multipart
 from pika_async._proxies import Proxies
 from pika_async.errors import ConfigError
+from pika_async.requests import Blob
 
 log = logging.getLogger("pika_async")
 
@@ -146,8 +147,10 @@ class Transport:
                 continue  # nothing was sent, and that connection is gone from the pool
 
     async def poll(self, request: HttpRequest) -> HttpResponse:
-        """Send a free *request*; raises `SendError`."""
-        return await self._send(self._polls, request, self.timeouts.poll, _Departure(sent=True))
+        """Send a free *request*; raises `SendError`. Uploads of bytes may take as long as a held answer."""
+        long = request.held or isinstance(request.body, Blob | Multipart)
+        total = self.timeouts.held if long else self.timeouts.poll
+        return await self._send(self._polls, request, total, _Departure(sent=True))
 
     async def _send(
         self, session: aiohttp.ClientSession, request: HttpRequest, total: float, departure: _Departure

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import (
     AddrInfoType,
@@ -40,6 +40,8 @@ from pika_async._download.failures import (
 from pika_async._download.guard import Guard, NotPublicError
 from pika_async._download.links import checked
 from pika_async._download.pace import Pace
+from pika_async._encoding import address, encoded, revealed
+from pika_async._http import HttpRequest, HttpResponse
 from pika_async._proxies import Proxies, Proxy
 from pika_async.errors import ConfigError
 
@@ -47,6 +49,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
+_LARGEST_ANSWER = 1024 * 1024
+_UPLOADS = 10
 _CONTENT_RANGE = re.compile(r"bytes[ =]\s*(?:(\d{1,18})-\d+|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
 
@@ -116,6 +120,7 @@ class MediaSession:
         self._resolver = resolver or DefaultResolver()
         # A host that sends its headers letter by letter is never idle.
         self._longest_ask = connect_timeout + idle_timeout
+        self._longest_upload = _UPLOADS * idle_timeout
         timeout = ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=idle_timeout)
         self._guarded = _session(timeout, self._resolver, self._guard.socket)
         self._trusting = _session(timeout, self._resolver, None)
@@ -153,13 +158,34 @@ class MediaSession:
             f"it was redirected more than {_MOST_REDIRECTS} times; look the job up for a fresh link"
         )
 
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a step of an upload to a host that an answer named: a public one, with no key of ours.
+
+        Redirects are not followed. Raises `LinkRefusedError` and `BrokenOffError`.
+        """
+        url = checked(str(address(request)))
+        response = await self._ask(
+            url, revealed(request.headers), self._proxy_to(url), method=request.method, **encoded(request)
+        )
+        try:
+            async with asyncio.timeout(self._longest_ask):
+                body = await response.content.read(_LARGEST_ANSWER)
+        except (ClientError, TimeoutError) as broken:
+            raise broken_off(broken) from None
+        finally:
+            response.release()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(status=response.status, headers=headers, body=body)
+
     def _proxy_to(self, url: URL) -> Proxy | None:
         try:
             return self._proxies.find(str(url.origin()))
         except ConfigError as error:
             raise LinkRefusedError(error.message.rstrip(".")) from None
 
-    async def _ask(self, url: URL, headers: Mapping[str, str], proxy: Proxy | None) -> ClientResponse:
+    async def _ask(
+        self, url: URL, headers: Mapping[str, str], proxy: Proxy | None, *, method: str = "GET", **body: Any
+    ) -> ClientResponse:
         allowed, session = self._guard.allows(url), self._trusting
         if not allowed:
             self._guard.check_literal(url)
@@ -169,7 +195,7 @@ class MediaSession:
                 await self._guard.check_name(url, self._resolver)
         if session.closed:
             raise LinkRefusedError("the client is closed; download again with an open one")
-        match await self._answered(session, url, headers, proxy):
+        match await self._answered(session, url, headers, proxy, method=method, body=body):
             case ClientResponse() as response:
                 return response
             case failure:
@@ -177,12 +203,24 @@ class MediaSession:
                 raise failure
 
     async def _answered(
-        self, session: ClientSession, url: URL, headers: Mapping[str, str], proxy: Proxy | None
+        self,
+        session: ClientSession,
+        url: URL,
+        headers: Mapping[str, str],
+        proxy: Proxy | None,
+        *,
+        method: str,
+        body: Mapping[str, Any],
     ) -> ClientResponse | LinkRefusedError | BrokenOffError:
         try:
-            async with asyncio.timeout(self._longest_ask):
-                response = await session.get(
-                    url, headers=headers, allow_redirects=False, proxy=None if proxy is None else proxy.url
+            async with asyncio.timeout(self._longest_ask if not body else self._longest_upload):
+                response = await session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=None if proxy is None else proxy.url,
+                    **body,
                 )
         except InvalidURL:
             return LinkRefusedError("it is not a valid link; ask the provider for the video")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from attrs import frozen
@@ -136,12 +136,18 @@ class Account:
         return request
 
     async def ask(
-        self, build: Callable[[], HttpRequest], read: Callable[[HttpResponse], T], *, budgeted: bool = True
+        self,
+        build: Callable[[], HttpRequest],
+        read: Callable[[HttpResponse], T],
+        *,
+        budgeted: bool = True,
+        send: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
     ) -> T:
         """Make one free call and return what its answer says.
 
-        It waits for a place in the account's budget, unless its caller took one (*budgeted* False). Raises
-        `SendError` when there is no answer, and a `PikaError` for one that tells nothing.
+        It waits for a place in the account's budget, unless its caller took one (*budgeted* False). *send*
+        stands in the place of the transport's `poll`. Raises `SendError` when there is no answer, and a
+        `PikaError` for one that tells nothing.
         """
         if budgeted and not await self._budget():
             raise SendError("The account makes no calls now", sent=False)
@@ -152,7 +158,7 @@ class Account:
         except Exception as error:
             raise self._defect("ask", error) from error
         try:
-            response = await self._transport.poll(request)
+            response = await (send or self._transport.poll)(request)
         except SendError:
             raise
         except Exception as error:

@@ -20,6 +20,7 @@ from pika_async.errors import (
     PikaError,
     ProviderUnavailable,
     RateLimited,
+    SubmitRefused,
     SubmitUnknown,
 )
 from pika_async.provider import REFUSALS, VideoRequest
@@ -40,6 +41,7 @@ class Posted:
     account that the order may go on to. *again* says whether what was not sent may be tried on the same
     account once more, *keeps* whether the order outlives trouble of the account or its key. *kept* says that
     a queue brings the order again, so that it outlives a full provider and a broken network as well.
+    *old_links* says that it bears links of uploads that were made for earlier orders.
     """
 
     attempt: Attempt
@@ -52,6 +54,12 @@ class Posted:
     again: bool = False
     keeps: bool = False
     kept: bool = False
+    old_links: bool = False
+
+
+def blames_links(posted: Posted, error: PikaError | None) -> bool:
+    """Return whether a refusal may be about links that have gone: the order is tried again with new ones."""
+    return posted.old_links and type(error) is SubmitRefused
 
 
 def read_answer(
@@ -87,6 +95,8 @@ def _accepted(posted: Posted, snapshot: Snapshot) -> Evidence:
 
 def refused(posted: Posted, error: PikaError) -> Refused:
     """Return the event of a POST of which nothing was bought, and the attempt that follows it."""
+    if blames_links(posted, error):
+        return _refused(posted, error, posted.attempt.account)
     later = posted.fallback is None and (
         (posted.keeps and isinstance(error, ACCOUNTS_TROUBLE))
         or (posted.kept and isinstance(error, RateLimited | ProviderUnavailable))

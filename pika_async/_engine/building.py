@@ -41,7 +41,9 @@ class Building:
         refusals: dict[str, str] = {}
         for place, account in enumerate(accounts):
             try:
-                built = self.build(flight, account, request)
+                # What is read or uploaded first is not known yet; what can be said without it is checked.
+                later = account.capabilities.prepares(request)
+                built = None if later else self.build(flight, account, request)
             except UnsupportedRequest as error:
                 refusals[account.name] = error.message
                 continue
@@ -50,6 +52,7 @@ class Building:
                 fallbacks = tuple(other.key for other in accounts[place + 1 :])
                 flight.record = evolve(flight.record, attempts=(first,), fallbacks=fallbacks)
                 flight.account = account
-            flight.built = flight.record.newest.id, self._clock.now(), built
+            if built is not None:
+                flight.built = flight.record.newest.id, self._clock.now(), built
             return
         raise _registry.unsupported(refusals, request)

@@ -39,6 +39,16 @@ def moment(clock: Clock) -> Moment:
     return clock.now(), clock.wall(), clock.boot()
 
 
+async def sleep(clock: Clock, seconds: float) -> None:
+    """Wait *seconds* on *clock*."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    timer = clock.call_at(clock.now() + seconds, lambda: None if done.done() else done.set_result(None))
+    try:
+        await done
+    finally:
+        timer.cancel()
+
+
 _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 

@@ -13,8 +13,11 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
 from pika_async._engine.posts import Posts
+from pika_async._engine.uploads import AT_ONCE
 from pika_async.errors import PikaError
 
+_PREPARED_AHEAD = 2 * AT_ONCE
+"""Jobs whose media are fetched or uploaded, or wait for that, beside those in the lines."""
 _ASK_AGAIN = 5.0
 """Seconds after which a slot that another process may have freed is asked for."""
 
@@ -28,7 +31,15 @@ class _Wait:
 class Dispatch:
     """Takes jobs out of their lines; one timer an account waits for what keeps its line waiting."""
 
-    def __init__(self, desk: Desk, lines: Lines, posts: Posts, clock: Clock, *, working: bool = True) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        lines: Lines,
+        posts: Posts,
+        clock: Clock,
+        *,
+        working: bool = True,
+    ) -> None:
         self._desk = desk
         self._lines = lines
         self._posts = posts
@@ -36,6 +47,7 @@ class Dispatch:
         self.working = working
         self._waits: dict[str, _Wait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._preparing: dict[asyncio.Task[None], Flight] = {}
         lines.on_change(self._pump)
 
     async def reread(self) -> None:
@@ -59,12 +71,30 @@ class Dispatch:
 
     def _pump(self, line: Line) -> None:
         """Start as many POSTs as the account allows now."""
-        while self.working and not self._desk.closing and line.first() is not None:
+        while self.working and not self._desk.closing and (first := line.first()) is not None:
+            if first.is_unprepared(self._desk.ledger.now()):
+                if len(self._preparing) >= _PREPARED_AHEAD:
+                    return  # whichever is ready next wakes the line
+                task = asyncio.get_running_loop().create_task(self._prepare(line, line.set_aside()))
+                self._preparing[task] = first
+                continue
             if not line.may_start(self._clock.now()):
                 self._pump_later(line)
                 return
             task = asyncio.get_running_loop().create_task(self._post(line, line.take()))
             self._tasks.add(task)
+
+    async def _prepare(self, line: Line, flight: Flight) -> None:
+        """Have the media of a job fetched and uploaded, and let it wait for its slot then."""
+        task = asyncio.current_task()
+        try:
+            if await self._posts.prepared(line, flight) and self.working:
+                line.add(flight)
+        finally:
+            if task is not None:
+                self._preparing.pop(task, None)
+            for other in self._lines.values():
+                self._pump(other)
 
     async def _post(self, line: Line, flight: Flight) -> None:
         try:
@@ -105,7 +135,12 @@ class Dispatch:
         """Start nothing more, and return the jobs that were not sent."""
         for wait in self._waits.values():
             wait.timer.cancel()
-        return [flight for line in self._lines.values() for flight in line.clear()]
+        aside = [*self._preparing.values()]
+        for task in self._preparing:
+            task.cancel()
+        self._tasks.update(self._preparing)
+        self._preparing.clear()
+        return [*(flight for line in self._lines.values() for flight in line.clear()), *aside]
 
     async def aclose(self, patience: float) -> None:
         """Let POSTs that are under way come to their end, for *patience* seconds at most."""

@@ -27,6 +27,7 @@ from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
+from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
 from pika_async._ledger.records import Receiver
@@ -37,6 +38,7 @@ from pika_async._transport import Sender
 from pika_async.errors import JobHandle, JobTimeout
 
 if TYPE_CHECKING:
+    from pika_async._download.media import MediaSession
     from pika_async._engine.pushes.inbox import EngineInbox
     from pika_async.callbacks.ledger_inbox import LedgerInbox
 
@@ -70,6 +72,7 @@ class Engine:
         transport: Sender,
         clock: Clock,
         handle: Callable[[Flight], JobHandle],
+        media: Callable[[], MediaSession],
     ) -> None:
         self._transport = transport
         accounts = [_account(loaded, settings, transport, clock) for loaded in settings.loaded]
@@ -84,7 +87,10 @@ class Engine:
         self._leader = Leader(self.desk, self.looks if working else {}, clock)
         self._lines = Lines(self.desk)
         building = Building(self.addresses, clock)
-        posts = Posts(self.desk, transport, clock, building, settings.max_submits)
+        uploads = Uploads(ledger, transport, clock, media)
+        posts = Posts(
+            self.desk, transport, clock, building, uploads=uploads, max_submits=settings.max_submits
+        )
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)

@@ -25,7 +25,7 @@ def check_files(request: VideoRequest) -> None:
     """
     for field, medium in media_of(request):
         if isinstance(medium, Path):
-            _usable(field, medium, _head(field, medium))
+            usable(field, medium.name, _head(field, medium))
 
 
 async def with_blobs(request: VideoRequest, expected: Mapping[str, str] | None = None) -> VideoRequest:
@@ -97,7 +97,7 @@ async def _read(field: str, path: Path) -> bytes:
         data = await anyio.Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise _unreadable(field, path, error) from None
-    return _usable(field, path, data)
+    return usable(field, path.name, data)
 
 
 def _unreadable(field: str, path: Path, error: OSError | ValueError) -> UnsupportedRequest:
@@ -107,13 +107,14 @@ def _unreadable(field: str, path: Path, error: OSError | ValueError) -> Unsuppor
     )
 
 
-def _usable(field: str, path: Path, data: bytes) -> bytes:
+def usable(field: str, name: str, data: bytes) -> bytes:
+    """Return *data*, the bytes of what *field* calls *name*, if they can be what the field takes."""
     if not data:
-        raise UnsupportedRequest(f"The file {path.name} in {field} is empty; nothing was bought.")
+        raise UnsupportedRequest(f"The file {name} in {field} is empty; nothing was bought.")
     kind: Kind = "video" if field == "video" else "image"
     if found := fault(kind, data):
         raise UnsupportedRequest(
-            f"{field} must be {'an image' if kind == 'image' else 'a video'}, and the file {path.name} holds "
+            f"{field} must be {'an image' if kind == 'image' else 'a video'}, and the file {name} holds "
             f"{found}; nothing was bought. Convert or download it again."
         )
     return data

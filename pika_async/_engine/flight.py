@@ -7,6 +7,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from pika_async._engine.clock import Clock, Timer
 from pika_async._http import HttpRequest
 from pika_async._ledger.records import JobRecord
@@ -18,6 +20,10 @@ from pika_async.results import Snapshot, State, Succeeded, Task
 
 if TYPE_CHECKING:
     from pika_async._engine.account import Account
+
+
+LINK_MARGIN = 120.0
+"""Seconds for which an uploaded link must still be good: a provider reads it some time after the submit."""
 
 
 class Stage(IntEnum):
@@ -73,6 +79,16 @@ class Expectation:
             self.timer = None
 
 
+@frozen
+class Prepared:
+    """An order in the form for one *account*, good *until* (ledger time); *kept* names links made before."""
+
+    account: str
+    request: VideoRequest
+    until: float
+    kept: tuple[str, ...]
+
+
 class Flight:
     """The engine's side of a job; ten thousand of them are alive at once, so it is kept small.
 
@@ -100,6 +116,7 @@ class Flight:
         "listeners",
         "place",
         "posted_at",
+        "prepared",
         "record",
         "recorded",
         "request",
@@ -120,6 +137,7 @@ class Flight:
         self.clock = clock
         self.request = request
         self.built: tuple[str, float, HttpRequest] | None = None
+        self.prepared: Prepared | None = None
         self.asked_at = 0.0
         self.stage = Stage.WAITING
         self.posted_at: float | None = None
@@ -138,6 +156,13 @@ class Flight:
         self.place = 0
         self.listeners: list[Callable[[Flight], None]] | None = None
         self._waits: list[Expectation] = []
+
+    def is_unprepared(self, ledger_now: float) -> bool:
+        """Return whether media have to be fetched or uploaded before the job can be sent."""
+        if self.request is None or not self.account.capabilities.prepares(self.request):
+            return False
+        done = self.prepared
+        return done is None or done.account != self.account.key or ledger_now + LINK_MARGIN >= done.until
 
     @property
     def token(self) -> str:

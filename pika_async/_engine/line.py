@@ -72,6 +72,10 @@ class Line:
         self.on_the_wire += 1
         return heapq.heappop(self._waiting)[1]
 
+    def set_aside(self) -> Flight:
+        """Take the first job out, to be prepared; it keeps its place, and no slot."""
+        return heapq.heappop(self._waiting)[1]
+
     def clear(self) -> list[Flight]:
         """Take all jobs out."""
         flights = [flight for _, flight in sorted(self._waiting)]

@@ -13,7 +13,7 @@ from attrs import evolve
 from pika_async import _registry
 from pika_async._engine.account import Account
 from pika_async._engine.building import Building
-from pika_async._engine.clock import Clock
+from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
 from pika_async._engine.dispatch import Dispatch
@@ -139,7 +139,7 @@ class Orders:
             except LedgerError:
                 if self.desk.closing or self._clock.now() >= give_up:
                     raise
-                await _sleep(self._clock, _LEDGER_PAUSE)
+                await sleep(self._clock, _LEDGER_PAUSE)
             else:
                 flight.recorded = True
                 return change
@@ -430,12 +430,3 @@ async def _identified(record: JobRecord, request: VideoRequest, key: str | None)
     files = await hashes(request)
     record = evolve(record, files=files or None)
     return record if key is None else evolve(record, key=key, digest=digest(request, files))
-
-
-async def _sleep(clock: Clock, seconds: float) -> None:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    timer = clock.call_at(clock.now() + seconds, lambda: None if done.done() else done.set_result(None))
-    try:
-        await done
-    finally:
-        timer.cancel()

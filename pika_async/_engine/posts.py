@@ -18,6 +18,7 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
 from pika_async._engine.sending import Outcome, send
+from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
@@ -39,16 +40,41 @@ class Posts:
     """Brings one job at a time to its provider; `Dispatch` says when."""
 
     def __init__(
-        self, desk: Desk, transport: Sender, clock: Clock, building: Building, max_submits: int | None
+        self,
+        desk: Desk,
+        transport: Sender,
+        clock: Clock,
+        building: Building,
+        *,
+        uploads: Uploads,
+        max_submits: int | None,
     ) -> None:
         self._desk = desk
         self._transport = transport
         self._clock = clock
         self._building = building
+        self._uploads = uploads
         self._max_submits = max_submits
         # Transports written for the first release do not know the option.
         self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
         self._times: dict[tuple[bool, float], Times] = {}
+
+    async def prepared(self, line: Line, flight: Flight) -> bool:
+        """Bring the media of *flight* into form; return whether it may be sent. No slot is held meanwhile."""
+        try:
+            if not flight.recorded and self._desk.ledger.remembers:
+                await self._desk.record(flight)
+            await self._uploads.prepare(flight)
+        except LedgerError as error:
+            await self._ledger_failed(line, flight, error)
+        except PikaError as error:
+            await self._give_up(flight, error)
+        except Exception as error:
+            log.exception("job %s: the engine failed before the claim", flight.id)
+            await self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
+        else:
+            return True
+        return False
 
     async def post(self, line: Line, flight: Flight) -> None:
         """Claim and send the newest attempt of *flight*, and tell what came of it; raises cancellation only.
@@ -108,7 +134,11 @@ class Posts:
             raise ConfigError("The request of this job is not known here; it cannot be sent.")
         if built is not None and built[0] == flight.record.newest.id and not self._is_old(built[1]):
             return order, built[2]
-        return order, self._building.build(flight, line.account, await with_blobs(order, flight.record.files))
+        if flight.prepared is not None and flight.prepared.account == line.account.key:
+            order = ready = flight.prepared.request
+        elif (ready := await with_blobs(order, flight.record.files)) is not order:
+            line.account.loaded.capabilities.check(ready)  # how large files are is known only now
+        return order, self._building.build(flight, line.account, ready)
 
     def _is_old(self, built_at: float) -> bool:
         return self._clock.now() - built_at >= _BUILT_LASTS
@@ -195,6 +225,8 @@ class Posts:
         else:
             line.ledger_works()
         try:
+            if isinstance(event, Refused) and answers.blames_links(posted, event.error):
+                await self._uploads.forget(flight)
             change = await self._desk.tell(flight, event)
         except Exception as error:
             log.exception("job %s: the engine failed on the answer", flight.id)
@@ -229,4 +261,5 @@ class Posts:
             again=flight.stale < _STALE_FENCES,
             keeps=self._desk.ledger.remembers,
             kept=flight.kept,
+            old_links=flight.prepared is not None and bool(flight.prepared.kept),
         )

@@ -90,7 +90,8 @@ async def preview(row: Listed, able: Sequence[Loaded], prices: Sequence[Price] =
     first = next(one for one in able if one.can(row.request))
     callback = Secret("https://callback.invalid/token") if first.capabilities.takes_address else None
     request = first.provider.build_submit(
-        await with_blobs(row.request), Call(callback_url=callback, attempt_id="", now=0.0)
+        first.capabilities.stand_in(await with_blobs(row.request)),
+        Call(callback_url=callback, attempt_id="", now=0.0),
     )
     extra = row.request.extra_body or {}
     place = {"row": row.number, "line": row.line, "provider": first.name}

@@ -105,7 +105,7 @@ class Builds:
         address = Secret(f"https://callback.invalid/{_TOKEN}")
         wanted = capabilities.callbacks == "required" or (told and capabilities.callbacks == "optional")
         call = Call(callback_url=address if wanted else None, attempt_id="conformance-1", now=NOW)
-        return self.sound(self.provider.build_submit(request, call))
+        return self.sound(self.provider.build_submit(capabilities.stand_in(request), call))
 
     def sound(self, request: HttpRequest) -> HttpRequest:
         """Check what every request must be."""

@@ -11,6 +11,9 @@ from aiohttp.abc import AbstractResolver
 from pika_async._download.failures import BrokenOffError, LinkRefusedError
 from pika_async._download.links import place_of
 from pika_async._download.media import MediaSession
+from pika_async._http import HttpRequest
+from pika_async._secret import Secret
+from pika_async.requests import Blob
 from tests.download.media_host import Reply, hosting
 
 pytestmark = pytest.mark.anyio
@@ -260,3 +263,36 @@ async def test_an_answer_that_is_not_http_tells_no_signature():
 def test_a_place_is_host_and_path(link, place):
     """People see host and path of a link and nothing that opens it."""
     assert place_of(link) == place
+
+
+async def test_an_upload_goes_to_a_public_host_alone():
+    """A host that an answer names may be any machine of the user's network."""
+    put = HttpRequest(
+        method="PUT",
+        url="http://127.0.0.1:1/put",
+        headers={"x-ticket": Secret("ticket")},
+        body=Blob(b"\x89PNG", "image/png"),
+    )
+    async with MediaSession() as session:
+        with pytest.raises(LinkRefusedError):
+            await session.send(put)
+
+
+async def test_an_upload_sends_bytes_headers_and_a_secret_query_as_they_are():
+    """And returns the answer, whatever its status."""
+    async with hosting(lambda _: Reply(201, {"Content-Length": "2", "ETag": '"e1"'}, b"ok")) as host:
+        put = HttpRequest(
+            method="PUT",
+            url=host.link("/put"),
+            headers={"x-ticket": Secret("ticket-1")},
+            query={"sig": Secret("a+b/c=")},
+            body=Blob(b"\x89PNG", "image/png"),
+        )
+        async with MediaSession(allowed_hosts=[host.origin]) as session:
+            answer = await session.send(put)
+    assert (answer.status, answer.body, answer.headers["etag"]) == (201, b"ok", '"e1"')
+    (asked,) = host.asked
+    assert asked.headers["x-ticket"] == "ticket-1"
+    assert asked.headers["content-type"] == "image/png"
+    assert asked.headers["content-length"] == "4"
+    assert asked.path.partition("?")[0] == "/put"
