@@ -11,7 +11,14 @@ from typing import Any, ClassVar, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import (
@@ -212,10 +219,10 @@ class Laws(RuleBasedStateMachine):
 
 
 class LawsOfTheFile(Laws):
-    """The same in a file, beside memory as its model, with crashes and failing commits."""
+    """The same in a file, beside memory as its model, with crashes and failing commits, by two at once."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.prepare()
         self.fault: str | None = None
         self.was_lost = False
         super().__init__()
@@ -224,6 +231,9 @@ class LawsOfTheFile(Laws):
         self.other = self.opened()
         self.run(self.other.open(self.wall))
         self.run(self.other.news())
+
+    def prepare(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
 
     def opened(self) -> Ledger:
         return SqliteLedger(Path(self.folder.name) / "jobs.db", commit=self.commit)
@@ -253,13 +263,16 @@ class LawsOfTheFile(Laws):
         self.run(self.other.news())
         super().apply(name, event)
         changed = {job_id for job_id, old in was.items() if self.record_or_none(job_id) != old}
-        assert set(self.run(self.other.news()) or ()) == changed
+        assert self.run(self.told(changed)) == changed
         self.was_lost = fault == "lost" and self.fault is None
         self.fault = None
-        if not self.was_lost:
+        if not self.failing:
             self.run(self.model.apply(name, event))
         else:
             assert self.record(name) == before
+
+    async def told(self, changed: set[str]) -> set[str]:
+        return set(await self.other.news() or ())
 
     def recover(self) -> None:
         """Die of an order that failed."""
@@ -267,10 +280,13 @@ class LawsOfTheFile(Laws):
 
     @rule()
     def crash(self) -> None:
-        assert isinstance(self.ledger, SqliteLedger)
-        self.ledger._writer._orders.put(None)
+        self.die()
         self.ledger = self.opened()
         self.run(self.ledger.open(self.wall))
+
+    def die(self) -> None:
+        assert isinstance(self.ledger, SqliteLedger)
+        self.ledger._writer._orders.put(None)
 
     @precondition(lambda self: self.fault is None)
     @rule()
@@ -294,10 +310,64 @@ class LawsOfTheFile(Laws):
     def teardown(self) -> None:
         self.run(self.other.aclose())
         super().teardown()
+        self.clear_away()
+
+    def clear_away(self) -> None:
         self.folder.cleanup()
+
+
+class LawsOfTheDatabase(LawsOfTheFile):
+    """The same in Postgres, whose connections die before a commit, or after it and before its answer.
+
+    What the next connection finds is what the caller is told, so that nothing is ever in doubt.
+    """
+
+    cluster: ClassVar[Any]
+
+    def prepare(self) -> None:
+        self.cluster.sql("DROP SCHEMA IF EXISTS pika CASCADE")
+
+    def opened(self) -> Ledger:
+        from pika_async._ledger.postgres import PostgresLedger
+
+        return PostgresLedger(self.cluster.dsn(), wall=self.wall, commit=self.ends)
+
+    def ends(self) -> tuple[bytes, ...]:
+        fault, self.fault = self.fault, None
+        dies = b"SELECT pg_terminate_backend(pg_backend_pid())"
+        return {"lost": (dies,), "unheard": (b"COMMIT", dies), None: (b"COMMIT",)}[fault]
+
+    @property
+    def failing(self) -> bool:  # type: ignore[override]
+        return False
+
+    async def told(self, changed: set[str]) -> set[str]:
+        """Hear by notification, which takes its time; of a job that moved not, nothing comes."""
+        told: set[str] = set()
+        async with asyncio.timeout(10):
+            while not told >= changed:
+                told |= set(await self.other.news() or ())
+                await asyncio.sleep(0.001)
+        return told
+
+    def die(self) -> None:
+        ledger: Any = self.ledger
+        self.run(ledger._session.link.drop())
+        self.run(ledger.aclose())
+
+    def clear_away(self) -> None:
+        pass
 
 
 TestLaws = Laws.TestCase
 TestLaws.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestLawsOfTheFile = LawsOfTheFile.TestCase
 TestLawsOfTheFile.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+
+
+def test_the_laws_of_the_database(postgres_cluster):
+    """In Postgres as in a file."""
+    LawsOfTheDatabase.cluster = postgres_cluster
+    run_state_machine_as_test(
+        LawsOfTheDatabase, settings=settings(max_examples=6, stateful_step_count=30, deadline=None)
+    )
