@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -25,6 +27,7 @@ def programs() -> Path | None:
     return next((place for place in places if (place / "pg_ctl").exists()), None)
 
 
+POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 MISSING = None if programs() else "Postgres is not installed here: no initdb"
 
 
@@ -67,6 +70,68 @@ class Cluster:
         )
         self.control("-o", options, "-l", str(self.folder / "log"), "start")
 
+    def kill(self) -> None:
+        """End it at once, as a power cut does."""
+        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
+        self.control("-m", "immediate", "stop")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def copied(self, port: int) -> Cluster:
+        """Copy it as it is now, to be started as a standby that hears of nothing more."""
+        copy = Cluster(self.folder.with_name(f"copy-{port}"), port)
+        words = (
+            "-D",
+            str(copy.folder),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "pika",
+            "-c",
+            "fast",
+            "-N",
+        )
+        _run("pg_basebackup", *words)
+        (copy.folder / "standby.signal").touch()
+        (copy.folder / "postmaster.opts").unlink(missing_ok=True)
+        return copy
+
+
+@contextmanager
+def pooled(cluster: Cluster, **settings: object) -> Iterator[Cluster]:
+    """Put pgbouncer before it, in transaction mode."""
+    port = free_port()
+    folder = Path(mkdtemp(prefix="pika-pgbouncer-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, _user())
+    every = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": port,
+        "unix_socket_dir": "",
+        "auth_type": "any",
+        "pool_mode": "transaction",
+        "default_pool_size": 5,
+        "ignore_startup_parameters": "extra_float_digits",
+        **settings,
+    }
+    lines = [f"{name} = {value}" for name, value in every.items()]
+    databases = f"[databases]\n* = host=127.0.0.1 port={cluster.port} user=pika\n"
+    (folder / "ini").write_text(databases + "[pgbouncer]\n" + "\n".join(lines))
+    process = subprocess.Popen(
+        [*_become(), POOLER or "", "-q", str(folder / "ini")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port)
+        yield Cluster(folder, port)
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
 
 @contextmanager
 def running(**settings: object) -> Iterator[Cluster]:
@@ -99,6 +164,23 @@ def _user() -> str:
 
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
+
+
+def _become() -> list[str]:
+    # Neither runs as root.
+    return ["setpriv", "--reuid", _user(), "--clear-groups", "--"] if os.geteuid() == 0 else []
+
+
+def _wait_for(port: int) -> None:
+    give_up = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < give_up, "pgbouncer does not answer"
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _run(program: str, *words: str) -> None:
