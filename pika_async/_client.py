@@ -159,9 +159,7 @@ class Pika:
         if self._loop is not None:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
-        self._engine = await self._options.open(
-            lambda engine, flight: Job(engine.orders, flight), self._media_session
-        )
+        self._engine = await self._options.open(self._media_session)
         if self._engine.inbox is not None:
             self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
         return self
@@ -335,7 +333,7 @@ class Pika:
 
         await wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         if flight.error is not None:
-            orders.told(flight)
+            orders.desk.told(flight)
             raise flight.error
         flight.held = True
         return Job(orders, flight)
@@ -551,12 +549,9 @@ class Pika:
             from pika_async._events import report
 
             report(flight, on_event)
-        from pika_async._telemetry import span
-        from pika_async._waits import first_result, wait_for_order
+        from pika_async._waits import wait_for_bought
 
-        with span("pika.wait", jobs=[flight.id], provider=flight.account.name):
-            await wait_for_order(orders, flight, timeout=limit, queue_timeout=queue_timeout)
-            return first_result(orders, flight)
+        return await wait_for_bought(orders, flight, timeout=limit, queue_timeout=queue_timeout)
 
 
 def _request(order: Order, fields: GenerateFields) -> VideoRequest:

@@ -47,7 +47,7 @@ async def fetch(
     with _about(orders, video), span("pika.download", jobs=_jobs_of(orders, video)):
         place = InStore(str(path)) if is_address(path) else await usable(path)
         result, link = await _finished(video)
-        fresh_link = partial(orders.fresh_link, result)
+        fresh_link = partial(orders.origins.fresh_link, result)
         if isinstance(place, InStore):
             await fetch_into(
                 session(), link, place, fresh_link=fresh_link, overwrite=overwrite, on_progress=on_progress
@@ -113,7 +113,7 @@ async def stream(
     opened = orders()
     with _about(opened, video):
         result, link = await _finished(video)
-        async with streamed(session(), link, fresh_link=partial(opened.fresh_link, result)) as chunks:
+        async with streamed(session(), link, fresh_link=partial(opened.origins.fresh_link, result)) as chunks:
             yield chunks
 
 

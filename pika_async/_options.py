@@ -72,12 +72,11 @@ class Options:
 
         return read_prices(self.prices, os.environ)
 
-    async def open(
-        self, handle: Callable[[Engine, Flight], Job], media: Callable[[], MediaSession]
-    ) -> Engine:
+    async def open(self, media: Callable[[], MediaSession]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
+        from pika_async._job import Job
         from pika_async._transport import Transport
 
         ledger = _ledger(self.ledger)
@@ -103,12 +102,10 @@ class Options:
         transport = self.transport or Transport(trust_env=self.trust_env)
         engine: Engine
 
-        def handle_of(flight: Flight) -> Job:
-            return handle(engine, flight)
+        def handle(flight: Flight) -> Job:
+            return Job(engine.orders, flight)
 
-        engine = Engine(
-            settings, ledger=ledger, transport=transport, clock=clock, handle=handle_of, media=media
-        )
+        engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle, media=media)
         _watch(engine)
         await engine.open()
         return engine

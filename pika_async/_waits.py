@@ -55,6 +55,15 @@ async def wait_for_order(
         raise
 
 
+async def wait_for_bought(
+    orders: Orders, flight: Flight, *, timeout: float | None, queue_timeout: float | None
+) -> VideoResult:
+    """Wait for the video of a job that was just ordered."""
+    with span("pika.wait", jobs=[flight.id], provider=flight.account.name):
+        await wait_for_order(orders, flight, timeout=timeout, queue_timeout=queue_timeout)
+        return first_result(orders, flight)
+
+
 def note_token(flight: Flight, error: asyncio.CancelledError) -> None:
     """Note on *error* which job may be paid, and how any process goes on with it."""
     if spent(flight.record) != "no":
@@ -124,7 +133,7 @@ def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> PikaErro
 
 def first_result(orders: Orders, flight: Flight) -> VideoResult:
     """Return the first video of an ended job to its caller, or raise its error."""
-    orders.told(flight)
+    orders.desk.told(flight)
     return end_of(orders, flight)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from attrs import frozen
@@ -27,6 +27,7 @@ from pika_async.provider import (
     Signs,
     VideoRequest,
 )
+from pika_async.results import Snapshot, Task
 
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
@@ -171,6 +172,14 @@ class Account:
             raise
         except Exception as error:
             raise self._defect("read an answer", error) from error
+
+    async def look_up(self, tasks: Sequence[Task], *, budgeted: bool = True) -> Mapping[str, Snapshot]:
+        """Ask about *tasks* in one free call, as `ask` does; what is not known is not in the answer."""
+        return await self.ask(
+            lambda: self.provider.build_poll(tasks),
+            lambda response: self.provider.read_poll(response, tasks),
+            budgeted=budgeted,
+        )
 
     def _defect(self, what: str, error: Exception) -> BadReply:
         return BadReply(

@@ -222,6 +222,12 @@ class Desk:
         """Show those who watch that a job is under way."""
         _progressed(flight, Progress(snapshot))
 
+    def told(self, flight: Flight) -> None:
+        """Note that a caller has seen how the job ended."""
+        if flight.ended:
+            flight.told = True
+            self.ended.pop(flight.id, None)
+
     def explain(self, flight: Flight, error: PikaError) -> PikaError:
         """Complete *error* with the job it is about."""
         error.job = error.job or self._handle(flight)

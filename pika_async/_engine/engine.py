@@ -22,6 +22,7 @@ from pika_async._engine.ids import random_id
 from pika_async._engine.lines import Lines
 from pika_async._engine.looks.leader import Leader
 from pika_async._engine.looks.looks import Looks
+from pika_async._engine.looks.watched import Watched
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
@@ -80,10 +81,13 @@ class Engine:
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
         )
         self.desk = Desk({a.key: a for a in accounts}, ledger, clock, random_id(), handle)
+        watched = {a.key: Watched(a, clock, self.addresses, self.desk.owner) for a in accounts}
+        self.desk.carries_out(Look, lambda flight, look: watched[look.attempt.account].add(flight, look))
+        self.desk.carries_out(Stop, lambda _, stop: watched[stop.attempt.account].forget(stop.attempt.id))
         working = settings.work
-        self.looks = {a.key: Looks(self.desk, a, clock, self.addresses, working=working) for a in accounts}
-        self.desk.carries_out(Look, lambda flight, look: self.looks[look.attempt.account].add(flight, look))
-        self.desk.carries_out(Stop, lambda _, stop: self.looks[stop.attempt.account].forget(stop.attempt.id))
+        self.looks = {
+            a.key: Looks(self.desk, watched[a.key], clock, self.addresses, working=working) for a in accounts
+        }
         self._leader = Leader(self.desk, self.looks if working else {}, clock)
         self._lines = Lines(self.desk)
         building = Building(self.addresses, clock)

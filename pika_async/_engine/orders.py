@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
@@ -17,11 +16,11 @@ from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
 from pika_async._engine.dispatch import Dispatch
-from pika_async._engine.effects import Ended
 from pika_async._engine.files import carried, hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.looks.looks import Looks
+from pika_async._engine.origins import Origins
 from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import refused_look, unresolved
 from pika_async._ledger.change import Change
@@ -29,10 +28,9 @@ from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Receiver
 from pika_async._ledger.standing import OPEN, in_doubt, is_queued, is_watched, unsent
 from pika_async._token import JobToken
-from pika_async._transport import SendError
-from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
+from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
-from pika_async.results import Snapshot, Succeeded, VideoResult
+from pika_async.results import VideoResult
 
 log = logging.getLogger("pika_async")
 
@@ -48,15 +46,13 @@ class Orders:
         self, desk: Desk, building: Building, dispatch: Dispatch, looks: Mapping[str, Looks], clock: Clock
     ) -> None:
         self.desk = desk
+        self.origins = Origins(desk)
         self._building = building
         self._dispatch = dispatch
         self._looks = looks
         self._clock = clock
         self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
-        # By token, because a flight holds its results, and would keep itself alive.
-        self._origins: WeakKeyDictionary[VideoResult, JobToken] = WeakKeyDictionary()
-        desk.carries_out(Ended, self._delivered)
 
     async def buy(
         self,
@@ -380,46 +376,10 @@ class Orders:
         if not (await self.desk.tell(flight, word)).moved:
             raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
 
-    def _delivered(self, flight: Flight, ended: Ended) -> None:
-        if isinstance(ended.outcome, Succeeded):
-            account, task = flight.account, ended.outcome.task
-            token = JobToken(
-                job_id=flight.id,
-                provider=account.name,
-                label=account.label,
-                task=task,
-                address=account.address,
-            )
-            for result in ended.outcome.results:
-                self._origins[result] = token
-
-    def told(self, flight: Flight) -> None:
-        """Note that a caller has seen how the job ended."""
-        if flight.ended:
-            flight.told = True
-            self.desk.ended.pop(flight.id, None)
-
     def origin(self, video: VideoResult) -> Flight | None:
         """Return the job that a video of this client came from."""
-        token = self._origins.get(video)
+        token = self.origins.token_of(video)
         return None if token is None else self.by_token(token)
-
-    async def fresh_link(self, video: VideoResult) -> str | None:
-        """Ask the provider for the present link of a video that was bought through this client."""
-        token = self._origins.get(video)
-        if token is None or (task := token.task) is None:
-            return None
-        account = self.desk.accounts[f"{token.provider}:{token.label}"]
-        try:
-            found: Mapping[str, Snapshot] = await account.ask(
-                lambda: account.provider.build_poll((task,)),
-                lambda response: account.provider.read_poll(response, (task,)),
-            )
-        except (SendError, PikaError):
-            return None
-        snapshot = found.get(task.id)
-        results = snapshot.results if isinstance(snapshot, Succeeded) else ()
-        return next((result.video_url for result in results if result.id == video.id), None)
 
 
 def _request(record: JobRecord) -> VideoRequest | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
-from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
-from pika_async._engine.effects import Question
-from pika_async._engine.flight import Flight
 from pika_async._engine.looks.looks import Looks
+from pika_async._engine.rounds import Rounds
 from pika_async._ledger.events import Evidence, LeaseOver, NothingFound, SlotOver
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import LOST, UNANSWERED, is_question
@@ -25,8 +25,6 @@ from pika_async.provider import Found, Page
 log = logging.getLogger("pika_async")
 
 _PERIOD = 5.0
-_FIRST = 1.0
-_SLOWEST = 600.0
 _HISTORY_SLACK = 120.0
 _SEARCH_LEASE = 4.0
 """Seconds for which one process searches; less than a period, so that nobody waits for one that died."""
@@ -43,60 +41,32 @@ class Sweeper:
     def __init__(self, desk: Desk, looks: Mapping[str, Looks], clock: Clock, addresses: Addresses) -> None:
         self._desk = desk
         self._looks = looks
-        self._clock = clock
         self._addresses = addresses
-        self._timer: Timer | None = None
-        self._due_at = 0.0
-        self._pause = _FIRST
-        self._running = False
+        self._rounds = Rounds(desk, clock, self._due)
         self._search_at: dict[str, float] = {}
         self._full: set[str] = set()
-        desk.carries_out(Question, self._question)
 
     def open(self) -> None:
         """Begin, where other processes may have left something."""
-        if self._desk.ledger.shared:
-            self._later(_FIRST)
+        self._rounds.open()
 
     def stop(self) -> None:
         """Sweep no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _question(self, _: Flight, __: Question) -> None:
-        self._pause = _FIRST
-        self._later(_FIRST)
-
-    def _later(self, seconds: float) -> None:
-        if self._desk.closing or self._running:
-            return
-        when = self._clock.now() + seconds
-        if self._timer is not None:
-            if self._due_at <= when:
-                return  # a stream of new questions must not put off the sweep for ever
-            self._timer.cancel()
-        self._due_at = when
-        self._timer = self._clock.call_at(when, self._due)
+        self._rounds.stop()
 
     def _due(self) -> None:
-        self._timer = None
+        self._rounds.begun()
         if not self._desk.closing:
             self._desk.spawn(self._run())
 
     async def _run(self) -> None:
-        self._running = True
-        questions = 0
+        questions = 1
         try:
             questions = await self.sweep()
         except LedgerError as error:
             log.warning("the ledger cannot be swept: %s", error)
-            questions = 1
         finally:
-            self._running = False
-        shared = self._desk.ledger.shared
-        if questions or shared:
-            self._pause = min(self._pause * 2, _PERIOD if shared else _SLOWEST)
-            self._later(self._pause)
+            self._rounds.over(questions)
 
     async def sweep(self) -> int:
         """Go once through every open question of the ledger, and return their number."""
@@ -212,7 +182,7 @@ class Sweeper:
 
     async def _page(self, account: Account, since: float, until: float, cursor: str | None) -> Page:
         finder = account.finder
-        return await account.ask(lambda: finder.build_find(since, until, cursor), finder.read_find)
+        return await account.ask(partial(finder.build_find, since, until, cursor), finder.read_find)
 
     async def _take(self, found: Iterable[Found], wanted: dict[str, Attempt]) -> None:
         for one in found:

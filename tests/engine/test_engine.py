@@ -180,9 +180,9 @@ async def test_a_fresh_link_is_asked_for():
     async with scene() as s:
         video = await s.after(30, s.pika.generate("a cat"))
         s.host.tasks["t1"]["url"] = "https://media.test/fresh.mp4"
-        assert await s.after(2, s.engine.orders.fresh_link(video)) == "https://media.test/fresh.mp4"
+        assert await s.after(2, s.engine.orders.origins.fresh_link(video)) == "https://media.test/fresh.mp4"
         s.host.at_poll.append(refusal("AuthError", 401))
-        assert await s.after(2, s.engine.orders.fresh_link(video)) is None
+        assert await s.after(2, s.engine.orders.origins.fresh_link(video)) is None
 
 
 async def test_transitions_are_logged_without_secrets(caplog):

@@ -6,14 +6,12 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
-from pika_async._engine.clock import Clock, Timer
+from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
-from pika_async._engine.effects import Look
 from pika_async._engine.flight import Flight
-from pika_async._engine.looks.confirmations import Confirmations
-from pika_async._engine.looks.readings import Again, Circumstances, HasEnded, Looked, Reading, Seen, read_look
+from pika_async._engine.looks.readings import Again, Circumstances, HasEnded, Looked, Reading, read_look
+from pika_async._engine.looks.watched import Watched
 from pika_async._engine.verdict import not_known, not_ours, refused_look
 from pika_async._ledger.events import Event, Mismatch
 from pika_async._ledger.records import Attempt
@@ -31,37 +29,36 @@ _REFUSALS = 3
 _REFUSED_FOR = 30.0
 """A 403 without the provider's own error code, a bot check say, pauses the account at the third in half a
 minute."""
-_FRESH = Seen()
 
 
 class Looks:
     """Shares look-ups between all pending attempts of an account; there is no timer per job.
 
-    Where several processes share a ledger, one of them looks for all: *leading*. The others only look at what
-    somebody asks for, and one that is not *working* at nothing.
+    A process that is not *working* looks at nothing.
     """
 
     def __init__(
-        self, desk: Desk, account: Account, clock: Clock, addresses: Addresses, *, working: bool = True
+        self, desk: Desk, watched: Watched, clock: Clock, addresses: Addresses, *, working: bool = True
     ) -> None:
         self._desk = desk
-        self._account = account
+        self._account = account = watched.account
+        self._watched = watched
         self._clock = clock
         self._addresses = addresses
         self._schedule = account.schedule
-        self._flights: dict[str, Flight] = {}
-        self._seen: dict[str, Seen] = {}
         self._lookups: set[asyncio.Task[None]] = set()
-        self._onlookers: dict[str, list[asyncio.Future[None]]] = {}
-        self._confirmations = Confirmations(self._hurry, clock, self._tick)
-        self._timer: Timer | None = None
-        self._timer_at = 0.0
         self._refusals: list[float] = []
-        self.leading = working and not desk.ledger.shared
         self._working = working
+        watched.leading = working and not desk.ledger.shared
+        watched.on_due(self._due)
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self._watched.flights)
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process looks for all processes of the ledger."""
+        return self._watched.leading
 
     @property
     def lag(self) -> float:
@@ -70,70 +67,25 @@ class Looks:
         when = self._schedule.next_at(now)
         return max(0.0, now - when) if when is not None else 0.0
 
-    def add(self, flight: Flight, effect: Look) -> None:
-        """Look the attempt's task up until it ends."""
-        attempt = effect.attempt
-        self._flights[attempt.id] = flight
-        self._account.refused_look = None
-        if effect.doubted:
-            self._seen[attempt.id] = Seen(doubted=True)
-        if self.leading or flight.adopted:
-            self._enter(flight, attempt)
-
-    def _enter(self, flight: Flight, attempt: Attempt) -> None:
-        now = self._clock.now()
-        kind = type(flight.request).__name__ if flight.request is not None else ""
-        expects = self._addresses.expects_push(flight.record.callback_url, self._account.capabilities)
-        self._schedule.add(attempt.id, kind, flight.posted_at or now, now, expect_callback=expects)
-        if expects and attempt.owner != self._desk.owner:
-            # Its callback may have come, or been lost, while nobody was here.
-            self._schedule.hurry(attempt.id)
-        if self._timer is None or self._schedule.due(attempt.id) < self._timer_at:
-            self._tick()
-
     def lead(self, *, leading: bool) -> None:
         """Begin or stop to look for all processes of the ledger."""
-        if leading is self.leading:
-            return
-        self.leading = leading
-        for attempt_id, flight in self._flights.items():
-            if not leading and not flight.adopted:
-                self._schedule.discard(attempt_id)
-            elif (attempt := flight.record.attempt(attempt_id)) is not None:
-                self._enter(flight, attempt)
-
-    def forget(self, attempt_id: str) -> None:
-        """Stop looking."""
-        if self._flights.pop(attempt_id, None) is not None:
-            self._seen.pop(attempt_id, None)
-            self._confirmations.forget(attempt_id)
-            self._schedule.discard(attempt_id)
-            self._release_onlookers(attempt_id)
+        self._watched.lead(leading=leading)
 
     async def look_next(self, attempt_id: str) -> None:
         """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
-        if attempt_id not in self._flights or not self._working:
+        if attempt_id not in self._watched.flights or not self._working:
             return
         self.resume()
-        seen = asyncio.get_running_loop().create_future()
-        self._onlookers.setdefault(attempt_id, []).append(seen)
-        self._hurry(attempt_id)
+        answered = self._watched.expect(attempt_id)
+        self._watched.hurry(attempt_id)
         self._tick()
-        await seen
+        await answered
 
     def look_soon(self, attempt_id: str) -> None:
         """Have an attempt looked up once, soon, whichever process leads: somebody here just asked for it."""
         if not self.leading:
-            self._hurry(attempt_id)
+            self._watched.hurry(attempt_id)
             self._tick()
-
-    def _hurry(self, attempt_id: str) -> None:
-        flight = self._flights.get(attempt_id)
-        if flight is None:
-            return
-        if attempt_id not in self._schedule and (attempt := flight.record.attempt(attempt_id)) is not None:
-            self._enter(flight, attempt)
-        self._schedule.hurry(attempt_id)
 
     def called_back(self) -> None:
         """Note that callbacks arrive, so that looks may be rare."""
@@ -141,8 +93,8 @@ class Looks:
 
     def confirm(self, attempt_id: str) -> None:
         """Look a task up soon, for a callback says that it has ended."""
-        if attempt_id in self._flights:
-            self._confirmations.confirm(attempt_id)
+        if attempt_id in self._watched.flights:
+            self._watched.confirmations.confirm(attempt_id)
 
     def resume(self) -> None:
         """Try again after a refused key paused the account."""
@@ -152,14 +104,16 @@ class Looks:
 
     async def aclose(self) -> None:
         """Stop every look-up."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._flights.clear()
-        for attempt_id in tuple(self._onlookers):
-            self._release_onlookers(attempt_id)
+        self._watched.disarm()
+        self._watched.flights.clear()
+        self._watched.release_all()
         for task in self._lookups:
             task.cancel()
         await asyncio.gather(*self._lookups, return_exceptions=True)
+
+    def _due(self) -> None:
+        self._watched.disarm()
+        self._tick()
 
     def _tick(self) -> None:
         """Send what is due, then sleep until more is."""
@@ -168,19 +122,8 @@ class Looks:
         now = self._clock.now()
         while len(self._lookups) < LOOKUPS_AT_ONCE and (keys := self._schedule.take(now)):
             self._lookups.add(asyncio.get_running_loop().create_task(self._look(keys)))
-        when = self._schedule.next_at(now)
-        if when is None or len(self._lookups) >= LOOKUPS_AT_ONCE:
-            return
-        if self._timer is not None:
-            if self._timer_at <= when:
-                return
-            self._timer.cancel()
-        self._timer_at = when
-        self._timer = self._clock.call_at(when, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self._tick()
+        if len(self._lookups) < LOOKUPS_AT_ONCE:
+            self._watched.arm()
 
     async def _look(self, keys: Sequence[str]) -> None:
         try:
@@ -192,28 +135,17 @@ class Looks:
             task = asyncio.current_task()
             if task is not None:
                 self._lookups.discard(task)
-            for key in keys:
-                self._release_onlookers(key)
+            self._watched.release(*keys)
             self._tick()
 
-    def _release_onlookers(self, attempt_id: str) -> None:
-        for onlooker in self._onlookers.pop(attempt_id, ()):
-            if not onlooker.done():
-                onlooker.set_result(None)
-
     async def _look_up(self, keys: Sequence[str]) -> None:
-        watched = {key: attempt for key in keys if (attempt := self._attempt(key)) is not None}
+        watched = {key: attempt for key in keys if (attempt := self._watched.attempt(key)) is not None}
         tasks = tuple(attempt.task for attempt in watched.values() if attempt.task is not None)
         if not tasks:
             return
-        provider = self._account.provider
         try:
             with span("pika.look_up", jobs=self._jobs_of(keys), alone=True, provider=self._account.name):
-                found: Mapping[str, Snapshot] = await self._account.ask(
-                    lambda: provider.build_poll(tasks),
-                    lambda response: provider.read_poll(response, tasks),
-                    budgeted=False,
-                )
+                found = await self._account.look_up(tasks, budgeted=False)
         except SendError as error:
             log.debug("%s: a look-up failed: %s", self._account.key, error)
             self._failed(keys)
@@ -224,11 +156,7 @@ class Looks:
             await self._told(watched, tasks, found)
 
     def _jobs_of(self, keys: Sequence[str]) -> Iterator[str]:
-        return (flight.id for key in keys if (flight := self._flights.get(key)) is not None)
-
-    def _attempt(self, attempt_id: str) -> Attempt | None:
-        flight = self._flights.get(attempt_id)
-        return flight.record.attempt(attempt_id) if flight is not None else None
+        return (flight.id for key in keys if (flight := self._watched.flights.get(key)) is not None)
 
     async def _told(
         self, watched: Mapping[str, Attempt], tasks: Sequence[Task], found: Mapping[str, Snapshot]
@@ -237,7 +165,7 @@ class Looks:
         events: list[tuple[Flight, Event]] = []
         progress = []
         for (key, attempt), task in zip(watched.items(), tasks, strict=True):
-            if (flight := self._flights.get(key)) is None:
+            if (flight := self._watched.flights.get(key)) is None:
                 continue
             reading = self._read(flight, attempt, found.get(task.id))
             if reading.event is not None:
@@ -250,7 +178,7 @@ class Looks:
 
     def _read(self, flight: Flight, attempt: Attempt, found: Snapshot | None) -> Reading:
         named: str | None = None
-        seen = self._seen.get(attempt.id, _FRESH)
+        seen = self._watched.seen(attempt.id)
         if found is not None and found.callback_url is not None and not seen.proven:
             named = self._named(found.callback_url, attempt)
         at = Circumstances(
@@ -262,7 +190,7 @@ class Looks:
         )
         reading = read_look(attempt, found, seen, at)
         if reading.seen is not seen:
-            self._seen[attempt.id] = reading.seen
+            self._watched.keep(attempt.id, reading.seen)
         self._note(attempt.id, reading, at.now)
         if reading.gone:
             self._gone(flight, attempt, not_known(attempt) if found is None else not_ours(attempt))
@@ -279,14 +207,14 @@ class Looks:
         match reading.note:
             case Looked(poll_after=poll_after):
                 self._schedule.looked(attempt_id, now, poll_after=poll_after)
-                self._confirmations.not_confirmed(attempt_id)
-                if not self.leading and attempt_id not in self._confirmations:
-                    flight = self._flights.get(attempt_id)
+                self._watched.confirmations.not_confirmed(attempt_id)
+                if not self.leading and attempt_id not in self._watched.confirmations:
+                    flight = self._watched.flights.get(attempt_id)
                     if flight is not None and not flight.adopted:
                         self._schedule.discard(attempt_id)
             case HasEnded():
-                called_back = attempt_id in self._confirmations
-                self._confirmations.forget(attempt_id)
+                called_back = attempt_id in self._watched.confirmations
+                self._watched.confirmations.forget(attempt_id)
                 if called_back:
                     self._schedule.pace.answered()
                 self._schedule.ended(attempt_id, now, called_back=called_back)
@@ -298,14 +226,14 @@ class Looks:
 
     def _gone(self, flight: Flight, attempt: Attempt, error: PikaError) -> None:
         """Give up a job that only a token names: its task is not known, or another job's."""
-        self.forget(attempt.id)
+        self._watched.forget(attempt.id)
         self._desk.flights.pop(flight.id, None)
         flight.end(self._desk.explain(flight, error))
 
     def _failed(self, keys: Sequence[str]) -> None:
         self._schedule.failed(keys, self._clock.now())
         for key in keys:
-            self._confirmations.not_confirmed(key, failed=True)
+            self._watched.confirmations.not_confirmed(key, failed=True)
 
     def _refused(self, keys: Sequence[str], error: PikaError) -> None:
         """Note that a look-up itself was refused: the jobs are as they were."""
@@ -330,7 +258,6 @@ class Looks:
         self._refusals.clear()
         log.warning("%s: paused, the provider refuses the key", self._account.key)
         self._account.refused_look = error
-        for flight in tuple(self._flights.values()):
+        for flight in tuple(self._watched.flights.values()):
             flight.trouble(self._desk.explain(flight, refused_look(error, self._account.name)))
-        for attempt_id in tuple(self._onlookers):
-            self._release_onlookers(attempt_id)
+        self._watched.release_all()

@@ -164,13 +164,8 @@ class Bindings:
 
     async def _look_up(self, account: Account, named: Iterable[Task]) -> dict[str, Snapshot] | None:
         tasks = tuple({task.id: task for task in named}.values())
-        provider = account.provider
         try:
-            return dict(
-                await account.ask(
-                    lambda: provider.build_poll(tasks), lambda response: provider.read_poll(response, tasks)
-                )
-            )
+            return dict(await account.look_up(tasks))
         except (SendError, PikaError) as error:
             log.info("%s: callbacks cannot be confirmed yet: %s", account.key, error)
         return None

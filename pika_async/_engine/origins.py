@@ -1,0 +1,54 @@
+"""Which job a video came from, while the caller keeps the video; and its present link."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Ended
+from pika_async._engine.flight import Flight
+from pika_async._token import JobToken
+from pika_async._transport import SendError
+from pika_async.errors import PikaError
+from pika_async.results import Succeeded, VideoResult
+
+
+class Origins:
+    """The tokens of delivered videos; carries out `Ended`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        # By token, because a flight holds its results, and would keep itself alive.
+        self._tokens: WeakKeyDictionary[VideoResult, JobToken] = WeakKeyDictionary()
+        desk.carries_out(Ended, self._delivered)
+
+    def _delivered(self, flight: Flight, ended: Ended) -> None:
+        if isinstance(ended.outcome, Succeeded):
+            account, task = flight.account, ended.outcome.task
+            token = JobToken(
+                job_id=flight.id,
+                provider=account.name,
+                label=account.label,
+                task=task,
+                address=account.address,
+            )
+            for result in ended.outcome.results:
+                self._tokens[result] = token
+
+    def token_of(self, video: VideoResult) -> JobToken | None:
+        """Return the token of the job that a video of this client came from; None for any other video."""
+        return self._tokens.get(video)
+
+    async def fresh_link(self, video: VideoResult) -> str | None:
+        """Ask the provider for the present link of a video that was bought through this client."""
+        token = self._tokens.get(video)
+        if token is None or (task := token.task) is None:
+            return None
+        account = self._desk.accounts[f"{token.provider}:{token.label}"]
+        try:
+            found = await account.look_up((task,))
+        except (SendError, PikaError):
+            return None
+        snapshot = found.get(task.id)
+        results = snapshot.results if isinstance(snapshot, Succeeded) else ()
+        return next((result.video_url for result in results if result.id == video.id), None)
