@@ -4,10 +4,12 @@ import pytest
 
 from pika_acedata import AceData, AceDataEmulator
 from pika_async.errors import ConfigError
-from pika_async.testing import FakeClock, check_provider
+from pika_async.testing import FakeClock, ProviderTests, check_provider
 from pika_async.testing._builds import KEY
 from pika_demo import Demo, DemoEmulator
 from pika_duomi import Duomi, DuomiEmulator
+from pika_official import PikaEmulator, PikaOfficial
+from pika_official._emulator import WEBHOOK_SECRET
 from tests import broken_adapters as broken
 
 
@@ -20,16 +22,24 @@ def the_key_of_the_kit(canary):
 
 
 @pytest.mark.parametrize(
-    ("factory", "emulator", "listed"),
+    ("factory", "emulator", "options"),
     [
-        (Demo, DemoEmulator(), ()),
-        (AceData, AceDataEmulator(), ()),
-        (Duomi, DuomiEmulator(), {404}),
+        (Demo, DemoEmulator(), {}),
+        (AceData, AceDataEmulator(), {}),
+        (Duomi, DuomiEmulator(), {"refused_by_status": {404}}),
+        (PikaOfficial, PikaEmulator(), {"secret": WEBHOOK_SECRET.encode()}),
     ],
 )
-def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, listed):
+def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, options):
     """The kit that strangers are given is the one that ours must pass."""
-    check_provider(factory, emulator=emulator, refused_by_status=listed)
+    check_provider(factory, emulator=emulator, **options)
+
+
+class TestTheExample(ProviderTests):
+    """The kit as a class, as an author of an adapter uses it."""
+
+    factory = Demo
+    emulator = DemoEmulator()
 
 
 @pytest.mark.parametrize(

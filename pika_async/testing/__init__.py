@@ -1,5 +1,6 @@
 """For tests of programs and adapters: a clock moved by hand, a scripted transport, a conformance kit."""
 
+from pika_async.testing._cases import ProviderTests
 from pika_async.testing._clock import FakeClock, FakeTimer, settle
 from pika_async.testing._conformance import check_provider
 from pika_async.testing._script import Answer, ScriptedTransport
@@ -10,6 +11,7 @@ __all__ = [
     "FakeClock",
     "FakeTimer",
     "FakeWorld",
+    "ProviderTests",
     "ScriptedTransport",
     "check_provider",
     "settle",

@@ -98,14 +98,21 @@ class Builds:
             return False
         return True
 
-    def submit(self, request: VideoRequest, *, told: bool = True) -> HttpRequest:
+    def submit(
+        self, request: VideoRequest, *, told: bool = True, attempt: str = "conformance-1"
+    ) -> HttpRequest:
         """Build as the core does, which refuses what is not declared before it asks the adapter."""
         capabilities = self.provider.capabilities
         capabilities.check(request)
+        call = self.call(told=told, attempt=attempt)
+        return self.sound(self.provider.build_submit(capabilities.stand_in(request), call))
+
+    def call(self, *, told: bool, attempt: str = "conformance-1") -> Call:
+        """Return what the core adds to a request; *told* has the provider call back where that can be."""
+        capabilities = self.provider.capabilities
         address = Secret(f"https://callback.invalid/{_TOKEN}")
         wanted = capabilities.callbacks == "required" or (told and capabilities.callbacks == "optional")
-        call = Call(callback_url=address if wanted else None, attempt_id="conformance-1", now=NOW)
-        return self.sound(self.provider.build_submit(capabilities.stand_in(request), call))
+        return Call(callback_url=address if wanted else None, attempt_id=attempt, now=NOW)
 
     def sound(self, request: HttpRequest) -> HttpRequest:
         """Check what every request must be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -22,7 +22,12 @@ from pika_async.provider import (
 )
 from pika_async.testing._answers import odd_answers, spoilt
 from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
+from pika_async.testing._drive import Drive
+from pika_async.testing._look_ups import check_look_ups
+from pika_async.testing._optional import check_powers
+from pika_async.testing._outcomes import check_outcomes
 from pika_async.testing._reads import Reads
+from pika_async.testing._wire import check_wire
 from pika_async.testing._world import FakeWorld
 
 
@@ -41,18 +46,43 @@ def check_provider(
     *refused_by_status* are HTTP statuses that the provider documents as refusals whatever the body says.
     *secret* is what the *emulator* signs callbacks with, where both sides share it.
     """
+    for check in checks(
+        factory, emulator=emulator, values=values, refused_by_status=refused_by_status, secret=secret
+    ).values():
+        check()
+
+
+def checks(
+    factory: ProviderFactory,
+    *,
+    emulator: Emulator | None = None,
+    values: Mapping[str, Sequence[Any]] | None = None,
+    refused_by_status: Collection[int] = (),
+    secret: bytes | None = None,
+) -> Mapping[str, Callable[[], None]]:
+    """Return the parts of `check_provider` by name, in their order, for tests that run them one by one."""
     provider = factory(api_key=KEY, base_url=BASE_URL)
     powers = _contract.check_provider(provider)
     builds = Builds(provider=provider, powers=powers, values={**VALUES, **(values or {})})
-    builds.check_requests()
-    builds.check_fields()
-    builds.check_look_ups()
     reads = Reads(
         provider=provider, powers=powers, request=builds.kinds[0], refused_by_status=refused_by_status
     )
-    reads.check(odd_answers(KEY))
+    parts: dict[str, Callable[[], None]] = {
+        "requests": builds.check_requests,
+        "fields": builds.check_fields,
+        "look_ups": builds.check_look_ups,
+        "odd_answers": lambda: reads.check(odd_answers(KEY)),
+    }
     if emulator is not None:
-        _check_with(emulator, builds, reads, secret)
+        drive = Drive(factory=factory, emulator=emulator, builds=builds, secret=secret)
+        parts |= {
+            "the_whole_way": lambda: _check_with(emulator, builds, reads, secret),
+            "outcomes": lambda: check_outcomes(drive),
+            "tasks": lambda: check_look_ups(drive),
+            "wire": lambda: check_wire(drive),
+            "powers": lambda: check_powers(drive),
+        }
+    return parts
 
 
 def _check_with(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:

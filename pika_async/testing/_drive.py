@@ -1,0 +1,114 @@
+"""Ways from a request to what the adapter tells of it, by way of an emulator and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from pika_async.provider import (
+    Emulator,
+    HttpRequest,
+    HttpResponse,
+    Outcome,
+    Pending,
+    PikaError,
+    Provider,
+    ProviderFactory,
+    Succeeded,
+    Task,
+    VideoRequest,
+)
+from pika_async.testing._builds import Builds
+from pika_async.testing._world import FakeWorld
+
+MORE: Final = "See docs/providers.md."
+_STEPS: Final = 4
+
+
+@frozen(kw_only=True)
+class Drive:
+    """Drives *emulator* with what *factory* makes; *secret* is what the emulator signs callbacks with."""
+
+    factory: ProviderFactory
+    emulator: Emulator
+    builds: Builds
+    secret: bytes | None = None
+
+    @property
+    def provider(self) -> Provider:
+        return self.builds.provider
+
+    def ask(self, world: FakeWorld, request: HttpRequest) -> HttpResponse | None:
+        return world.ask(self.emulator, request)
+
+    def sent(self, world: FakeWorld, request: VideoRequest) -> tuple[HttpResponse | None, object]:
+        """Submit *request*, and return the answer and what the adapter makes of it."""
+        answer = self.ask(world, self.builds.submit(request))
+        if answer is None:
+            return None, None
+        return answer, told_by(self.provider.read_submit, answer, request)
+
+    def looked(self, world: FakeWorld, task: Task) -> object:
+        """Look *task* up in as many steps as it takes; return what is known of it, None for nothing."""
+        for _ in range(_STEPS):
+            answer = self.ask(world, self.builds.sound(self.provider.build_poll([task])))
+            if answer is None:
+                return None
+            told = told_by(self.provider.read_poll, answer, [task])
+            if not isinstance(told, Mapping):
+                return told
+            seen = told.get(task.id)
+            if not isinstance(seen, Pending) or seen.poll_after != 0:
+                return seen
+            task = task.merged(seen.task)
+        raise AssertionError(
+            f"A look-up asks for more than {_STEPS} steps; poll_after=0 is for one more. {MORE}"
+        )
+
+    def accepted(self, world: FakeWorld, request: VideoRequest) -> Task:
+        answer, told = self.sent(world, request)
+        if isinstance(told, Pending | Succeeded):
+            return told.task
+        raise AssertionError(
+            f"{kind_of(request)} is accepted by the emulator ({shown(answer)}), and read as {told!r}."
+        )
+
+    def requests(self, outcome: Outcome | None = None) -> Iterator[VideoRequest]:
+        word = "" if outcome is None else f" {outcome.value}"
+        for plain in self.wordy():
+            yield evolve(plain, prompt=f"A cat{word}")
+
+    def wordy(self) -> Iterator[VideoRequest]:
+        """Return the kinds of request that take words here."""
+        lacks = self.provider.capabilities.lacks
+        return (plain for plain in self.builds.kinds if "prompt" not in lacks.get(type(plain), ()))
+
+    def able(self, plain: VideoRequest, **changes: Any) -> Iterator[VideoRequest]:
+        request = evolve(plain, **changes)
+        try:
+            self.builds.submit(request)
+        except PikaError:
+            return
+        yield request
+
+
+def told_by(reader: Callable[..., Any], *given: Any) -> object:
+    """Return what *reader* makes of it, an error of ours included."""
+    try:
+        return reader(*given)
+    except PikaError as error:
+        return error
+    except Exception as error:
+        raise AssertionError(f"{reader.__name__} fails on {shown(given[0])}: {error!r}") from error
+
+
+def kind_of(request: VideoRequest) -> str:
+    return type(request).__name__
+
+
+def shown(answer: object) -> str:
+    if not isinstance(answer, HttpResponse):
+        return f"{answer!r}"[:200]
+    return f"HTTP {answer.status} with {answer.body[:200]!r}"

@@ -1,0 +1,168 @@
+"""What a look-up must tell: of one task, of many, of none, and of a whole history."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import evolve
+
+from pika_async.provider import Failed, HttpResponse, Outcome, Page, Pending, PikaError, Succeeded, Task
+from pika_async.testing._builds import NOW, hold
+from pika_async.testing._drive import MORE, Drive, shown, told_by
+from pika_async.testing._world import FakeWorld
+
+_HISTORY: Final = 120
+_PAGES: Final = 12
+
+
+def check_look_ups(drive: Drive) -> None:
+    """Look at tasks on their way, at the end, together, and in the history."""
+    _is_pending_until_done(drive)
+    _tells_all(drive)
+    _unknown_task(drive)
+    _many_tasks(drive)
+    _finds(drive)
+
+
+def _is_pending_until_done(drive: Drive) -> None:
+    for request in drive.requests():
+        world = FakeWorld(now=NOW)
+        task = drive.accepted(world, request)
+        for part in (0.0, 0.1, 0.6):
+            world.now = NOW + part * world.render_time
+            seen = drive.looked(world, task)
+            hold(
+                isinstance(seen, Pending),
+                f"A task is not finished yet, and read as {seen!r}: return Pending until it is.",
+            )
+
+
+def _tells_all(drive: Drive) -> None:
+    """Compare what a finished task is read as with what its answer plainly holds."""
+    for request in drive.requests():
+        world = FakeWorld(now=NOW)
+        task = drive.accepted(world, request)
+        world.now += 10 * world.render_time
+        answer = drive.ask(world, drive.builds.sound(drive.provider.build_poll([task])))
+        seen = drive.looked(world, task)
+        if answer is None or not isinstance(seen, Succeeded):
+            continue
+        body, first = answer.body.decode(), seen.results[0]
+        if "/poster.jpg" in body:
+            hold(
+                bool(first.image_url),
+                f"The answer holds a cover, and image_url is None: {shown(answer)}.",
+            )
+        if '"duration": 5' in body:
+            hold(first.duration == 5, f"The answer holds a duration, and it is read as {first.duration!r}.")
+        if '"trace_id"' in body:
+            hold(
+                bool(seen.trace_id),
+                f"The answer holds a trace_id, which support asks for: {shown(answer)}.",
+            )
+
+
+def _unknown_task(drive: Drive) -> None:
+    world = FakeWorld(now=NOW)
+    drive.accepted(world, drive.builds.kinds[0])
+    known = next(iter(world.tasks), "task")
+    missing = Task("".join("0" if char.isalnum() else char for char in str(known)))
+    answer = drive.ask(world, drive.builds.sound(drive.provider.build_poll([missing])))
+    if answer is None:
+        return
+    told = told_by(drive.provider.read_poll, answer, [missing])
+    empty = isinstance(told, Mapping) and not told
+    hold(
+        empty or (isinstance(told, PikaError) and answer.status >= 500),
+        f"A task that the provider does not know is answered with {shown(answer)}: return no entry for it, "
+        f"not {told!r}. It may be known later.",
+    )
+
+
+def _many_tasks(drive: Drive) -> None:
+    if drive.provider.capabilities.poll_batch < 2:
+        return
+    world = FakeWorld(now=NOW)
+    words = ("A cat", f"A dog {Outcome.RENDER_FAILS.value}", "A fox")
+    plain = next(iter(drive.wordy()))
+    tasks = [drive.accepted(world, evolve(plain, prompt=word)) for word in words]
+    world.now += 10 * world.render_time
+    alone = {task.id: drive.looked(world, task) for task in tasks}
+    for order in itertools.permutations(tasks):
+        for count in (2, 3):
+            asked = list(order[:count])
+            answer = drive.ask(world, drive.builds.sound(drive.provider.build_poll(asked)))
+            told = None if answer is None else told_by(drive.provider.read_poll, answer, asked)
+            hold(isinstance(told, Mapping), f"A look-up of {count} tasks is read as {told!r}.")
+            for task in asked:
+                seen = told.get(task.id) if isinstance(told, Mapping) else None
+                hold(
+                    _same(seen, alone[task.id]),
+                    f"A look-up of {count} tasks tells of one what belongs to another: match each answer to "
+                    f"its task by the task's id, never by its place. {MORE}",
+                )
+    left = _partly(drive, world, tasks)
+    if left is not None:
+        told = told_by(drive.provider.read_poll, left, tasks)
+        hold(
+            isinstance(told, Mapping) and all(_same(told[key], alone[key]) for key in told),
+            f"A look-up that is answered for some of its tasks is read as {told!r}: return those alone.",
+        )
+
+
+def _partly(drive: Drive, world: FakeWorld, tasks: list[Task]) -> HttpResponse | None:
+    """Return the answer to a look-up of *tasks* without the first record of its list."""
+    answer = drive.ask(world, drive.builds.sound(drive.provider.build_poll(tasks)))
+    if answer is None:
+        return None
+    body = json.loads(answer.body)
+    lists = [body] if isinstance(body, list) else [part for part in body.values() if isinstance(part, list)]
+    if not lists:
+        return None
+    del lists[0][:1]
+    return evolve(answer, body=json.dumps(body).encode())
+
+
+def _finds(drive: Drive) -> None:
+    """Page through a history that is longer than a page, where there is one."""
+    if "finds" not in drive.builds.powers:
+        return
+    own: Any = drive.provider
+    world, tasks = FakeWorld(now=NOW), set()
+    for number in range(_HISTORY):
+        world.now = NOW + number
+        tasks.add(drive.accepted(world, evolve(drive.builds.kinds[0], prompt=f"Cat {number}")).id)
+    found: dict[str, object] = {}
+    cursor: str | None = None
+    for _ in range(_PAGES):
+        wire = drive.builds.sound(own.build_find(NOW - 10, world.now + 10, cursor))
+        answer = drive.ask(world, wire)
+        page = None if answer is None else told_by(own.read_find, answer)
+        hold(isinstance(page, Page), f"A page of the history is read as {page!r}.")
+        assert isinstance(page, Page)  # noqa: S101 - for the types
+        found |= {one.snapshot.task.id: one.callback_url for one in page.found}
+        if (cursor := page.next_cursor) is None:
+            break
+    hold(
+        cursor is None,
+        f"The history of {_HISTORY} tasks does not end within {_PAGES} pages: a cursor must move.",
+    )
+    hold(found.keys() == tasks, f"The history tells of {len(found.keys() & tasks)} of {_HISTORY} tasks.")
+    echoed = not drive.provider.capabilities.echoes_token or all(found.values())
+    hold(echoed, "echoes_token is declared, and the history tells of tasks without their callback address.")
+    empty = drive.ask(world, drive.builds.sound(own.build_find(NOW - 3600, NOW - 1800, None)))
+    page = None if empty is None else told_by(own.read_find, empty)
+    hold(isinstance(page, Page) and not page.found, f"A time without orders is read as {page!r}.")
+
+
+def _same(one: object, other: object) -> bool:
+    match one, other:
+        case Succeeded(), Succeeded():
+            return one.results == other.results
+        case Failed(), Failed():
+            return one.reason == other.reason
+        case _:
+            return type(one) is type(other)

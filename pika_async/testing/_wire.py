@@ -1,0 +1,123 @@
+"""What reaches the wire as it was given, what must never be there, and how quickly answers are read."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from attrs import evolve
+
+from pika_async.provider import (
+    Blob,
+    Generate,
+    HttpRequest,
+    HttpResponse,
+    Ingredients,
+    Pending,
+    Style,
+    Succeeded,
+    Task,
+    VideoRequest,
+)
+from pika_async.testing._builds import KEY, NOW, hold
+from pika_async.testing._drive import Drive, kind_of, shown, told_by
+from pika_async.testing._world import FakeWorld, as_received
+
+_LARGE: Final = 200_000
+_SLOW: Final = 1.0
+"""Seconds of CPU for a large body; a linear reader needs a hundredth of it."""
+
+
+def check_wire(drive: Drive) -> None:
+    """Send media and words, look for the key in addresses, and read large answers."""
+    _media(drive)
+    _words_reach_the_wire(drive)
+    _no_key_in_addresses(drive)
+    _reads_quickly(drive)
+
+
+def _media(drive: Drive) -> None:
+    for request in _with_media(drive):
+        world = FakeWorld(now=NOW)
+        wire = drive.builds.submit(request)
+        answer = drive.ask(world, wire)
+        if answer is None:
+            continue
+        told = told_by(drive.provider.read_submit, answer, request)
+        hold(
+            isinstance(told, Pending | Succeeded) and len(world.billed) == 1,
+            f"{kind_of(request)} with media is declared, and the emulator answers {shown(answer)}.",
+        )
+
+
+def _with_media(drive: Drive) -> Iterator[VideoRequest]:
+    capabilities = drive.provider.capabilities
+    images: list[Any] = ["https://media.test/image.png"]
+    if capabilities.takes("image").inline:  # else the core makes a link of it first
+        images.append(Blob(b"\x89PNG\r\n\x1a\n", "image/png", "image.png"))
+    for plain in drive.builds.kinds:
+        if isinstance(plain, Generate | Style) and "image" in capabilities.fields:
+            for image in images:
+                yield from drive.able(plain, image=image)
+        if isinstance(plain, Ingredients):
+            yield from drive.able(plain, images=tuple(images))
+
+
+def _words_reach_the_wire(drive: Drive) -> None:
+    fields = drive.provider.capabilities.fields
+    for plain in drive.wordy():
+        seen = _plain_text(drive.builds.submit(evolve(plain, prompt="Zebra crossing")))
+        hold("Zebra crossing" in seen, f"{kind_of(plain)}.prompt does not reach the wire as it was given.")
+        if "negative_prompt" in fields:
+            for request in drive.able(plain, negative_prompt="Giraffes"):
+                seen = _plain_text(drive.builds.submit(request))
+                hold(
+                    "Giraffes" in seen,
+                    f"{kind_of(plain)}.negative_prompt does not reach the wire as it was given.",
+                )
+        if "seed" in fields:
+            for request in drive.able(plain, seed=48151):
+                hold(
+                    "48151" in _plain_text(drive.builds.submit(request)),
+                    f"{kind_of(plain)}.seed is changed on its way.",
+                )
+        for request in drive.able(plain, extra_body={"conformance": "kept"}):
+            hold(
+                "kept" in _plain_text(drive.builds.submit(request)),
+                f"{kind_of(plain)}.extra_body does not reach the wire.",
+            )
+
+
+def _no_key_in_addresses(drive: Drive) -> None:
+    task = Task("task-1")
+    for wire in (drive.builds.submit(drive.builds.kinds[0]), drive.provider.build_poll([task])):
+        seen = as_received(wire)
+        where = f"{seen.url}?{dict(seen.query)}"
+        hold(
+            KEY not in where,
+            f"The key is in the address of {wire.url}; addresses are logged. Use a header.",
+        )
+
+
+def _reads_quickly(drive: Drive) -> None:
+    """Give the readers a large body of what makes bad patterns slow."""
+    request, task = drive.builds.kinds[0], Task("task-1")
+    for filling in (" " * _LARGE, "<" * _LARGE, "a@" * (_LARGE // 2), "key " * (_LARGE // 4)):
+        told = {"code": filling, "message": filling}
+        answer = HttpResponse(status=400, body=json.dumps({"error": told, "msg": filling}).encode())
+        began = time.process_time()
+        told_by(drive.provider.read_submit, answer, request)
+        told_by(drive.provider.read_poll, answer, [task])
+        took = time.process_time() - began
+        hold(
+            took < _SLOW,
+            f"Reading an answer of {len(answer.body):,} bytes takes {took:.1f} s of CPU: a reader must be "
+            "linear in its bytes.",
+        )
+
+
+def _plain_text(request: HttpRequest) -> str:
+    body = as_received(request).body
+    return json.dumps(getattr(body, "value", getattr(body, "fields", None)), ensure_ascii=False, default=str)
