@@ -29,6 +29,7 @@ from pika_async.errors import (
     SubmitRefused,
     SubmitUnknown,
 )
+from pika_async.results import Charged, Failed, Raw, Task
 
 Kind: TypeAlias = type[PikaError]
 
@@ -131,6 +132,29 @@ class Refusals(Value):
         without a code of the provider is a gateway's bad day (a bot check, say), not a refused key.
         """
         return self._worded(self._looked(response.status, error), response, error, key, "poll")
+
+    def failure(
+        self,
+        task: Task,
+        error: ErrorInfo,
+        key: Secret,
+        *,
+        charged: Charged,
+        raw: Raw,
+        cost: float | None = None,
+    ) -> Failed:
+        """Make the end of a task that was accepted and went wrong; moderation is known by its code."""
+        blocked = self.codes.get(error.code or "") is ContentBlocked
+        return Failed(
+            task=task,
+            reason="content" if blocked else "provider",
+            message=shown(error.message, key),
+            code=shown(error.code or "", key) or None,
+            charged=charged,
+            trace_id=error.trace_id,
+            cost=cost,
+            raw=raw,
+        )
 
     def _proven(self, response: HttpResponse, error: ErrorInfo) -> Kind:
         status = response.status

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 PATIENCE = 300.0
@@ -41,8 +41,8 @@ def signed_by_secret(body: bytes, headers: Mapping[str, str], now: float, secret
     return any(hmac.compare_digest(expected, one) for one in given)
 
 
-def signed_by_key(message: bytes, signature: str, keys: Iterable[object]) -> bool:
-    """Return whether one of *keys*, Ed25519 in the members of a JSON Web Key, made *signature*, in hex.
+def signed_by_key(message: bytes, signature: str, published: object) -> bool:
+    """Return whether one of the *published* keys made *signature*, in hex; they are a JSON Web Key Set.
 
     Raises `ImportError` without the package `cryptography`, which is loaded here and no earlier.
     """
@@ -53,7 +53,8 @@ def signed_by_key(message: bytes, signature: str, keys: Iterable[object]) -> boo
         mac = bytes.fromhex(signature[:_LONGEST])
     except ValueError:
         return False
-    for key in keys:
+    keys = published.get("keys") if isinstance(published, dict) else None
+    for key in keys if isinstance(keys, list) else ():
         x = key.get("x") if isinstance(key, dict) and key.get("crv", "Ed25519") == "Ed25519" else None
         with suppress(ValueError, InvalidSignature):
             if isinstance(x, str) and len(x) <= _LONGEST:

@@ -29,6 +29,7 @@ from pika_async._reading import (
     number,
     shown,
     state,
+    succeeded,
     text,
     video_links,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "signed_by_secret",
     "state",
     "structure",
+    "succeeded",
     "text",
     "video_links",
 ]

@@ -24,7 +24,7 @@ POSTER = Path(pika_async.sandbox.__file__).parent / "media" / "poster.jpg"
 PNG, MP4 = b"\x89PNG\r\n\x1a\n...", b"\x00\x00\x00\x18ftypmp42..."
 
 
-def _inlined(kind: str, data: bytes) -> str:
+def inlined(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
@@ -71,7 +71,7 @@ COMMON: Mapping[str, Mapping[str, Any]] = {
 }
 """What every submit bears beside `callback_url`."""
 
-_TOGETHER = {"ingredients": True, "image_url": [PICTURE, _inlined("image/png", PNG)], "model": "2.0"}
+_TOGETHER = {"ingredients": True, "image_url": [PICTURE, inlined("image/png", PNG)], "model": "2.0"}
 _STYLES = (
     *("Inflate", "Melt", "Explode", "Squish", "Crush", "Cake-ify", "Ta-da"),
     *("Deflate", "Crumble", "Dissolve", "Levitate", "Decapitate", "Eye-pop"),
@@ -110,15 +110,15 @@ WIRE: Mapping[str, Mapping[str, tuple[Case, ...]]] = {
         "Generate(prompt)": (Sends(text(), {"model": "2.0"}),),
         "Generate(image=)": (
             Sends(text(image=PICTURE), {"image_url": [PICTURE], "model": "2.0"}),
-            Sends(text(image=PNG), {"image_url": [_inlined("image/png", PNG)], "model": "2.0"}),
+            Sends(text(image=PNG), {"image_url": [inlined("image/png", PNG)], "model": "2.0"}),
             Sends(
                 text(image=POSTER),
-                {"image_url": [_inlined("image/jpeg", POSTER.read_bytes())], "model": "2.0"},
+                {"image_url": [inlined("image/jpeg", POSTER.read_bytes())], "model": "2.0"},
             ),
         ),
         "Generate(video=)": (
             Sends(text(video=CLIP), {"video_url": CLIP, "model": "2.0"}),
-            Sends(text(video=MP4), {"video_url": _inlined("video/mp4", MP4), "model": "2.0"}),
+            Sends(text(video=MP4), {"video_url": inlined("video/mp4", MP4), "model": "2.0"}),
         ),
         "image= with video=": (
             Sends(

@@ -39,9 +39,11 @@ from pika_async.requests import VideoRequest, fields_set
 from pika_async.sandbox import Sandbox
 from pika_duomi import Duomi, DuomiEmulator
 from pika_duomi._adapter import REFUSALS as DUOMI_REFUSALS
+from pika_fal import Fal, FalEmulator
+from pika_fal._adapter import REFUSALS as FAL_REFUSALS
 from pika_official import PikaEmulator, PikaOfficial
 from pika_official._adapter import REFUSALS as PIKA_REFUSALS
-from tests import provider_pika
+from tests import provider_fal, provider_pika
 from tests.documented import documented_errors, named, spans, tables
 from tests.provider_errors import ERRORS as OLDER_ERRORS
 from tests.provider_errors import MAGIC as OLDER_MAGIC
@@ -51,36 +53,41 @@ from tests.provider_table import WIRE as OLDER_WIRE
 
 pytestmark = pytest.mark.anyio
 
-PROVIDERS = ("acedata", "duomi", "pika")
+PROVIDERS = ("acedata", "duomi", "fal", "pika")
 CAPABILITIES: Mapping[str, Capabilities] = {
     "acedata": AceData.capabilities,
     "duomi": Duomi.capabilities,
+    "fal": Fal.capabilities,
     "pika": PikaOfficial.capabilities,
 }
 EMULATORS: Mapping[str, Callable[[], Emulator]] = {
     "acedata": AceDataEmulator,
     "duomi": DuomiEmulator,
+    "fal": FalEmulator,
     "pika": PikaEmulator,
 }
 SUBMIT = {
     "acedata": "POST /pika/videos",
     "duomi": "POST /api/video/pika/pro/generate",
+    "fal": "POST /fal-ai/pika/(.+)",
     "pika": "POST /v1/media/pika/(.+)",
 }
 """What a submit looks like; the group is the part that a request chooses."""
 LOOKUP = {
     "acedata": "POST /pika/tasks",
     "duomi": "GET /api/video/pika/feed",
+    "fal": "GET /fal-ai/pika/requests/[^/]+/status",
     "pika": "GET /v1/media/jobs/[^/]+",
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "acedata": {"authorization": f"Bearer {KEY}"},
     "duomi": {},
+    "fal": {"authorization": f"Key {KEY}"},
     "pika": {"x-api-key": KEY, "idempotency-key": r"[0-9a-z]+-1-[0-9a-z]+"},
 }
-WIRE = {**OLDER_WIRE, "pika": provider_pika.WIRE}
-ERRORS = {**OLDER_ERRORS, "pika": provider_pika.ERRORS}
-MAGIC = {**OLDER_MAGIC, "pika": provider_pika.MAGIC}
+WIRE = {**OLDER_WIRE, "fal": provider_fal.WIRE, "pika": provider_pika.WIRE}
+ERRORS = {**OLDER_ERRORS, "fal": provider_fal.ERRORS, "pika": provider_pika.ERRORS}
+MAGIC = {**OLDER_MAGIC, "fal": provider_fal.MAGIC, "pika": provider_pika.MAGIC}
 
 
 def chosen(pattern: str, request: HttpRequest) -> str | None:
@@ -331,6 +338,8 @@ def test_every_code_and_word_that_an_adapter_knows_is_tried() -> None:
     """An adapter tells apart exactly what the tables do."""
     codes = {code for code, _ in ERRORS["acedata"] if code.isidentifier()}
     assert codes - {"another"} == {*ACEDATA_REFUSALS.codes, *ACEDATA_REFUSALS.open_codes}
+    fal = {code for code, _, _ in ERRORS["fal"]}
+    assert {*FAL_REFUSALS.codes, *FAL_REFUSALS.open_codes} <= fal
     pika = {code for code, _, _ in ERRORS["pika"]} - {"none", "another"}
     assert pika == {*PIKA_REFUSALS.codes}
     words = {word.casefold() for _, word, _ in ERRORS["duomi"]}

@@ -38,7 +38,7 @@ PUBLIC = [
     pika_async.types,
 ]
 NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
-PACKAGES = ["pika_async", "pika_acedata", "pika_duomi", "pika_official"]
+PACKAGES = ["pika_async", "pika_acedata", "pika_duomi", "pika_fal", "pika_official"]
 
 
 def test_the_exports_are_these():
@@ -174,6 +174,7 @@ def test_importing_the_package_loads_nothing_heavy():
         "sqlite3",
         "pika_acedata",
         "pika_duomi",
+        "pika_fal",
         "pika_official",
     }
     assert not loaded & heavy

@@ -221,7 +221,7 @@ def test_an_unsupported_request_names_the_installed_providers_that_can():
 def test_a_request_nobody_can_express_says_so():
     """Nobody is named in vain."""
     error = _registry.unsupported(
-        {"acedata": "seed cannot be expressed"}, Ingredients("x", ["https://a.test"], seed=7)
+        {"acedata": "motion cannot be expressed"}, Ingredients("x", ["https://a.test"], motion=1)
     )
     assert error.message.endswith("no installed provider can.")
 

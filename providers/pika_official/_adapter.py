@@ -174,8 +174,7 @@ class PikaOfficial:
             link = response.headers.get("location") if response.status in {302, 303, 307} else told.get("url")
             if isinstance(link, str) and api.is_link(link):
                 cost: Any = task.locator.get("cost")
-                video = api.VideoResult(task.id, link, None, None, api.State.SUCCEEDED)
-                return {task.id: api.Succeeded(task=task, results=(video,), cost=cost, raw=self._kept(body))}
+                return {task.id: api.succeeded(task, [link], cost=cost, raw=self._kept(body))}
             if good or response.status == 409:
                 # Not done after all, so the job itself is looked up next.
                 return {task.id: api.Pending(task=api.Task(task.id, {"completed": False}))}
@@ -286,18 +285,15 @@ class PikaOfficial:
 
     def _snapshot(self, task: api.Task, job: Job, raw: Any, trace_id: str | None = None) -> api.Snapshot:
         """Decide what a job's document says of *task*."""
-        shared: dict[str, Any] = {"raw": self._kept(raw), "cost": job.charge, "trace_id": trace_id}
+        shared: dict[str, Any] = {"raw": self._kept(raw), "cost": job.charge}
         state = api.state(job.status) or api.State.RUNNING
         if state is api.State.FAILED:
             error = _wrong(raw, api.HttpResponse(status=200))
-            reason: Any = "content" if error.code == "content_moderation" else "provider"
-            message, code = api.shown(error.message, self.api_key), api.shown(error.code or "", self.api_key)
-            shared |= {"reason": reason, "message": message, "code": code or None}
-            return api.Failed(task=task, charged=job.charged, **shared)
+            return REFUSALS.failure(task, error, self.api_key, charged=job.charged, **shared)
+        shared["trace_id"] = trace_id
         if state is not api.State.SUCCEEDED:
             return api.Pending(task=task, state=state, **shared)
         if links := api.video_links(job.output):
-            videos = tuple(api.VideoResult(task.id, link, None, None, state) for link in links)
-            return api.Succeeded(task=task, results=videos, **shared)
+            return api.succeeded(task, links, **shared)
         task = api.Task(task.id, {"completed": True, "cost": job.charge})
         return api.Pending(task=task, poll_after=0, **shared)
