@@ -182,7 +182,7 @@ class Fal:
     def read_callback(
         self, body: bytes, headers: Mapping[str, str], received_at: float, keys: bytes | None, /
     ) -> api.Snapshot | None:
-        """Read a push that one of fal's published keys signed; None for any other."""
+        """Read a push that one of fal's published keys signed; one without a result is over all the same."""
         signed = [headers.get(f"x-fal-webhook-{name}", "") for name in ("request-id", "user-id", "timestamp")]
         message = "\n".join((*signed, sha256(body).hexdigest())).encode(errors="replace")
         signature, published = headers.get("x-fal-webhook-signature", ""), api.decoded(keys or b"")
@@ -199,7 +199,6 @@ class Fal:
             return self._failed(task, _wrong(wrong, api.HttpResponse(status=200)), pushed)
         if links := api.video_links(payload):
             return api.succeeded(task, links, raw=self._kept(pushed))
-        # It is over, and its result must be fetched: the push itself holds none.
         return api.Failed(task=task, reason="no_output", raw=self._kept(pushed))
 
     def build_keys(self) -> api.HttpRequest:
@@ -224,8 +223,7 @@ class Fal:
             url, query = f"{self._host(_REST)}/storage/auth/token", {"storage_type": "fal-cdn-v3"}
             return self._call("POST", url, query=query, body=api.Json({}))
         headers = {"authorization": step.told["ticket"], "x-fal-file-name": quote(blob.name)}
-        url = f"{step.told['base_url']}/files/upload"
-        return api.HttpRequest(method="POST", url=url, headers=headers, body=blob)
+        return api.HttpRequest(method="POST", url=step.told["files"], headers=headers, body=blob)
 
     def read_upload(
         self, response: api.HttpResponse, _blob: api.Blob, step: api.Uploading, /
@@ -236,7 +234,7 @@ class Fal:
         if response.status // 100 != 2 or not api.is_link(link) or not (step.told or token):
             raise REFUSALS.at_upload(response, _wrong(_read(body), response), self.api_key)
         ticket = api.Secret(f"{told.get('token_type') or 'Bearer'} {token}")
-        home = {"base_url": self._host(link.rstrip("/")), "ticket": ticket}
+        home = {"files": f"{self._host(link.rstrip('/'))}/files/upload", "ticket": ticket}
         return api.Uploaded(link=link) if step.told else api.Uploading(told=home)
 
     def build_balance(self) -> api.HttpRequest:
