@@ -198,7 +198,7 @@ ERRORS: Mapping[Key, Answer] = dict(
     [
         *_model(SubmitRefused, "another", 422),
         *_model(ContentBlocked, "content_policy_violation", 422),
-        *_model(RateLimited, "concurrent_requests_limit", 429),
+        *_model(RateLimited, "another", 429),
         *_flat(SubmitRefused, "bad_request", 400),
         *_flat(SubmitUnknown, "client_disconnected client_cancelled", 499),
         *_flat(SubmitUnknown, "runner_server_error internal_error", 500),
