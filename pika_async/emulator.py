@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
@@ -10,6 +10,7 @@ from attrs import frozen
 
 from pika_async._crossing import process_bound
 from pika_async._http import HttpRequest, HttpResponse
+from pika_async.errors import PikaError
 from pika_async.results import JSON
 
 
@@ -109,6 +110,18 @@ class Emulator(Protocol):
     @property
     def paths(self) -> tuple[str, ...]: ...
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held: ...
+
+
+class Documented(Protocol):
+    """An emulator that also knows its documents, so that the kit can compare an adapter with them.
+
+    *names* are all names that the documents give to fields of a body or a query, at any depth. `refusals`
+    returns documented answers to a submit, each with the error that an adapter must raise for it.
+    """
+
+    @property
+    def names(self) -> frozenset[str]: ...
+    def refusals(self) -> Iterable[tuple[HttpResponse, type[PikaError]]]: ...
 
 
 EmulatorFactory: TypeAlias = Callable[[], Emulator]

@@ -5,7 +5,7 @@ adapter translates between that and pika_async's values; it never sends, waits, 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -99,6 +99,14 @@ class DemoEmulator:
     """The provider's side of the same wire, for the sandbox; keys that begin with `sandbox` are good."""
 
     paths = ("/v1/videos",)
+    names = frozenset({"prompt", "seed", "aspect_ratio"})
+
+    def refusals(self) -> Iterator[tuple[api.HttpResponse, type[api.PikaError]]]:
+        """Return what Demo's documents say of its errors, for the conformance kit."""
+        yield answer(401, error("bad_key", "this key is not known")), api.AuthError
+        yield answer(402, error("no_money", "top up")), api.InsufficientBalance
+        yield answer(422, error("bad_request", "prompt is missing")), api.SubmitRefused
+        yield answer(500, error("internal", "try later")), api.SubmitUnknown
 
     def answer(self, request: api.HttpRequest, world: api.World, /) -> api.HttpResponse | api.Held:
         if not str(request.headers.get("authorization")).startswith("Bearer sandbox"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, fields_dict, frozen
 
 from pika_async.provider import (
     Emulator,
@@ -18,6 +18,7 @@ from pika_async.provider import (
     ProviderFactory,
     Succeeded,
     Task,
+    UnsupportedRequest,
     VideoRequest,
 )
 from pika_async.testing._builds import Builds
@@ -84,6 +85,16 @@ class Drive:
         """Return the kinds of request that take words here."""
         lacks = self.provider.capabilities.lacks
         return (plain for plain in self.builds.kinds if "prompt" not in lacks.get(type(plain), ()))
+
+    def with_field(self, plain: VideoRequest, name: str, value: Any) -> Iterator[VideoRequest]:
+        """Return *plain* with *value* in the field *name*, if there is such a request and it can be sent."""
+        if name not in fields_dict(type(plain)):
+            return
+        try:
+            request = evolve(plain, **{name: value})
+        except UnsupportedRequest:
+            return
+        yield from self.able(request)
 
     def able(self, plain: VideoRequest, **changes: Any) -> Iterator[VideoRequest]:
         request = evolve(plain, **changes)

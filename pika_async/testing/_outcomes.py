@@ -42,6 +42,7 @@ def check_outcomes(drive: Drive) -> None:
         _proves_nothing(drive, outcome)
     for outcome, reason in _ENDS.items():
         _fails(drive, outcome, reason)
+    _documented(drive)
     _wrong_key(drive)
 
 
@@ -94,6 +95,21 @@ def _fails(drive: Drive, outcome: Outcome, reason: str) -> None:
         hold(
             waits or (isinstance(seen, Failed) and seen.reason == reason),
             f"{outcome.value} is {outcome.meaning}: return Failed(reason={reason!r}), not {seen!r}. {MORE}",
+        )
+
+
+def _documented(drive: Drive) -> None:
+    """Give the reader every refusal that the emulator knows from its documents."""
+    refusals = getattr(drive.emulator, "refusals", None)
+    for answer, error in () if refusals is None else refusals():
+        told = told_by(drive.provider.read_submit, answer, drive.builds.kinds[0])
+        hold(
+            type(told) is error,
+            f"The documents say that {shown(answer)} is {error.__name__}, and it is read as {told!r}. {MORE}",
+        )
+        hold(
+            getattr(told, "charged", None) == error.default_charged,
+            f"{error.__name__} for {shown(answer)} says charged={getattr(told, 'charged', None)!r}.",
         )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from attrs import evolve
 
 from pika_async.provider import (
     Blob,
+    Form,
     Generate,
     HttpRequest,
     HttpResponse,
     Ingredients,
+    Json,
     Pending,
     Style,
     Succeeded,
@@ -34,6 +36,7 @@ def check_wire(drive: Drive) -> None:
     """Send media and words, look for the key in addresses, and read large answers."""
     _media(drive)
     _words_reach_the_wire(drive)
+    _names_are_documented(drive)
     _no_key_in_addresses(drive)
     _reads_quickly(drive)
 
@@ -88,6 +91,41 @@ def _words_reach_the_wire(drive: Drive) -> None:
                 "kept" in _plain_text(drive.builds.submit(request)),
                 f"{kind_of(plain)}.extra_body does not reach the wire.",
             )
+
+
+def _names_are_documented(drive: Drive) -> None:
+    """Look for names on the wire that the documents do not have; a provider ignores them in silence."""
+    known = getattr(drive.emulator, "names", None)
+    if known is None:
+        return
+    for plain in drive.builds.plain:
+        wires = [drive.builds.submit(plain)]
+        for name in drive.provider.capabilities.fields:
+            for value in drive.builds.values.get(name, ()):
+                wires += [drive.builds.submit(one) for one in drive.with_field(plain, name, value)]
+        unknown = {name for wire in wires for name in _names(as_received(wire).body)} - known
+        hold(
+            not unknown,
+            f"{kind_of(plain)} sends {', '.join(sorted(unknown))}, which the documents do not have.",
+        )
+    asked = as_received(drive.builds.sound(drive.provider.build_poll([Task("task-1")])))
+    unknown = {*_names(asked.body), *asked.query} - known
+    hold(not unknown, f"A look-up sends {', '.join(sorted(unknown))}, which the documents do not have.")
+
+
+def _names(body: object) -> Iterator[str]:
+    match body:
+        case Json(value=inner) | Form(fields=inner):
+            yield from _names(inner)
+        case Mapping():
+            for name, inner in body.items():
+                yield name
+                yield from _names(inner)
+        case list() | tuple():
+            for inner in body:
+                yield from _names(inner)
+        case _:
+            pass
 
 
 def _no_key_in_addresses(drive: Drive) -> None:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from pika_async.provider import JSON, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_async.provider import (
+    JSON,
+    AuthError,
+    ContentBlocked,
+    Held,
+    HttpRequest,
+    HttpResponse,
+    InsufficientBalance,
+    Json,
+    Outcome,
+    PikaError,
+    ProviderUnavailable,
+    RateLimited,
+    SubmitRefused,
+    SubmitUnknown,
+    World,
+)
 
 _ERRORS: Final[Mapping[str, tuple[int, str]]] = {
     "bad_request": (400, "The json payload is not valid to request the API"),
@@ -29,6 +45,17 @@ _ERRORS: Final[Mapping[str, tuple[int, str]]] = {
     "timeout": (504, "timeout while waiting for video generation"),
 }
 
+_MEANINGS: Final[Mapping[type[PikaError], str]] = {
+    AuthError: "no_token token_mismatched invalid_token token_expired authorization_missing "
+    "authentication_failed disabled not_applied",
+    ProviderUnavailable: "no_api api_not_implemented",
+    SubmitRefused: "bad_request request_too_large content_too_large",
+    InsufficientBalance: "used_up",
+    ContentBlocked: "forbidden",
+    RateLimited: "too_many_requests",
+    SubmitUnknown: "api_error timeout busy duplication canceled unknown",
+}
+
 _API_ID: Final = "05b5a06a-1c3c-42a1-a09e-8c5d245e8468"
 _APPLICATION_ID: Final = "c885f188-fda1-4cb9-a15e-d29ba3e62716"
 _CREDENTIAL_ID: Final = "b54d36d2-bbf2-4a9a-9da5-c64ac04398a1"
@@ -38,6 +65,12 @@ _HELD_STATUS: Final[Mapping[Outcome | None, int]] = {Outcome.RENDER_FAILS: 500, 
 
 _GATEWAY_PATIENCE: Final = 10
 """Renders after which a held line that got no answer ends with 504."""
+
+_NAMES: Final = (
+    "action prompt negative_prompt model aspect_ratio image_url video_url effect "
+    "ingredients ingredients_mode async callback_url id ids limit offset type "
+    "created_at_min created_at_max trace_id"
+)
 
 
 @frozen(kw_only=True)
@@ -55,6 +88,15 @@ class AceDataEmulator:
     """Answer as AceData Cloud is documented to; keys that begin with `sandbox` are good."""
 
     paths = ("/pika/",)
+    names = frozenset(_NAMES.split())
+
+    def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
+        """Return the documented refusals of a submit, and what each means."""
+        for error, codes in _MEANINGS.items():
+            for code in codes.split():
+                status = _ERRORS.get(code, (403 if code == "not_applied" else 400, ""))[0]
+                told: JSON = {"code": code, "message": "The documents say so."}
+                yield _json(status, {"error": told, "trace_id": "trace"}), error
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         path = urlsplit(request.url).path

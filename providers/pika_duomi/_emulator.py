@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from pika_async.provider import JSON, Form, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_async.provider import (
+    JSON,
+    AuthError,
+    ContentBlocked,
+    Form,
+    Held,
+    HttpRequest,
+    HttpResponse,
+    InsufficientBalance,
+    Json,
+    Outcome,
+    PikaError,
+    RateLimited,
+    SubmitRefused,
+    SubmitUnknown,
+    World,
+)
 
 _STYLES: Final = (
     *("Inflate", "Melt", "Explode", "Squish", "Crush", "Cake-ify", "Ta-da"),
@@ -23,9 +39,26 @@ _CAMERA: Final[Mapping[str, tuple[str, ...]]] = {
     "zoom": ("in", "out"),
 }
 _POINTS: Final = 300
+_MEANINGS: Final[tuple[tuple[type[PikaError], int, str], ...]] = (
+    (AuthError, 400, "没有权限 KEY错误 密钥无效 token无效 未授权"),
+    (InsufficientBalance, 400, "点数不够 余额不够 积分不足"),
+    (ContentBlocked, 400, "内容违规 敏感内容 审核未通过"),
+    (RateLimited, 400, "请求频繁 频率过高 已限流 请求过快"),
+    (SubmitRefused, 400, "prompt不能为空"),
+    (SubmitRefused, 404, "接口不存在"),
+    (AuthError, 401, "失败"),
+    (RateLimited, 429, "失败"),
+    (SubmitUnknown, 500, "系统错误"),
+    (SubmitUnknown, 200, "成功"),
+)
 _ALL_POINTS: Final = 100_000_000
 _QUEUED: Final = 0.2
 """The part of a render that a task spends in the queue."""
+
+_NAMES: Final = (
+    "key prompt negativePrompt model ratio options frameRate camera pan tilt rotate zoom "
+    "parameters guidanceScale motion seed style image video sfx callback_url task_id"
+)
 
 
 @frozen(kw_only=True)
@@ -49,6 +82,13 @@ class DuomiEmulator:
     """Answer as Duomi is documented to; keys that begin with `sandbox` are good."""
 
     paths = ("/api/",)
+    names = frozenset(_NAMES.split())
+
+    def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
+        """Return the documented refusals of a submit, and what each means."""
+        for error, code, words in _MEANINGS:
+            for word in words.split():
+                yield _envelope(code, word), error
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         body: Mapping[str, Any] = {}
