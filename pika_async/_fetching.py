@@ -117,13 +117,13 @@ async def stream(
             yield chunks
 
 
-async def _finished(video: VideoResult | Job) -> tuple[VideoResult, str]:
+async def _finished(orders: Orders, video: VideoResult | Job) -> tuple[VideoResult, str]:
     result = await video if isinstance(video, Job) else video
     if not isinstance(result, VideoResult):
         raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
     if result.video_url is None:
         raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
-    return result, result.video_url
+    return result, await orders.opened(result.video_url)
 
 
 @contextmanager

@@ -121,14 +121,15 @@ class Job:
 
         return JobEvents(self._orders, self._flight)
 
-    async def cancel(self) -> Cancelled:
+    async def cancel(self, *, remote: bool = False) -> Cancelled:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
-        A job that waits for a slot is unsent. The provider is not asked.
+        A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
+        where it can be asked: what it finishes all the same it may bill, and `await job` returns it. Nothing
+        else asks it: neither the end of a wait nor the closing of a client. Raises `PikaError` where the
+        provider does not answer the wish.
         """
-        await self._orders.resume(self._flight)
-        in_time = await self._orders.cancel_unsent(self._flight)
-        return Cancelled.UNSENT if in_time else Cancelled.TOO_LATE
+        return await self._orders.cancel(self._flight, remote=check.flag("remote", remote))
 
     async def resubmit(self) -> None:
         """Order an unresolved job once more, on your word: the first one may turn out to be paid as well."""

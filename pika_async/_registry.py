@@ -41,6 +41,12 @@ class Loaded:
     own_check: Callable[[VideoRequest], None] | None = None
     origin: str | None = None
     fingerprint: str | None = None
+    _shared_secret: Secret | None = None
+
+    @property
+    def shared_secret(self) -> bytes | None:
+        """Return the secret that both sides sign callbacks with, if one is set."""
+        return None if self._shared_secret is None else self._shared_secret.reveal().encode()
 
     def stray(self, request: HttpRequest) -> bool:
         """Return whether *request* would bear a secret to a host that may not see it."""
@@ -93,7 +99,13 @@ def load(name: str, provider: Provider) -> Loaded:
         own_check=getattr(provider, "check_request", None),
         origin=origin(base_url) if isinstance(base_url, str) else None,
         fingerprint=_hosts.fingerprint(base_url) if isinstance(base_url, str) else None,
+        shared_secret=_shared_secret(provider.capabilities),
     )
+
+
+def _shared_secret(capabilities: Capabilities) -> Secret | None:
+    found = os.environ.get(capabilities.secret_variable or "", "").strip()
+    return Secret(found) if found else None
 
 
 @cache

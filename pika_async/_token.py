@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from pika_async.errors import ConfigError
 from pika_async.results import Task
@@ -19,14 +19,15 @@ class JobToken:
     """What a token says: whose job it is, on which account, and the provider's task if it is known.
 
     *address* is the fingerprint of the provider's address. It tells two gateways with one name apart: it is
-    compared with that of the client, and no address can be made of it.
+    compared with that of the client, and no address can be made of it. It does not say which job it is, so
+    tokens are equal without it.
     """
 
     job_id: str
     provider: str
     label: str = "default"
     task: Task | None = None
-    address: str | None = None
+    address: str | None = field(default=None, eq=False)
 
     def encode(self) -> str:
         """Return the text; it ends in a checksum, so that a lost character is noticed.

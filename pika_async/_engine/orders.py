@@ -11,6 +11,7 @@ from attrs import evolve
 
 from pika_async import _registry
 from pika_async._engine.account import Account
+from pika_async._engine.asking import ask_to_cancel
 from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.desk import Desk
@@ -30,7 +31,7 @@ from pika_async._ledger.standing import OPEN, in_doubt, is_queued, is_watched, u
 from pika_async._token import JobToken
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
-from pika_async.results import VideoResult
+from pika_async.results import Cancelled, VideoResult
 
 log = logging.getLogger("pika_async")
 
@@ -351,6 +352,21 @@ class Orders:
         flight.cancelled = True
         await self.desk.tell(flight, Cancel())
         return flight.ended
+
+    async def cancel(self, flight: Flight, *, remote: bool) -> Cancelled:
+        """Cancel a job that was never sent; with *remote*, ask the provider to stop one that was."""
+        await self.resume(flight)
+        if await self.cancel_unsent(flight):
+            return Cancelled.UNSENT
+        if not remote or flight.ended:
+            return Cancelled.TOO_LATE
+        outcomes = set()
+        for attempt in flight.record.attempts:
+            if attempt.task is not None and is_watched(attempt):
+                outcomes.add(await ask_to_cancel(self.desk.accounts[attempt.account], attempt.task))
+                self._looks[attempt.account].look_soon(attempt.id)
+        in_order = (Cancelled.REQUESTED, Cancelled.UNSUPPORTED)
+        return next((one for one in in_order if one in outcomes), Cancelled.TOO_LATE)
 
     def abandon_wait(self, flight: Flight) -> None:
         """Note that a caller was cancelled: an unsent job nobody else waits for is not bought."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
+from pika_async._engine.asking import opened
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Ended
 from pika_async._engine.flight import Flight
@@ -51,4 +52,15 @@ class Origins:
             return None
         snapshot = found.get(task.id)
         results = snapshot.results if isinstance(snapshot, Succeeded) else ()
-        return next((result.video_url for result in results if result.id == video.id), None)
+        link = next((result.video_url for result in results if result.id == video.id), None)
+        return None if link is None else await self.opened(link)
+
+    async def opened(self, link: str) -> str:
+        """Return where a video's *link* leads, which a provider's own host may tell only with the key.
+
+        Raises `DownloadError`.
+        """
+        for account in self._desk.accounts.values():
+            if (target := await opened(account, link)) != link:
+                return target
+        return link

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from attrs import field, frozen
 
 from pika_async._crossing import Value, process_bound
-from pika_async.callbacks.token import read_token
+from pika_async.callbacks.token import ACCOUNT, read_token
 
 _NOT_THE_PROVIDERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 _MAX_HEADERS: Final = 32 * 1024
@@ -103,6 +104,9 @@ class Handler:
             case attempt_id:
                 kept = {name: value for name, value in headers.items() if name not in _NOT_THE_PROVIDERS}
                 content_type = headers.get("content-type", "")
+                if attempt_id.startswith(ACCOUNT):
+                    # Of an account come many, about all its tasks: each is kept under a name of its own.
+                    attempt_id = f"{attempt_id}:{hashlib.sha256(body).hexdigest()[:16]}"
                 event = CallbackEvent(
                     attempt_id=attempt_id, content_type=content_type, headers=kept, body=body
                 )

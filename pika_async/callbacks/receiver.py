@@ -13,6 +13,7 @@ from attrs import frozen
 from pika_async._crossing import process_bound
 from pika_async.callbacks.handler import CallbackEvent, Handler, Reply
 from pika_async.callbacks.options import Callbacks
+from pika_async.callbacks.token import ACCOUNT, make_token
 from pika_async.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ class Receiver:
     def close(self) -> None:
         """Stop receiving."""
         self._opened = None
+
+    def account_url(self, provider: str, account: str = "default") -> str:
+        """Return the address for all callbacks of an account, to be entered at the provider's console.
+
+        For a provider that takes no address with each job. The address is known while the client is open, and
+        stays the same with the same ledger or `Callbacks(secret=...)`.
+        """
+        if self._opened is None:
+            raise ConfigError("The address is known while the client is open; open it first.")
+        token = make_token(self._opened.handler.keys[0], f"{ACCOUNT}{provider}:{account}")
+        return self._options.address(token).reveal()
 
     def aiohttp(self) -> web.Application:
         """Make an application for `app.add_subapp("/pika", ...)`."""

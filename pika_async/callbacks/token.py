@@ -18,6 +18,10 @@ _OURS = re.compile(re.escape(NOWHERE) + r"([\w.-]+)", re.ASCII)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
+ACCOUNT = "account:"
+"""What the name in the token of an account's own address begins with; the rest is the account's key."""
+
+
 def _mac(secret: bytes, attempt_id: str) -> str:
     digest = hmac.digest(secret, attempt_id.encode(), hashlib.sha256)[:16]
     return b2a_base64(digest, newline=False).translate(_URL_SAFE).decode().rstrip("=")

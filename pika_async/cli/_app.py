@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "fetch": "video:fetch",
     "jobs": "jobs:jobs",
     "job": "job:job",
+    "cancel": "cancel:cancel",
     "spend": "money:spend",
     "resolve": "recover:resolve",
     "recover": "recover:recover",

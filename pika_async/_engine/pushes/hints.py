@@ -20,6 +20,7 @@ from pika_async._engine.pushes.bindings import Binding, Bindings, may_bind, name
 from pika_async._engine.pushes.signing_keys import SigningKeys
 from pika_async._ledger.records import Attempt, AttemptState, Received
 from pika_async._ledger.standing import OVER, TOO_EARLY
+from pika_async.callbacks.token import ACCOUNT
 from pika_async.results import Pending, Snapshot, State, Task
 
 log = logging.getLogger("pika_async")
@@ -57,6 +58,8 @@ class Hints:
 
     def may_go_on(self, attempt_id: str) -> bool:
         """Return whether a callback that was left can be worked off now."""
+        if attempt_id.startswith(ACCOUNT):
+            return True
         flight = self._desk.flights.get(job_of(attempt_id))
         attempt = flight.record.attempt(attempt_id) if flight is not None else None
         return attempt is not None and attempt.state not in TOO_EARLY and attempt_id not in self._bindings
@@ -68,7 +71,20 @@ class Hints:
         except NotYet:
             return False
 
+    def _of_account(self, received: Received) -> bool:
+        """Deal with a callback to an account's own address: its task tells which attempt it is about."""
+        key = received.attempt_id.removeprefix(ACCOUNT).rpartition(":")[0]
+        if (account := self._desk.accounts.get(key)) is None:
+            return True
+        snapshot = self._read(account, received)
+        if snapshot is not None and (found := self._looks[key].watching(snapshot.task.id)) is not None:
+            flight, attempt = found
+            self._learn(flight, account, attempt, snapshot)
+        return True
+
     async def _understood(self, received: Received) -> bool:
+        if received.attempt_id.startswith(ACCOUNT):
+            return self._of_account(received)
         if received.attempt_id in self._bindings:
             return False
         flight = self._desk.flights.get(job_of(received.attempt_id))
@@ -136,7 +152,7 @@ class Hints:
         if reader is None:
             return None
         signs = account.signer is not None
-        keys = self._keys.of(account) if signs else None
+        keys = self._keys.of(account) if signs else account.loaded.shared_secret
         if signs and keys is None:
             raise NotYet
         try:
