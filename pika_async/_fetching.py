@@ -46,7 +46,7 @@ async def fetch(
 
     with _about(orders, video), span("pika.download", jobs=_jobs_of(orders, video)):
         place = InStore(str(path)) if is_address(path) else await usable(path)
-        result, link = await _finished(video)
+        result, link = await _finished(orders, video)
         fresh_link = partial(orders.origins.fresh_link, result)
         if isinstance(place, InStore):
             await fetch_into(
@@ -70,7 +70,13 @@ async def fetch(
 
 
 def _jobs_of(orders: Orders, video: VideoResult | Job) -> list[str]:
-    job = video if isinstance(video, Job) else _origin(orders, video)
+    job = (
+        video
+        if isinstance(video, Job)
+        else _origin(orders, video)
+        if isinstance(video, VideoResult)
+        else None
+    )
     return [] if job is None else [job.id]
 
 
@@ -112,7 +118,7 @@ async def stream(
 
     opened = orders()
     with _about(opened, video):
-        result, link = await _finished(video)
+        result, link = await _finished(opened, video)
         async with streamed(session(), link, fresh_link=partial(opened.origins.fresh_link, result)) as chunks:
             yield chunks
 
@@ -123,7 +129,7 @@ async def _finished(orders: Orders, video: VideoResult | Job) -> tuple[VideoResu
         raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
     if result.video_url is None:
         raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
-    return result, await orders.opened(result.video_url)
+    return result, await orders.origins.opened(result.video_url)
 
 
 @contextmanager

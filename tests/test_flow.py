@@ -30,6 +30,7 @@ PARTS = {
     "client": "_client.py",
     "waits": "_waits.py",
     "answers": "_engine/answers.py",
+    "asking": "_engine/asking.py",
     "bindings": "_engine/pushes/bindings.py",
     "building": "_engine/building.py",
     "dispatch": "_engine/dispatch.py",

@@ -71,6 +71,10 @@ class Looks:
         """Begin or stop to look for all processes of the ledger."""
         self._watched.lead(leading=leading)
 
+    def of_task(self, task_id: str) -> tuple[Flight, Attempt] | None:
+        """Return the attempt under look-up that a task belongs to, with its job."""
+        return self._watched.of_task(task_id)
+
     async def look_next(self, attempt_id: str) -> None:
         """Have an attempt looked up as soon as the budget allows; returns when its answer is read."""
         if attempt_id not in self._watched.flights or not self._working:

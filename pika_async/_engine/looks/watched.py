@@ -31,6 +31,7 @@ class Watched:
         self._owner = owner
         self.schedule = account.schedule
         self.flights: dict[str, Flight] = {}
+        self._by_task: dict[str, str] = {}
         self.confirmations = Confirmations(self.hurry, clock, self.arm)
         self.leading = True
         self._seen: dict[str, Seen] = {}
@@ -48,10 +49,18 @@ class Watched:
         flight = self.flights.get(attempt_id)
         return flight.record.attempt(attempt_id) if flight is not None else None
 
+    def of_task(self, task_id: str) -> tuple[Flight, Attempt] | None:
+        """Return the attempt that a task belongs to, with its job; None for one that is not looked up."""
+        attempt_id = self._by_task.get(task_id, "")
+        attempt = self.attempt(attempt_id)
+        return None if attempt is None else (self.flights[attempt_id], attempt)
+
     def add(self, flight: Flight, effect: Look) -> None:
         """Have the attempt's task looked up until it ends."""
         attempt = effect.attempt
         self.flights[attempt.id] = flight
+        if attempt.task is not None:
+            self._by_task[attempt.task.id] = attempt.id
         self.account.refused_look = None
         if effect.doubted:
             self._seen[attempt.id] = Seen(doubted=True)
@@ -82,7 +91,10 @@ class Watched:
 
     def forget(self, attempt_id: str) -> None:
         """Look no more."""
-        if self.flights.pop(attempt_id, None) is not None:
+        if (flight := self.flights.pop(attempt_id, None)) is not None:
+            attempt = flight.record.attempt(attempt_id)
+            if attempt is not None and attempt.task is not None:
+                self._by_task.pop(attempt.task.id, None)
             self._seen.pop(attempt_id, None)
             self.confirmations.forget(attempt_id)
             self.schedule.discard(attempt_id)

@@ -77,7 +77,7 @@ class Hints:
         if (account := self._desk.accounts.get(key)) is None:
             return True
         snapshot = self._read(account, received)
-        if snapshot is not None and (found := self._looks[key].watching(snapshot.task.id)) is not None:
+        if snapshot is not None and (found := self._looks[key].of_task(snapshot.task.id)) is not None:
             flight, attempt = found
             self._learn(flight, account, attempt, snapshot)
         return True
