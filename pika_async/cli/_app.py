@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "listen": "serve:listen",
     "providers": "providers:providers",
     "mcp": "agents:mcp",
+    "new-provider": "new_provider:new_provider",
     "sandbox": "serve:sandbox",
     "doctor": "doctor:doctor",
 }
