@@ -82,8 +82,7 @@ class Engine:
         )
         self.desk = Desk({a.key: a for a in accounts}, ledger, clock, random_id(), handle)
         watched = {a.key: Watched(a, clock, self.addresses, self.desk.owner) for a in accounts}
-        self.desk.carries_out(Look, lambda flight, look: watched[look.attempt.account].add(flight, look))
-        self.desk.carries_out(Stop, lambda _, stop: watched[stop.attempt.account].forget(stop.attempt.id))
+        _carry_out_looks(self.desk, watched)
         working = settings.work
         self.looks = {
             a.key: Looks(self.desk, watched[a.key], clock, self.addresses, working=working) for a in accounts
@@ -202,6 +201,21 @@ class Engine:
                 paused=refused.message if refused is not None else line.paused(wall),
             )
         return found
+
+
+def _carry_out_looks(desk: Desk, watched: Mapping[str, Watched]) -> None:
+    """Have tasks looked up whose account is open here; those of other accounts are left to others."""
+
+    def look(flight: Flight, effect: Look) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.add(flight, effect)
+
+    def stop(_: Flight, effect: Stop) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.forget(effect.attempt.id)
+
+    desk.carries_out(Look, look)
+    desk.carries_out(Stop, stop)
 
 
 def _account(loaded: Loaded, settings: Settings, transport: Sender, clock: Clock) -> Account:

@@ -163,8 +163,17 @@ class Orders:
         flight.wanted, flight.asked_at = True, self.desk.ledger.now()
 
     def _flight_of(self, record: JobRecord) -> Flight:
-        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
-        return known or self.desk.take_up(record)
+        return self._known(record.id) or self.desk.take_up(record)
+
+    def _known(self, job_id: str) -> Flight | None:
+        """Return the flight of a job that is or was under way here; raises `ConfigError`.
+
+        What is under way for its look-ups alone may have an account that is not open here.
+        """
+        known = self.desk.flights.get(job_id) or self.desk.ended.get(job_id)
+        if known is not None and not known.wanted:
+            self.desk.account_of(known.record)
+        return known
 
     def work_on(self, record: JobRecord) -> Flight:
         """Send what a job of the ledger has queued, and look at what it has running; returns its flight.
@@ -187,8 +196,7 @@ class Orders:
 
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
-        known = self.desk.flights.get(token.job_id) or self.desk.ended.get(token.job_id)
-        known = known or self.desk.named.get(token.job_id)
+        known = self._known(token.job_id) or self.desk.named.get(token.job_id)
         if known is not None:
             return known
         if (record := self.desk.ledger.known(token.job_id)) is not None:
@@ -225,8 +233,7 @@ class Orders:
 
     def of_record(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger; nothing is asked before somebody waits for it."""
-        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
-        if known is not None:
+        if (known := self._known(record.id)) is not None:
             return known
         flight = self.desk.flight_of(record)
         if record.state is JobState.OPEN:
@@ -334,12 +341,14 @@ class Orders:
     def _look_soon(self, flight: Flight) -> None:
         """Look once at what a person asks for: the process that looked before may be dead."""
         for attempt in flight.record.attempts:
-            if is_watched(attempt):
+            if is_watched(attempt) and attempt.account in self._looks:
                 self._looks[attempt.account].look_soon(attempt.id)
 
     async def refresh(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""
         for attempt in flight.record.attempts:
+            if attempt.account not in self._looks:
+                continue
             await self._looks[attempt.account].look_next(attempt.id)
             refused = self.desk.accounts[attempt.account].refused_look
             if refused is not None and not flight.ended:

@@ -27,7 +27,7 @@ class Slots:
     """As much of an account as a line looks at."""
 
     def __init__(self, max_concurrency):
-        self.max_concurrency = max_concurrency
+        self.max_concurrency, self.key = max_concurrency, job().newest.account
 
 
 def line(slots=2):
@@ -56,6 +56,16 @@ def test_what_need_not_be_sent_any_more_is_left_out():
     assert queue.first() is wanted
     queue.take()
     assert queue.first() is None
+
+
+def test_what_went_on_to_another_account_is_not_sent_here():
+    """Another process was refused: its fallback's order would be bought from the wrong provider."""
+    queue, moved = line(), Waiting()
+    queue.add(moved)
+    refused = attempt(state=AttemptState.REFUSED)
+    moved.record = job(refused, attempt(2, account="elsewhere:default"))
+    assert queue.first() is None
+    assert not moved.place
 
 
 def test_slots_asked_for_count_as_taken():

@@ -12,7 +12,7 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.looks.looks import Looks
 from pika_async._ledger.records import AttemptState, JobRecord
 from pika_async._ledger.standing import is_watched
-from pika_async.errors import ConfigError, LedgerError
+from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
 
@@ -142,10 +142,7 @@ class Leader:
             return
         if not any(is_watched(a) and self._leads(a.account) for a in record.attempts):
             return
-        try:
-            self._desk.take_up(record)
-        except ConfigError as error:
-            log.debug("job %s is left to others: %s", record.id, error)
+        self._desk.watch(record)
 
     def _leads(self, account: str) -> bool:
         return account in self._looks and self._looks[account].leading
