@@ -221,7 +221,7 @@ class Orders:
             account=account.key,
             state=AttemptState.QUEUED if token.task is None else AttemptState.RUNNING,
             task=token.task,
-            bound_by=None if token.task is None else "answer",
+            bound_by=None if token.task is None else "callback",  # anybody may write a token
         )
         record = JobRecord(
             id=token.job_id, request=None, created_at=self.desk.ledger.now(), attempts=(attempt,)
