@@ -64,7 +64,6 @@ class Line:
                 return flight
             heapq.heappop(self._waiting)
             flight.place = 0
-            flight.place = 0
         return None
 
     def _is_here(self, record: JobRecord) -> bool:
