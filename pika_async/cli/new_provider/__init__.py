@@ -37,7 +37,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 def new_provider(name: str, folder: Path) -> None:
     """Begin an adapter for the provider NAME.
 
-    It is a distribution of its own, and its tests pass at once, against an imagined API. `FILL IN` marks what must be yours.
+    It is a distribution of its own. Its tests pass at once, against an imagined API, and `FILL IN` marks
+    what must be yours.
     """
     if _NAME.fullmatch(name) is None:
         raise click.BadParameter(
