@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "mcp": "agents:mcp",
     "new-provider": "new_provider:new_provider",
     "sandbox": "serve:sandbox",
+    "ledger": "ledger:ledger",
     "doctor": "doctor:doctor",
 }
 """Each command, in the order of the help, with its module in this package and its name there."""
