@@ -15,9 +15,10 @@ from pika_async._download import Downloaded
 from pika_async._engine.account import AccountStats
 from pika_async._engine.clock import Clock
 from pika_async._events import JobEvent
-from pika_async._job import Timeout
+from pika_async._job import Timeout, Unset
 from pika_async._job_view import JobState
 from pika_async._ledger import Ledger
+from pika_async._prices import Quote
 from pika_async._secret import Secret
 from pika_async._transport import Sender
 from pika_async.provider import Provider
@@ -146,10 +147,11 @@ class Pika:
         account: str = "default",
         timeout: float | None = ...,
         callback_url: str | Literal[False] | None = None,
-        ledger: str | os.PathLike[str] | Ledger | None = None,
+        ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        prices: str | os.PathLike[str] | None = None,
         max_concurrency: int = 32,
-        poll_rate: float | None = 1.0,
+        poll_rate: float | Literal[Unset.PROVIDERS] | None = ...,
         poll_batch: int = 50,
         poll_interval: float = 1.0,
         trust_env: bool = True,
@@ -315,6 +317,13 @@ class Pika:
         Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled
         only as slots free up; each item holds its index, key, request, job, and result or error. One that
         fails leaves the others alone.
+        """
+
+    def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
+        """Return what *request* would cost at each provider of this client, without buying anything.
+
+        *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
+        the client) goes before a published one; where there is neither, the estimate is None.
         """
 
     def stats(self) -> Mapping[str, AccountStats]:
