@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
@@ -181,10 +182,10 @@ class Pika:
         media, self._media = self._media, None
         if self._receiver is not None:
             self._receiver.close()
-        from anyio import CancelScope
-
-        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it.
-        with CancelScope(shield=True):
+        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it. Who
+        # has such a scope has loaded anyio.
+        anyio = sys.modules.get("anyio")
+        with nullcontext() if anyio is None else anyio.CancelScope(shield=True):
             try:
                 if media is not None:
                     await media.aclose()
