@@ -91,10 +91,13 @@ class Job:
     def events(self) -> JobEvents:
         """Return what happens to the job: its state now, every change, and the end."""
 
-    def cancel(self) -> Cancelled:
+    def cancel(self, *, remote: bool = False) -> Cancelled:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
-        A job that waits for a slot is unsent. The provider is not asked.
+        A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
+        where it can be asked: what it finishes all the same it may bill, and `job.wait(None)` returns it. Nothing
+        else asks it: neither the end of a wait nor the closing of a client. Raises `PikaError` where the
+        provider does not answer the wish.
         """
 
     def resubmit(self) -> None:
