@@ -25,7 +25,7 @@ from pika_async.errors import (
 )
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
-from tests.engine.scripted import LOST, UNSENT, Scripted, answer, capable, refusal, scene
+from tests.engine.scripted import LOST, UNSENT, Historian, Scripted, answer, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -426,7 +426,7 @@ def callback_of(request):
 
 async def test_the_default_callback_goes_nowhere_and_names_the_attempt():
     """A reserved domain, and a token of its own for each attempt."""
-    async with scene() as s:
+    async with scene(Historian()) as s:
         await s.pika.submit(Generate("first"))
         await s.pika.submit(Generate("second"))
         one, two = map(callback_of, s.wire.submits)
