@@ -67,7 +67,9 @@ class Pika:
     *providers* are names or adapters in order of preference; with none, the one whose key is in the
     environment, where `PIKA_ASYNC_PROVIDER` names one of several. *api_key* and *base_url* go with exactly
     one provider. A request goes to the first provider that can express it, and on to the next only after a
-    proven refusal.
+    proven refusal. With `prefer="cheapest"` the cheapest of those that sell the same comes first: of the same
+    model, duration and resolution, by published prices and your own; who has no such price comes after.
+    `job.why_provider` tells.
 
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
     (left out: what the provider is known to bear, else 1; None: no bound), *poll_interval* is the least time
@@ -99,6 +101,7 @@ class Pika:
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
         prices: str | os.PathLike[str] | None = None,
+        prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
         poll_rate: float | Literal[Unset.PROVIDERS] | None = Unset.PROVIDERS,
         poll_batch: int = 50,
@@ -123,6 +126,7 @@ class Pika:
             ledger=ledger,
             max_submits=max_submits,
             prices=prices,
+            prefer=prefer,
             max_concurrency=max_concurrency,
             poll_rate=poll_rate,
             poll_batch=poll_batch,

@@ -59,6 +59,14 @@ class Job:
         return self._flight.account.name
 
     @property
+    def why_provider(self) -> str:
+        """Why that provider has the job: its place, its price, or whoever refused the job before."""
+        from pika_async._engine.choosing import why
+
+        flight = self._flight
+        return why(flight.record, flight.why or "the ledger or the token says so")
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
         return self._flight.state

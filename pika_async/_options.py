@@ -43,6 +43,7 @@ class Options:
     ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
     prices: str | os.PathLike[str] | None
+    prefer: Literal["cheapest"] | None
     max_concurrency: int
     poll_rate: float | Unset | None
     poll_batch: int
@@ -62,6 +63,8 @@ class Options:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)
         check.flag("work", self.work)
+        if self.prefer is not None:
+            check.word("prefer", self.prefer, ("cheapest",))
         check.label("account", self.account)
         _check_parts(self)
 
@@ -77,6 +80,7 @@ class Options:
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
         from pika_async._job import Job
+        from pika_async._quotes import Cheapest
         from pika_async._transport import Transport
 
         ledger = _ledger(self.ledger)
@@ -98,6 +102,7 @@ class Options:
             secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
             mounted=None if self.callbacks is None else self.callbacks.address,
             work=self.work,
+            rule=None if self.prefer is None else Cheapest(self.own_prices, clock),
         )
         transport = self.transport or Transport(trust_env=self.trust_env)
         engine: Engine

@@ -13,6 +13,7 @@ from pika_async._engine import farewell
 from pika_async._engine.account import Account, AccountStats
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.building import Building
+from pika_async._engine.choosing import Rule
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.dispatch import Dispatch
@@ -60,6 +61,7 @@ class Settings:
     secrets: tuple[bytes, ...] = field(factory=lambda: (os.urandom(32),), repr=False)
     mounted: Callable[[str], Secret] | None = None
     work: bool = True
+    rule: Rule | None = None
 
 
 class Engine:
@@ -97,7 +99,7 @@ class Engine:
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
-        self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock)
+        self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock, rule=settings.rule)
         self.inbox: EngineInbox | LedgerInbox | None = None
         if settings.mounted is not None and self._sweeper is None:
             from pika_async.callbacks.ledger_inbox import LedgerInbox

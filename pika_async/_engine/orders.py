@@ -13,6 +13,7 @@ from pika_async import _registry
 from pika_async._engine.account import Account
 from pika_async._engine.asking import ask_to_cancel
 from pika_async._engine.building import Building
+from pika_async._engine.choosing import Choice, Rule, in_given_order
 from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
@@ -44,7 +45,14 @@ class Orders:
     """Makes the flight of a job, and sets it on the way that its record calls for."""
 
     def __init__(
-        self, desk: Desk, building: Building, dispatch: Dispatch, looks: Mapping[str, Looks], clock: Clock
+        self,
+        desk: Desk,
+        building: Building,
+        dispatch: Dispatch,
+        looks: Mapping[str, Looks],
+        clock: Clock,
+        *,
+        rule: Rule | None = None,
     ) -> None:
         self.desk = desk
         self.origins = Origins(desk)
@@ -52,6 +60,7 @@ class Orders:
         self._dispatch = dispatch
         self._looks = looks
         self._clock = clock
+        self._rule = rule
         self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
 
@@ -69,7 +78,8 @@ class Orders:
         this one does not send it.
         """
         await self._turns.take()
-        accounts = self._able(request)
+        choice = await self._chosen(request)
+        accounts = choice.accounts
         ledger = self.desk.ledger
         if kept := kept or not self._dispatch.working:
             request = await carried(request)
@@ -86,6 +96,7 @@ class Orders:
         flight = Flight(record, accounts[0], self._clock, request)
         flight.recorded, flight.entered = False, True
         flight.kept = flight.held = kept
+        flight.why = choice.why
         self._asked_for(flight)
         if not reads_files(request):
             self._building.build_ahead(flight, request, accounts)
@@ -106,6 +117,13 @@ class Orders:
             # It waits for a slot, perhaps for long: whoever comes after this process must know of it.
             self.desk.spawn(self.desk.record(flight))
         return flight
+
+    async def _chosen(self, request: VideoRequest) -> Choice:
+        """Return the accounts that can express *request*, by the user's rule or in the given order."""
+        able = self._able(request)
+        if self._rule is None or len(able) == 1:
+            return in_given_order(tuple(self.desk.accounts.values()), able)
+        return await self._rule(able, request)
 
     def _able(self, request: VideoRequest) -> list[Account]:
         """Return the accounts whose capabilities hold *request*, in order of preference."""
