@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pika_async._ledger import Ledger
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
+    from pika_async._tasks import Tasks
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
@@ -145,6 +146,7 @@ class Pika:
         )
         self._timeout = check.seconds("timeout", timeout)
         self._engine: Engine | None = None
+        self._tasks: Tasks | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
         self._receiver: Receiver | None = None
@@ -165,6 +167,7 @@ class Pika:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
         self._engine = await self._options.open(self._media_session)
+        self._tasks = self._options.tasks()
         if self._engine.inbox is not None:
             self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
         return self
@@ -194,8 +197,12 @@ class Pika:
                 if media is not None:
                     await media.aclose()
             finally:
-                if engine is not None:
-                    await engine.aclose()
+                try:
+                    if self._tasks is not None:
+                        await self._tasks.aclose()
+                finally:
+                    if engine is not None:
+                        await engine.aclose()
 
     def _open(self) -> Engine:
         if self._engine is None:
@@ -364,7 +371,10 @@ class Pika:
         if not engine.desk.ledger.remembers:
             raise ConfigError("enqueue leaves the order to other processes; name the ledger= they share.")
         order = _request(request, fields)
-        return Job(engine.orders, await self._ordered(order, callback_url, idempotency_key, kept=True))
+        flight = await self._ordered(order, callback_url, idempotency_key, kept=True)
+        if self._tasks is not None and flight.record.newest.state == "queued":
+            await self._tasks.defer(flight.id, flight.account.key)
+        return Job(engine.orders, flight)
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
         """Bring a recorded job to its end, and return how it ended. Any queue may call it, at any time.

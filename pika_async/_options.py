@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
+    from pika_async._tasks import Tasks
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks
     from pika_async.provider import Provider
@@ -114,6 +115,15 @@ class Options:
         _watch(engine)
         await engine.open()
         return engine
+
+    def tasks(self) -> Tasks | None:
+        """Return what gives enqueued orders their tasks; None where no worker can share the ledger."""
+        if not (isinstance(self.ledger, str | Secret) and is_dsn(self.ledger)):
+            return None
+        from pika_async._ledger.postgres.connecting import Address
+        from pika_async._tasks import Tasks
+
+        return Tasks(Address.of(self.ledger).dsn)
 
 
 def _watch(engine: Engine) -> None:

@@ -108,6 +108,7 @@ class Orders:
                 return self._joined(change.after, request, flight.record.files or {}, kept=kept)
         if kept:
             flight.built = None
+            flight.posted_at = self._clock.now()  # others post it: what bounds a wait for it runs from now
             return self.desk.flights.setdefault(job_id, flight)
         if self.desk.closing:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")

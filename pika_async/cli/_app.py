@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resolve": "recover:resolve",
     "recover": "recover:recover",
     "listen": "serve:listen",
+    "work": "work:work",
     "providers": "providers:providers",
     "mcp": "agents:mcp",
     "new-provider": "new_provider:new_provider",
