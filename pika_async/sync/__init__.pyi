@@ -51,6 +51,10 @@ class Job:
         """The name of the provider that has the job, or will get it."""
 
     @property
+    def why_provider(self) -> str:
+        """Why that provider has the job: its place, its price, or whoever refused the job before."""
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
 
@@ -95,9 +99,9 @@ class Job:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
         A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
-        where it can be asked: what it finishes all the same it may bill, and `job.wait(None)` returns it. Nothing
-        else asks it: neither the end of a wait nor the closing of a client. Raises `PikaError` where the
-        provider does not answer the wish.
+        where it can be asked. What it finishes all the same it may bill, and the job returns it. Neither
+        the end of a wait nor the closing of a client asks it. Raises `PikaError` where it does not answer
+        the wish.
         """
 
     def resubmit(self) -> None:
@@ -153,6 +157,7 @@ class Pika:
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
         prices: str | os.PathLike[str] | None = None,
+        prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
         poll_rate: float | Literal[Unset.PROVIDERS] | None = ...,
         poll_batch: int = 50,
