@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pika_async._engine.effects import (
@@ -210,6 +210,7 @@ EVENTS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_whatever_happens(events):
     """Each slot is taken and freed once at most, a job ends once, and steps lead where reading leads."""
@@ -276,6 +277,7 @@ changes = st.builds(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(changes, st.sampled_from([ME, OTHER]))
 def test_any_change_has_effects_in_the_written_order(change, owner):
     """Whatever another version or a damaged row says: nothing is raised, and slots come last."""
