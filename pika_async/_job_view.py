@@ -22,6 +22,7 @@ from pika_async.results import JSON, Charged, Succeeded, VideoResult
 JobState: TypeAlias = Literal[
     "queued",
     "submitting",
+    "sending",
     "ambiguous",
     "unresolved",
     "running",

@@ -198,7 +198,7 @@ async def test_cancelling_at_every_moment(buy, key, new_ledger):
         await shop.assert_settled(key)
         if too_late:
             break
-    assert {"submitting", "running"} <= seen
+    assert {"sending", "running"} <= seen
 
 
 @with_and_without_key
@@ -216,4 +216,4 @@ async def test_closing_at_every_moment(key, new_ledger):
         await shop.assert_settled(key)
         if too_late:
             break
-    assert {"submitting", "running"} <= seen
+    assert {"sending", "running"} <= seen

@@ -202,7 +202,7 @@ async def test_a_disk_that_stays_full_costs_no_video(tmp_path):
         await child.reached()
         child.go_on()
         assert await s.alone(child) == {"a cat": VIDEO}
-        assert {a.state for job in await s.jobs() for a in job.attempts} == {AttemptState.SUBMITTING}
+        assert {a.state for job in await s.jobs() for a in job.attempts} == {AttemptState.SENDING}
         await s.settled(["a cat"])
         assert s.posts == {"a cat": 1}
 

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from pika_async import Generate, State
-from pika_async._ledger.events import Claim, Evidence
+from pika_async._ledger.events import Claim, Evidence, Sending
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     AuthError,
@@ -142,16 +142,16 @@ async def test_a_claim_whose_word_was_lost_is_refused_and_made_anew():
 
 @pytest.mark.parametrize(("seconds", "bought"), [(30, 1), (90, 0)])
 async def test_a_ledger_that_fails_at_the_fence_ends_no_order(seconds, bought):
-    """It takes the claim and cannot be read: the order outlives that, with ever longer pauses."""
+    """It takes the claim and not the mark: the order outlives that, with ever longer pauses."""
     ledger = Outage()
-    get = ledger.get
+    apply = ledger.apply
 
-    async def failing(job_id):
-        if ledger.down:
-            raise LedgerError("The page cannot be read.")
-        return await get(job_id)
+    async def failing(job_id, event):
+        if ledger.down and isinstance(event, Sending):
+            raise LedgerError("The page cannot be written.")
+        return await apply(job_id, event)
 
-    ledger.get, ledger.only, ledger.down = failing, (), True
+    ledger.apply, ledger.only, ledger.down = failing, (), True
     async with scene(ledger=ledger) as s:
         wait = s.begin(s.pika.generate("a cat", timeout=None))
         await s.clock.advance(seconds)

@@ -50,7 +50,9 @@ async def test_what_has_not_ended_is_found_whole(file):
     """An abandoned job may still bring its video, so it is among them."""
     async with open_ledger(file) as ledger:
         open_ = {job.state async for job in ledger.unfinished()}
-    assert open_ == {"queued", "submitting", "ambiguous", "unresolved", "running"} | (open_ & {"abandoned"})
+    assert open_ == {"queued", "submitting", "sending", "ambiguous", "unresolved", "running"} | (
+        open_ & {"abandoned"}
+    )
 
 
 @pytest.mark.parametrize(

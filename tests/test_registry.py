@@ -23,11 +23,11 @@ def installed(monkeypatch):
             for value in ([values] if isinstance(values, str) else values)
         ]
         monkeypatch.setattr(_registry, "entry_points", lambda group: points)
-        _registry.forget()
+        _registry.plugins.cache_clear()
 
     yield install
     monkeypatch.undo()
-    _registry.forget()
+    _registry.plugins.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from pika_async._ledger.events import (
     SlotOver,
 )
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
-from pika_async._ledger.standing import FINAL, OPEN, in_doubt
+from pika_async._ledger.standing import FINAL, LOST, OPEN, in_doubt
 
 S = AttemptState
 _LIVE = frozenset({S.RUNNING, S.SUCCEEDED})
-_UNSENT = frozenset({S.QUEUED, S.CANCELLED})
-_HOLDS_A_SLOT = frozenset({S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED, S.RUNNING})
+_UNSENT = frozenset({S.QUEUED, S.SUBMITTING, S.CANCELLED})
+_HOLDS_A_SLOT = frozenset({S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED, S.RUNNING})
 
 
 @frozen(eq=False)
@@ -62,7 +62,9 @@ class Records:
     attempts: tuple[Attempt, ...] = field(init=False)
     shown: frozenset[str] = field(init=False)
     refused: frozenset[str] = field(init=False)
+    ids: frozenset[str] = field(init=False)
     unsent: frozenset[str] = field(init=False)
+    doubted: frozenset[str] = field(init=False)
     closed: frozenset[str] = field(init=False)
     given_up: frozenset[str] = field(init=False)
     won: frozenset[tuple[str, str]] = field(init=False)
@@ -74,6 +76,8 @@ class Records:
         self.shown = frozenset(bound).union(extra.task.id for job in self.jobs for extra in job.extras)
         self.refused = frozenset(a.id for a in self.attempts if a.state is S.REFUSED)
         self.unsent = frozenset(a.id for a in self.attempts if a.state in _UNSENT)
+        self.ids = frozenset(a.id for a in self.attempts)
+        self.doubted = frozenset(a.id for a in self.attempts if a.state in LOST)
         lost = {JobState.FAILED, JobState.CANCELLED}
         self.closed = frozenset(job.id for job in self.jobs if job.state in lost)
         self.given_up = frozenset(a.id for a in self.attempts if a.abandoned)
@@ -113,9 +117,17 @@ def a_refusal_is_proven(truth: Truth) -> bool:
     return not truth.records.refused or truth.records.refused.isdisjoint(truth.may_buy())
 
 
-def queued_is_unsent(truth: Truth) -> bool:
-    """Of a queued or cancelled attempt no byte has left."""
+def the_mark_comes_before_the_first_byte(truth: Truth) -> bool:
+    """Of a queued, submitting or cancelled attempt no byte has left: the second mark comes before it."""
     return not truth.records.unsent or truth.records.unsent.isdisjoint(truth.may_buy())
+
+
+def a_doubt_is_about_bytes_that_left(truth: Truth) -> bool:
+    """Only what passed the fence can become a doubt, if the ledger is no copy and every commit was heard."""
+    setting = truth.records.setting
+    if setting.adopted or setting.left.restore or setting.left.unheard:
+        return True
+    return truth.records.doubted.issubset(truth.world.posted)
 
 
 def evidence_is_never_dropped(truth: Truth) -> bool:
@@ -131,11 +143,11 @@ def no_result_on_a_wrong_job(truth: Truth) -> bool:
 
 
 def a_paid_task_keeps_its_job_open(truth: Truth) -> bool:
-    """A job is failed or cancelled only when nothing unknown was bought for it, but what is abandoned."""
+    """A job is failed or cancelled only when no attempt of it has an unknown task, but what is abandoned."""
     lost = truth.records.closed
     if not lost or truth.records.setting.left.forged:
         return True
-    unknown = {b.attempt for b in truth.world.billed if b.attempt[0] in lost}
+    unknown = {b.attempt for b in truth.world.billed if b.attempt[0] in lost} & truth.records.ids
     known = {b.attempt for b in truth.world.billed if b.task in truth.records.shown}
     return not unknown - known - truth.records.given_up
 
@@ -167,9 +179,9 @@ def each_job_ends_or_waits_for_a_word(records: Records) -> bool:
 def no_attempt_without_a_reason(told: Told) -> bool:
     """A second attempt exists only after a proven refusal or a person's word."""
     for old, _ in told.entered(S.QUEUED):
-        if old is not None or not isinstance(told.event, Refused | Resubmit):
+        if old is not None or not isinstance(told.event, Refused | Resubmit | LeaseOver):
             return False
-        if isinstance(told.event, Refused) and told.after.attempts[-2].state is not S.REFUSED:
+        if not isinstance(told.event, Resubmit) and told.after.attempts[-2].state is not S.REFUSED:
             return False
     return True
 
@@ -234,8 +246,12 @@ def adoption_needs_no_slot(told: Told) -> bool:
 
 
 def time_only_looks(told: Told) -> bool:
-    """Time, leases and negative look-ups never make an attempt that may be sent, and never end one."""
+    """Time, leases and look-ups never end an attempt, nor make one, but for what is provably unsent."""
     if isinstance(told.event, Refused | Resubmit | Evidence | Cancel):
+        return True
+    if isinstance(told.event, LeaseOver) and any(
+        _was(old, S.SUBMITTING) for old, _ in told.entered(S.REFUSED)
+    ):
         return True
     ends = {S.QUEUED, S.REFUSED, S.CANCELLED, *FINAL}
     return all(
@@ -330,7 +346,8 @@ OF_WORLDS = (
     each_attempt_is_posted_once,
     a_job_is_bought_once,
     a_refusal_is_proven,
-    queued_is_unsent,
+    the_mark_comes_before_the_first_byte,
+    a_doubt_is_about_bytes_that_left,
     evidence_is_never_dropped,
     no_result_on_a_wrong_job,
     a_paid_task_keeps_its_job_open,

@@ -37,11 +37,12 @@ from pika_async._ledger.events import (
     Refused,
     Restored,
     Resubmit,
+    Sending,
     SlotOver,
     Unknown,
 )
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Source, evolve
-from pika_async._ledger.standing import OPEN, UNANSWERED, may_send
+from pika_async._ledger.standing import OPEN, UNANSWERED
 from pika_async.results import Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
 
 ACCOUNT = "model:default"
@@ -192,6 +193,7 @@ class Steps:
             yield Move(name, place, None, jobs, world.made, world.left, late=id_)
         moves = [
             self._move(world, place, f"{id_}: lease over", LeaseOver(attempt=id_)),
+            self._lease_over(world, place, job, attempt),
             self._move(world, place, f"{id_}: slot over", SlotOver(attempt=id_)),
             self._move(world, place, f"{id_}: its task is not found", Lost(attempt=id_), "lost"),
         ]
@@ -204,6 +206,13 @@ class Steps:
             event = NothingFound(attempt=id_)
             moves.append(self._move(world, place, f"{id_}: nothing can be looked up", event))
         yield from (move for move in moves if move is not None)
+
+    def _lease_over(self, world: World, place: int, job: JobRecord, attempt: Attempt) -> Move | None:
+        if (next_ := self._next(world, job.id)) is None:
+            return None
+        event = LeaseOver(attempt=attempt.id, next=next_)
+        move = self._move(world, place, f"{attempt.id}: lease over, {next_.id} may follow", event)
+        return move if move is not None and move.made > world.made else None
 
     def _words(self, world: World, place: int, job: JobRecord) -> Iterator[Move]:
         for move in (
@@ -234,13 +243,18 @@ class Steps:
         yield from self._refusals(_with(world, index, None), post, "no byte of it left")
 
     def _fence(self, world: World, index: int, post: Post) -> Iterator[Step]:
-        job = self._book.job(world.jobs[_place(post.attempt)])
-        row = job.attempt(post.attempt)
-        unchanged = row is not None and row.state is AttemptState.SUBMITTING and row.owner == post.owner
-        if row is not None and unchanged and may_send(job, row):
-            after = _with(world, index, post._replace(phase=FLYING))
-            after = after._replace(posted=tuple(sorted((*world.posted, post.attempt))))
-            yield Step(f"{post.owner} passes the fence with {post.attempt}", after, fenced=post.attempt)
+        assert post.owner is not None
+        event = Sending(attempt=post.attempt, owner=post.owner)
+        name = f"{post.owner} passes the fence with {post.attempt}"
+        step = self._told(world, _place(post.attempt), name, event)
+        if step is None:
+            return
+        if world.left.unheard:
+            unheard = _with(step.world, index, post._replace(phase=UNHEARD))
+            yield _spent(step._replace(name=f"{name}, which is not acknowledged", world=unheard), "unheard")
+        after = _with(step.world, index, post._replace(phase=FLYING))
+        after = after._replace(posted=tuple(sorted((*world.posted, post.attempt))))
+        yield step._replace(world=after, fenced=post.attempt)
 
     def _refusals(self, world: World, post: Post, why: str) -> Iterator[Step]:
         """The owner tells a refusal, with an attempt that may follow and without one."""

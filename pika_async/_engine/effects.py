@@ -15,7 +15,7 @@ from pika_async._engine.verdict import outcome, unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Evidence, Refused, Unknown
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
-from pika_async._ledger.standing import in_doubt, is_question, is_watched, settled
+from pika_async._ledger.standing import CLAIMED, in_doubt, is_question, is_watched, settled
 from pika_async.errors import PikaError
 from pika_async.results import Pending, Succeeded
 
@@ -158,7 +158,7 @@ def effects(change: Change, owner: str) -> list[Effect]:
 def _of_attempt(found: list[Effect], old: Attempt | None, new: Attempt, change: Change) -> None:
     if old is None or old.state is not new.state:
         found.append(Moved(new, new.state))
-        if old is not None and old.state is AttemptState.SUBMITTING:
+        if old is not None and old.state in CLAIMED and new.state not in CLAIMED:
             found.append(Answered(new))
     watched = old is not None and is_watched(old)
     if is_watched(new):
@@ -214,7 +214,7 @@ def _goes_on(after: JobRecord, refused: Refused) -> bool:
 
 
 def _busy(job: JobRecord) -> bool:
-    busy = {AttemptState.QUEUED, AttemptState.SUBMITTING, AttemptState.RUNNING}
+    busy = CLAIMED | {AttemptState.QUEUED, AttemptState.RUNNING}
     return any(attempt.state in busy for attempt in job.attempts)
 
 

@@ -126,7 +126,6 @@ class Flight:
         "stale",
         "told",
         "wanted",
-        "why",
     )
 
     def __init__(
@@ -151,7 +150,6 @@ class Flight:
         self.wanted = False
         self.held = False
         self.kept = False
-        self.why = ""
         self.told = False
         self.sending = False
         self.stale = 0

@@ -24,7 +24,7 @@ from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
 from pika_async._ledger.records import Attempt, AttemptState
-from pika_async._ledger.standing import spent, unsent
+from pika_async._ledger.standing import CLAIMED, spent, unsent
 from pika_async._telemetry import span
 from pika_async._transport import Sender
 from pika_async.errors import ConfigError, LedgerError, PikaError
@@ -238,7 +238,7 @@ class Posts:
             case Evidence():
                 line.accepted()
                 attempt = change.after.attempt(posted.attempt.id)
-                if attempt is not None and attempt.state is AttemptState.SUBMITTING:
+                if attempt is not None and attempt.state in CLAIMED:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
             case Refused(error=PikaError() as refusal) if (event.later or too_long) and not flight.ended:

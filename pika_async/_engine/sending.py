@@ -1,4 +1,4 @@
-"""One POST: the fence before its first byte, and the event that came of it."""
+"""One POST: the fence and its mark before the first byte, and the event that came of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pika_async._engine.answers import Posted, held_back, read_answer, unknown, 
 from pika_async._engine.clock import Clock, Moment
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
-from pika_async._ledger.events import Evidence, Refused, Times, Unknown
-from pika_async._ledger.standing import may_send
+from pika_async._ledger.events import Evidence, Refused, Sending, Times, Unknown
 from pika_async._transport import Sender, SendError
 from pika_async.errors import LedgerError, PikaError
 from pika_async.requests import VideoRequest
@@ -22,7 +21,7 @@ _WINDOW = Times().claim_to_byte
 
 
 class StaleFenceError(Exception):
-    """Too much time passed, or the row changed, between the claim and the first byte."""
+    """Too much time passed, or the ledger refused the mark, between the claim and the first byte."""
 
 
 def _late(claimed_at: Moment, clock: Clock) -> bool:
@@ -43,19 +42,19 @@ async def send(
 ) -> Outcome:
     """Send a claimed attempt once, and return what became of it; raises nothing but cancellation.
 
-    The fence runs after connecting and asks everything again that the claim asked.
+    The fence runs after connecting. It asks everything again that the claim asked, and commits that the
+    first byte may leave: whoever finds a claim without that mark knows that nothing was sent.
     """
     may_have_left = False
 
     async def fence() -> None:
         nonlocal may_have_left
-        current = await ledger.get(posted.attempt.job_id)
-        row = current.attempt(posted.attempt.id) if current is not None else None
-        if current is None or row is None or row.version != posted.attempt.version:
+        if _late(claimed_at, clock):
             raise StaleFenceError
-        if not may_send(current, row):
+        sending = Sending(attempt=posted.attempt.id, owner=posted.owner)
+        if not (await ledger.apply(posted.attempt.job_id, sending)).moved:
             raise StaleFenceError
-        # Last of all, because reading the row may itself have taken too long.
+        # Once more, because the commit may itself have taken too long.
         if _late(claimed_at, clock):
             raise StaleFenceError
         may_have_left = True

@@ -13,11 +13,12 @@ from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
+from pika_async._engine.ids import attempt_id
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.rounds import Rounds
-from pika_async._ledger.events import Evidence, LeaseOver, NothingFound, SlotOver
+from pika_async._ledger.events import Evidence, LeaseOver, NextAttempt, NothingFound, SlotOver
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
-from pika_async._ledger.standing import LOST, UNANSWERED, is_question
+from pika_async._ledger.standing import CLAIMED, LOST, UNANSWERED, is_question
 from pika_async._transport import SendError
 from pika_async.errors import LedgerError, PikaError
 from pika_async.provider import Found, Page
@@ -26,6 +27,8 @@ log = logging.getLogger("pika_async")
 
 _PERIOD = 5.0
 _HISTORY_SLACK = 120.0
+_WAITING_FIRST = 3 * _PERIOD
+"""Seconds for which a claim that was never sent is left to a process that waits for its job."""
 _SEARCH_LEASE = 4.0
 """Seconds for which one process searches; less than a period, so that nobody waits for one that died."""
 _PAGES = 20
@@ -85,7 +88,8 @@ class Sweeper:
         self._search_at = {id_: at for id_, at in self._search_at.items() if id_ in open_now}
         for key, attempts in questions.items():
             self._say_who_holds_the_slots(key, attempts)
-            lost = [a for a in attempts if a.task is None and self._is_due(a)]
+            sent = [a for a in attempts if a.task is None and a.state is not AttemptState.SUBMITTING]
+            lost = [a for a in sent if self._is_due(a)]
             account = self._desk.accounts.get(key)
             if lost and account is not None and await self._may_search(key):
                 await self.search_history(account, lost)
@@ -106,7 +110,7 @@ class Sweeper:
         (self._full.add if full else self._full.discard)(key)
 
     def _is_due(self, attempt: Attempt) -> bool:
-        if attempt.state is not AttemptState.SUBMITTING:
+        if attempt.state not in CLAIMED:
             return True
         now, claimed_at = self._desk.ledger.now(), attempt.claimed_at or 0.0
         if now < self._search_at.get(attempt.id, claimed_at + _ANSWER_DUE):
@@ -126,6 +130,8 @@ class Sweeper:
         for attempt in record.attempts:
             match attempt:
                 case Attempt(state=AttemptState.SUBMITTING) if now > attempt.lease_until:
+                    record = await self._unsent(record, attempt, now)
+                case Attempt(state=AttemptState.SENDING) if now > attempt.lease_until:
                     log.warning(
                         "job %s: attempt %d is ambiguous, its owner fell silent", record.id, attempt.number
                     )
@@ -139,6 +145,31 @@ class Sweeper:
             if attempt.slot and attempt.state in LOST and now > attempt.slot_until:
                 record = await self._desk.tell_of(record.id, SlotOver(attempt=attempt.id))
         return record
+
+    async def _unsent(self, record: JobRecord, attempt: Attempt, now: float) -> JobRecord:
+        """Take a claim back whose owner fell silent before the first byte.
+
+        Where somebody waits for the job it is sent again. Elsewhere it stays queued until somebody asks for
+        it; those who wait go first.
+        """
+        flight = self._desk.flights.get(record.id)
+        if flight is not None and flight.sending:
+            return record  # its own task says what becomes of it
+        wanted = flight is not None and flight.wanted
+        if not wanted and now <= attempt.lease_until + _WAITING_FIRST:
+            return record
+        next_ = None
+        if self._desk.ledger.remembers:
+            next_id = attempt_id(record.id, record.newest.number + 1)
+            next_ = NextAttempt(id=next_id, account=attempt.account)
+        log.info("job %s: attempt %d was never sent, its owner fell silent", record.id, attempt.number)
+        event = LeaseOver(attempt=attempt.id, next=next_)
+        if wanted:
+            return await self._desk.tell_of(record.id, event)
+        after = (await self._desk.ledger.apply(record.id, event)).after
+        if flight is not None:
+            self._desk.seen(flight, after)
+        return after
 
     def _has_history(self, attempt: Attempt) -> bool:
         account = self._desk.accounts.get(attempt.account)
@@ -161,7 +192,7 @@ class Sweeper:
         except (SendError, PikaError) as error:
             log.info("%s: the history could not be searched: %s", account.key, error)
         for attempt in wanted.values():
-            if attempt.state is AttemptState.SUBMITTING:
+            if attempt.state in CLAIMED:
                 continue
             if complete:
                 await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id, sent_at=sent_at))

@@ -47,6 +47,14 @@ class Claim:
 
 
 @frozen(kw_only=True)
+class Sending:
+    """The owner stands at the fence: once this is committed, the first byte may leave."""
+
+    attempt: str
+    owner: str
+
+
+@frozen(kw_only=True)
 class NextAttempt:
     """The new queued row that a refusal or a person's word makes."""
 
@@ -98,9 +106,10 @@ class Unknown:
 
 @frozen(kw_only=True)
 class LeaseOver:
-    """Nobody heard of the POST within its lease."""
+    """Nobody heard of the POST within its lease; *next* may follow it if it was provably not sent."""
 
     attempt: str
+    next: NextAttempt | None = None
 
 
 @frozen(kw_only=True)
@@ -169,6 +178,7 @@ class Restored:
 
 Event: TypeAlias = (
     Claim
+    | Sending
     | Refused
     | Evidence
     | Unknown

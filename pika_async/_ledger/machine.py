@@ -23,16 +23,38 @@ from pika_async._ledger.events import (
     Refused,
     Restored,
     Resubmit,
+    Sending,
     SlotOver,
     Unbind,
     Unknown,
 )
 from pika_async._ledger.evidence import closed, contested, displaces, learn, replaced
 from pika_async._ledger.pacing import obstacle
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage, evolve
-from pika_async._ledger.standing import LOST, OPEN, UNANSWERED, doubted, makes_way, may_resubmit, may_send
+from pika_async._ledger.records import (
+    Attempt,
+    AttemptState,
+    JobRecord,
+    JobState,
+    Refusal,
+    Usage,
+    evolve,
+)
+from pika_async._ledger.standing import (
+    CLAIMED,
+    LOST,
+    OPEN,
+    UNANSWERED,
+    UNSENT,
+    doubted,
+    makes_way,
+    may_resubmit,
+    may_send,
+)
 
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
+_SILENT = Refusal(
+    error="ProviderUnavailable", message="Nothing was sent: the process that was to send it fell silent."
+)
 
 
 def settle(
@@ -94,6 +116,13 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
     match event:
         case Claim():
             return _claim(job, event, now, usage)
+        case Sending(attempt=id_, owner=owner):
+            return _move(
+                job,
+                id_,
+                lambda a: a.state is AttemptState.SUBMITTING and a.owner == owner and may_send(job, a),
+                state=AttemptState.SENDING,
+            )
         case Refused():
             return _refuse(job, event)
         case Evidence():
@@ -102,16 +131,11 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
             return _move(
                 job,
                 id_,
-                lambda a: a.state is AttemptState.SUBMITTING and a.owner == owner,
+                lambda a: a.state in CLAIMED and a.owner == owner,
                 state=AttemptState.AMBIGUOUS,
             )
-        case LeaseOver(attempt=id_):
-            return _move(
-                job,
-                id_,
-                lambda a: a.state is AttemptState.SUBMITTING and now > a.lease_until,
-                state=AttemptState.AMBIGUOUS,
-            )
+        case LeaseOver():
+            return _lease_over(job, event, now)
         case NothingFound():
             return _nothing_found(job, event, now)
         case Lost(attempt=id_):
@@ -136,9 +160,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
                 slot=False,
             )
     restored: Restored = event
-    return _move(
-        job, restored.attempt, lambda a: a.state is AttemptState.QUEUED, state=AttemptState.AMBIGUOUS
-    )
+    return _move(job, restored.attempt, lambda a: a.state in UNSENT, state=AttemptState.AMBIGUOUS)
 
 
 def _with(attempt: Attempt, **changes: Any) -> Attempt:
@@ -193,7 +215,22 @@ def _refuse(job: JobRecord, event: Refused) -> JobRecord:
         return job
     if attempt.task is not None or attempt.owner != event.owner:
         return job
-    refused = _with(attempt, state=AttemptState.REFUSED, slot=False, outcome=event.refusal)
+    return _without_it(job, attempt, event.refusal, event.next)
+
+
+def _lease_over(job: JobRecord, event: LeaseOver, now: float) -> JobRecord:
+    """Give up on an owner that fell silent: what it had not begun to send can never leave any more."""
+    attempt = job.attempt(event.attempt)
+    if attempt is None or attempt.state not in CLAIMED or now <= attempt.lease_until:
+        return job
+    if attempt.state is AttemptState.SENDING:
+        return evolve(job, attempts=replaced(job, _with(attempt, state=AttemptState.AMBIGUOUS)))
+    return _without_it(job, attempt, _SILENT, event.next)
+
+
+def _without_it(job: JobRecord, attempt: Attempt, refusal: Refusal, next_: NextAttempt | None) -> JobRecord:
+    """Refuse *attempt*, of which nothing was bought, and go on to *next_* where the job allows it."""
+    refused = _with(attempt, state=AttemptState.REFUSED, slot=False, outcome=refusal)
     after = evolve(job, attempts=replaced(job, refused))
     may_go_on = (
         attempt.id == job.newest.id
@@ -204,7 +241,7 @@ def _refuse(job: JobRecord, event: Refused) -> JobRecord:
         # Job rule 6: an earlier sibling may have come to life by evidence.
         and all(makes_way(a) for a in after.attempts)
     )
-    return _queue(after, event.next) if event.next is not None and may_go_on else closed(after)
+    return _queue(after, next_) if next_ is not None and may_go_on else closed(after)
 
 
 def _queue(job: JobRecord, next_: NextAttempt) -> JobRecord:

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from pika_async._ledger import events
 from pika_async._ledger.records import AttemptState
-from pika_async._ledger.standing import FINAL, LOST, UNANSWERED
+from pika_async._ledger.standing import CLAIMED, FINAL, LOST, UNANSWERED, UNSENT
 
 _S = AttemptState
 _WATCHED = frozenset({_S.RUNNING, _S.UNRESOLVED})
@@ -32,8 +32,15 @@ MOVES = (
         start=frozenset({_S.QUEUED}),
         guard="slot, pace and spending cap free, account not paused; job open and not cancelled; siblings "
         "refused, failed, cancelled or superseded",
-        effect="submitting, with a slot; COMMIT **acknowledged**, then connect, fence, POST",
+        effect="submitting, with a slot; COMMIT **acknowledged**, then connect",
         who="winner",
+    ),
+    MoveRule(
+        event=events.Sending,
+        start=frozenset({_S.SUBMITTING}),
+        guard="the fence: connected, within W; job open and not cancelled, siblings as for the claim",
+        effect="sending; COMMIT **acknowledged**, then the first byte",
+        who="owner",
     ),
     MoveRule(
         event=events.Refused,
@@ -55,16 +62,17 @@ MOVES = (
     ),
     MoveRule(
         event=events.Unknown,
-        start=frozenset({_S.SUBMITTING}),
+        start=CLAIMED,
         guard="any other outcome of the POST",
         effect="ambiguous",
         who="owner",
     ),
     MoveRule(
         event=events.LeaseOver,
-        start=frozenset({_S.SUBMITTING}),
+        start=CLAIMED,
         guard="the lease is over",
-        effect="ambiguous; no other effect",
+        effect="from sending: ambiguous, no other effect. From submitting, of which no byte has left or ever "
+        "will: refused, slot free, and a new queued attempt as above where the ledger remembers",
         who="sweeper",
     ),
     MoveRule(
@@ -126,7 +134,7 @@ MOVES = (
     ),
     MoveRule(
         event=events.Restored,
-        start=frozenset({_S.QUEUED}),
+        start=UNSENT,
         guard="the ledger is a copy, or was moved or restored",
         effect="ambiguous",
         who="ledger",

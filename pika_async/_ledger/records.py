@@ -45,6 +45,7 @@ class AttemptState(StrEnum):
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
+    SENDING = "sending"
     AMBIGUOUS = "ambiguous"
     UNRESOLVED = "unresolved"
     REFUSED = "refused"

@@ -9,6 +9,7 @@ OPEN = frozenset(
     {
         AttemptState.QUEUED,
         AttemptState.SUBMITTING,
+        AttemptState.SENDING,
         AttemptState.AMBIGUOUS,
         AttemptState.UNRESOLVED,
         AttemptState.RUNNING,
@@ -17,11 +18,15 @@ OPEN = frozenset(
 FINAL = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED})
 LOST = frozenset({AttemptState.AMBIGUOUS, AttemptState.UNRESOLVED})
 """Sent, and nobody knows what became of it."""
-UNANSWERED = LOST | {AttemptState.SUBMITTING}
+CLAIMED = frozenset({AttemptState.SUBMITTING, AttemptState.SENDING})
+"""In the hands of the process that claimed it: before the fence, and past it."""
+UNANSWERED = LOST | CLAIMED
 """Sent or about to be, and without an answer that counts."""
+UNSENT = frozenset({AttemptState.QUEUED, AttemptState.SUBMITTING})
+"""No byte has left, if the ledger is not a copy."""
 UNDER_WAY = OPEN - {AttemptState.UNRESOLVED}
 """May still bring the video without a person's word."""
-TOO_EARLY = frozenset({AttemptState.QUEUED, AttemptState.SUBMITTING})
+TOO_EARLY = CLAIMED | {AttemptState.QUEUED}
 """Nothing that the provider has could be this attempt's yet, as far as its own process told."""
 OVER = FINAL | {AttemptState.CANCELLED}
 _MAY_FOLLOW = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.CANCELLED})
@@ -67,7 +72,7 @@ def is_watched(attempt: Attempt) -> bool:
 
 def is_question(attempt: Attempt, owner: str) -> bool:
     """Return whether only time, history or another process than *owner* can move the attempt."""
-    if attempt.state is AttemptState.SUBMITTING:
+    if attempt.state in CLAIMED:
         return attempt.owner != owner
     return attempt.state in LOST and (attempt.task is None or attempt.slot)
 

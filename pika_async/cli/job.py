@@ -9,13 +9,14 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from attrs import asdict
 
 from pika_async.cli._command import command, json_option
-from pika_async.cli._ledger import Place, arguments, job_argument, ledger_option, opened, unknown
+from pika_async.cli._ledger import job_argument, ledger_option, opened, unknown
 from pika_async.cli._terminal import age, printable
 from pika_async.cli.jobs import moment, summary
 
@@ -38,13 +39,13 @@ Step: TypeAlias = tuple[str, Sequence[str] | None]
 @job_argument
 @json_option()
 @ledger_option
-def job(job_id: str, as_json: bool, ledger: Place | None) -> None:
+def job(job_id: str, as_json: bool, ledger: Path | None) -> None:
     """Show one job: attempts, history, result, and what to do next. Asks no provider.
 
     The start of an id is enough if no other job's begins so.
     """
     found, history = asyncio.run(_read(job_id, ledger))
-    options = arguments(ledger)
+    options = ["--ledger", str(ledger)] if ledger else []
     if as_json:
         click.echo(json.dumps(_described(found, history, options), indent=2))
     else:
@@ -52,7 +53,7 @@ def job(job_id: str, as_json: bool, ledger: Place | None) -> None:
             click.echo(printable(line))
 
 
-async def _read(text: str, file: Place | None) -> tuple[JobView, Sequence[HistoryLine]]:
+async def _read(text: str, file: Path | None) -> tuple[JobView, Sequence[HistoryLine]]:
     async with opened(file) as ledger:
         found = await ledger.job(text)
         if found is None:
@@ -175,6 +176,10 @@ def _next_steps(found: JobView, options: Sequence[str]) -> Sequence[Step]:
                 )
             ]
         case "submitting":
+            return [
+                ("Nothing was sent yet. If the process that was to do so is gone, this buys it:", recover)
+            ]
+        case "sending":
             return [
                 ("It is being sent. If the process that did so is gone, this finds out, at no cost:", recover)
             ]

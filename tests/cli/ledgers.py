@@ -15,6 +15,7 @@ from pika_async._ledger.events import (
     Lost,
     NothingFound,
     Refused,
+    Sending,
 )
 from pika_async._ledger.records import Attempt, JobRecord, Refusal
 from pika_async._ledger.sqlite import SqliteLedger
@@ -37,10 +38,12 @@ def claimed(attempt):
 
 
 RUNNING = (claimed, told(Pending(task=Task("task-1"))))
-LOST = (claimed, lambda attempt: LeaseOver(attempt=attempt))
+SENT = (claimed, lambda attempt: Sending(attempt=attempt, owner=OWNER))
+LOST = (*SENT, lambda attempt: LeaseOver(attempt=attempt))
 WAYS = {
     "queued": (),
     "submitting": (claimed,),
+    "sending": SENT,
     "ambiguous": LOST,
     "unresolved": (*LOST, lambda attempt: NothingFound(attempt=attempt)),
     "running": RUNNING,

@@ -12,6 +12,7 @@ from tests.cli.ledgers import LINK, WAYS, write
 NEXT = {
     "queued": [["recover", "--queued"]],
     "submitting": [["recover"]],
+    "sending": [["recover"]],
     "ambiguous": [["recover"]],
     "unresolved": [["resolve", "aaaabbbb", "--resubmit"], ["resolve", "aaaabbbb", "--abandon"]],
     "running": [["fetch", "aaaabbbb", "-o", "FILE"]],

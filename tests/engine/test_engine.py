@@ -100,7 +100,7 @@ async def test_closing_does_not_wait_for_ever():
         error = wait.exception()
         assert isinstance(error, JobTimeout)
         assert error.charged == "unknown"
-        assert ledger.job.newest.state is AttemptState.SUBMITTING
+        assert ledger.job.newest.state is AttemptState.SENDING
 
 
 async def test_closing_ends_the_wait_of_a_queued_job_unpaid():

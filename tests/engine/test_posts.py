@@ -10,7 +10,7 @@ from attrs import evolve
 import pika_async.provider as api
 from pika_async import Generate
 from pika_async._engine import posts
-from pika_async._ledger.events import Cancel, Claim, Unknown
+from pika_async._ledger.events import Cancel, Claim, Sending, Unknown
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     ConfigError,
@@ -24,15 +24,31 @@ from pika_async.errors import (
     UnsupportedRequest,
 )
 from pika_async.testing import FakeClock
-from tests.engine.clocks import SkewedClock
 from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
-from tests.engine.scripted import LOST, UNSENT, Historian, Scripted, answer, capable, refusal, scene
+from tests.engine.scripted import LOST, UNSENT, Scripted, answer, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
 
 
+class SkewedClock(FakeClock):
+    """Three clocks that can be moved apart, as a suspended machine or a corrected time does."""
+
+    def __init__(self):
+        super().__init__()
+        self.ahead = {"now": 0.0, "wall": 0.0, "boot": 0.0}
+
+    def now(self):
+        return super().now() + self.ahead["now"]
+
+    def wall(self):
+        return super().wall() + self.ahead["wall"]
+
+    def boot(self):
+        return super().boot() + self.ahead["boot"]
+
+
 async def test_intent_is_committed_before_the_post():
-    """The claim is in the ledger before the connection is asked for, the outcome after."""
+    """The claim is in the ledger before the connection is asked for, the mark before the first byte."""
     ledger = WatchedLedger()
     async with scene(ledger=ledger) as s:
 
@@ -42,7 +58,7 @@ async def test_intent_is_committed_before_the_post():
 
         s.wire.connecting = connecting
         await s.after(20, s.pika.generate("a cat"))
-        assert ledger.order[:3] == ["Claim", "connect", "Evidence"]
+        assert ledger.order[:4] == ["Claim", "connect", "Sending", "Evidence"]
         assert ledger.job.state is JobState.SUCCEEDED
 
 
@@ -109,14 +125,14 @@ async def test_a_fence_that_stays_late_gives_up():
         assert s.stats.in_flight == 0
 
 
-async def test_a_row_that_is_read_too_slowly_makes_the_fence_late():
-    """The time is looked at last: a disk that stalls while the row is read again is part of the window."""
+async def test_a_mark_that_is_written_too_slowly_makes_the_fence_late():
+    """The time is looked at last: a disk that stalls while the mark is committed is part of the window."""
     clock = SkewedClock()
 
     class Stalling(WatchedLedger):
-        async def get(self, job_id):
+        async def apply(self, job_id, event):
             clock.ahead["boot"] += 6
-            return await super().get(job_id)
+            return await super().apply(job_id, event)
 
     async with scene(clock=clock, ledger=Stalling()) as s:
         with pytest.raises(ProviderUnavailable) as caught:
@@ -163,14 +179,19 @@ async def test_a_row_that_changed_is_not_sent(event):
         assert s.stats.in_flight == 0
 
 
-async def test_a_ledger_that_cannot_be_read_at_the_fence_sends_nothing():
-    """Without the row there is no permission."""
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_ledger_that_fails_at_the_fence_sends_nothing(committed):
+    """Without the mark's acknowledgement there is no permission, whether or not it became durable."""
 
-    class Unreadable(WatchedLedger):
-        async def get(self, job_id):
-            raise LedgerError("The disk is gone.")
+    class Failing(WatchedLedger):
+        async def apply(self, job_id, event):
+            if not isinstance(event, Sending):
+                return await super().apply(job_id, event)
+            if committed:
+                await super().apply(job_id, event)
+            raise LedgerError("The disk is full.")
 
-    async with scene(ledger=Unreadable()) as s:
+    async with scene(ledger=Failing()) as s:
         with pytest.raises(LedgerError) as caught:
             await s.pika.generate("a cat")
         assert caught.value.charged == "no"
@@ -410,7 +431,7 @@ def callback_of(request):
 
 async def test_the_default_callback_goes_nowhere_and_names_the_attempt():
     """A reserved domain, and a token of its own for each attempt."""
-    async with scene(Historian()) as s:
+    async with scene() as s:
         await s.pika.submit(Generate("first"))
         await s.pika.submit(Generate("second"))
         one, two = map(callback_of, s.wire.submits)

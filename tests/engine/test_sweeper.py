@@ -40,15 +40,59 @@ async def test_a_lease_that_is_over_makes_the_attempt_ambiguous():
         for post in dead.engine._dispatch._tasks:
             post.cancel()
         await clock.advance(1)
-        assert ledger.job.newest.state is AttemptState.SUBMITTING
+        assert ledger.job.newest.state is AttemptState.SENDING
     async with scene(ledger=ledger, clock=clock) as s:
         assert [job.id async for job in s.pika.recover(queued=True)] == [ledger.job.id]
         await clock.advance(60)
-        assert ledger.job.newest.state is AttemptState.SUBMITTING
+        assert ledger.job.newest.state is AttemptState.SENDING
         await clock.advance(75)
         assert ledger.job.newest.state is AttemptState.AMBIGUOUS
         await clock.advance(5000)
         assert not s.wire.submits
+
+
+async def dies_connecting(ledger, clock):
+    """Buy a video in a process that dies between its claim and the first byte."""
+    async with scene(ledger=ledger, clock=clock) as dead:
+        never = asyncio.get_running_loop().create_future()
+        dead.wire.connecting = lambda: never
+        dead.begin(dead.pika.submit(Generate("a cat"))).add_done_callback(lambda task: task.exception())
+        await clock.advance(1)
+        for post in dead.engine._dispatch._tasks:
+            post.cancel()
+        await clock.advance(1)
+        assert ledger.job.newest.state is AttemptState.SUBMITTING
+
+
+async def test_a_claim_without_a_mark_is_sent_again_where_somebody_waits():
+    """Its owner died before the first byte: nothing was bought, and no person is asked."""
+    ledger, clock = SharedLedger(), FakeClock()
+    await dies_connecting(ledger, clock)
+    async with scene(ledger=ledger, clock=clock) as s:
+        (job,) = [job async for job in s.pika.recover()]
+        wait = s.begin(job.wait())
+        await clock.advance(60)
+        assert not s.wire.submits
+        await clock.advance(60)
+        assert wait.result().id == "t1"
+        assert s.host.billed == {"a cat": 1}
+        assert [a.state for a in ledger.job.attempts] == [AttemptState.REFUSED, AttemptState.SUCCEEDED]
+
+
+async def test_a_claim_without_a_mark_stays_queued_where_nobody_asks():
+    """Its slot is free again; it is bought by whoever asks for the job."""
+    ledger, clock = SharedLedger(), FakeClock()
+    await dies_connecting(ledger, clock)
+    async with scene(ledger=ledger, clock=clock) as s:
+        await clock.advance(85)
+        assert ledger.job.newest.state is AttemptState.SUBMITTING
+        await clock.advance(20)
+        assert [a.state for a in ledger.job.attempts] == [AttemptState.REFUSED, AttemptState.QUEUED]
+        assert (await ledger.usage("scripted:default")).slots == 0
+        await clock.advance(100)
+        assert not s.wire.submits
+        (job,) = [job async for job in s.pika.recover(queued=True)]
+        assert (await s.after(60, job.wait())).id == "t1"
 
 
 async def test_a_lost_answer_is_found_in_the_history():

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pika_async._ledger.events import Claim, Evidence, NextAttempt, NothingFound, Refused, Resubmit
+from pika_async._ledger.events import (
+    Claim,
+    Evidence,
+    NextAttempt,
+    NothingFound,
+    Refused,
+    Resubmit,
+    Sending,
+)
 from pika_async._ledger.machine import step
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Refusal, Source, Usage
 from pika_async.requests import Generate
@@ -58,6 +66,11 @@ def claim(number: int = 1, job_id: str = "j", **fields: Any) -> Claim:
     return Claim(attempt=f"{job_id}-{number}", owner=OWNER, **fields)
 
 
+def sending(number: int = 1, job_id: str = "j") -> Sending:
+    """Let the tests' owner pass the fence."""
+    return Sending(attempt=f"{job_id}-{number}", owner=OWNER)
+
+
 def refused(number: int = 1, *, following: int | None = None, job_id: str = "j") -> Refused:
     """Make a refusal, with attempt *following* to go on."""
     next_ = None if following is None else next_attempt(following, job_id)
@@ -82,7 +95,7 @@ def nothing(number: int = 1, sent_at: float | None = LATE, job_id: str = "j") ->
 def after(record: JobRecord, *events: Any, now: float = LATE) -> JobRecord:
     """Return what *events* make of a job, one after the other; claims come long before the rest."""
     for event in events:
-        record = step(record, event, CLAIMED if isinstance(event, Claim) else now)
+        record = step(record, event, CLAIMED if isinstance(event, Claim | Sending) else now)
     return record
 
 

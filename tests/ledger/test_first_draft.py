@@ -19,13 +19,14 @@ from tests.ledger.records import (
     pending,
     refused,
     resubmit,
+    sending,
     states,
     succeeded,
     told,
 )
 
 S = AttemptState
-UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
+UNANSWERED = [S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED]
 
 
 def test_the_same_row_is_never_queued_again_after_a_429() -> None:
@@ -37,7 +38,7 @@ def test_the_same_row_is_never_queued_again_after_a_429() -> None:
 
 def test_a_sweep_leaves_a_way_for_the_owners_late_acceptance() -> None:
     """First draft: swept to ambiguous and unresolved, the answer in hand had nowhere to go."""
-    record = after(job(), claim(), LeaseOver(attempt="j-1"), nothing(sent_at=None))
+    record = after(job(), claim(), sending(), LeaseOver(attempt="j-1"), nothing(sent_at=None))
     assert states(record) == "unresolved"
     assert states(after(record, told(1, pending()))) == "running"
 
@@ -100,5 +101,5 @@ def test_the_grace_counts_from_the_claim() -> None:
 
 def test_a_lease_ends_at_any_time_for_anyone() -> None:
     """First draft: recovery only at start-up; here the lease alone moves a row, whoever asks and when."""
-    record = step(job(), claim(), 1000.0)
+    record = after(job(), claim(), sending())
     assert states(step(record, LeaseOver(attempt="j-1"), 1e6)) == "ambiguous"

@@ -34,11 +34,12 @@ from pika_async._ledger.events import (
     Refused,
     Restored,
     Resubmit,
+    Sending,
     SlotOver,
     Unknown,
 )
 from pika_async._ledger.memory import MemoryLedger
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._ledger.sqlite import commit as plain_commit
 from pika_async._ledger.standing import FINAL
@@ -67,6 +68,7 @@ class Laws(RuleBasedStateMachine):
         self.ledger = self.opened()
         self.run(self.ledger.open(self.wall))
         self.claims: list[str] = []
+        self.marked: set[str] = set()
         self.proven: set[str] = set()
         self.final: dict[str, Attempt] = {}
 
@@ -111,13 +113,39 @@ class Laws(RuleBasedStateMachine):
         for new in after.attempts:
             old = known.get(new.id)
             if old is None:
-                assert isinstance(event, Refused | Resubmit), "a second attempt needs a refusal or a word"
+                unsent = isinstance(event, LeaseOver) and self.was(before, event) is AttemptState.SUBMITTING
+                reason = unsent or isinstance(event, Refused | Resubmit)
+                assert reason, "a second attempt needs a refusal, a word, or the lack of a mark"
             elif old.state is AttemptState.QUEUED and new.state is AttemptState.SUBMITTING:
                 siblings = {a.state for a in before.attempts if a.id != new.id}
                 assert not siblings & {AttemptState.RUNNING, AttemptState.SUCCEEDED}
                 self.claims.append(new.id)
             else:
                 assert new.state is not AttemptState.QUEUED or old.state is AttemptState.QUEUED
+
+            if isinstance(event, Sending) and event.attempt == new.id and new != old:
+                assert after.state is JobState.OPEN
+                assert not after.cancel_requested
+                self.marked.add(new.id)
+            assert new.state is not AttemptState.REFUSED or old == new or self.may_refuse(old, event)
+
+    def may_refuse(self, old: Attempt | None, event: Event) -> bool:
+        """Only the owner says that a marked attempt was refused; time alone never does."""
+        return isinstance(event, Refused) or (old is not None and old.id not in self.marked)
+
+    @staticmethod
+    def was(before: JobRecord, event: LeaseOver) -> AttemptState | None:
+        attempt = before.attempt(event.attempt)
+        return None if attempt is None else attempt.state
+
+    @rule(name=names, place=places, owner=owners)
+    def sending(self, name: str, place: int, owner: str) -> None:
+        self.apply(name, Sending(attempt=self.attempt(name, place), owner=owner))
+
+    @rule(name=names, place=places)
+    def lease_over(self, name: str, place: int) -> None:
+        next_ = next_attempt(len(self.record(name).attempts) + 1, name)
+        self.apply(name, LeaseOver(attempt=self.attempt(name, place), next=next_))
 
     @rule(name=names, place=places, task=st.sampled_from("tuv"))
     def mismatch(self, name: str, place: int, task: str) -> None:

@@ -12,6 +12,7 @@ from pika_async._ledger.events import (
     Lost,
     Mismatch,
     Restored,
+    Sending,
     SlotOver,
     Times,
     Unknown,
@@ -29,17 +30,19 @@ from tests.ledger.records import (
     claim,
     failed,
     job,
+    next_attempt,
     nothing,
     pending,
     refused,
     resubmit,
+    sending,
     states,
     succeeded,
     told,
 )
 
 S = AttemptState
-UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
+UNANSWERED = [S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED]
 
 
 def test_a_claim_takes_a_slot_and_fixes_all_times() -> None:
@@ -164,11 +167,45 @@ def test_only_the_owner_and_only_once_says_that_the_outcome_is_unknown() -> None
     assert after(ambiguous, Unknown(attempt="j-1", owner=OWNER)) is ambiguous
 
 
-def test_a_lease_that_is_over_has_no_other_effect() -> None:
-    """Row 7: ambiguous, with its slot, and nothing queued."""
+def test_the_mark_at_the_fence_is_the_owners_and_made_once() -> None:
+    """It is committed before the first byte; nobody else may make it, and not for a cancelled job."""
+    record = after(job(), claim())
+    assert after(record, Sending(attempt="j-1", owner="another")) is record
+    marked = after(record, sending())
+    assert (states(marked), marked.newest.slot) == ("sending", True)
+    assert after(marked, sending()) is marked
+    cancelled = after(record, Cancel())
+    assert after(cancelled, sending()) is cancelled
+
+
+def test_a_sibling_that_came_to_life_forbids_the_mark() -> None:
+    """The fence asks everything again that the claim asked."""
+    record = job(attempt(state=S.RUNNING, task=Task("t")), attempt(2, state=S.SUBMITTING))
+    assert after(record, sending(2)) is record
+
+
+def test_what_never_passed_the_fence_is_queued_again_when_its_lease_is_over() -> None:
+    """No byte has left, and the late owner's mark fails: refused, and a new row takes its place."""
     record = step(job(), claim(), 1000.0)
+    over = record.newest.lease_until + 0.1
+    lease = LeaseOver(attempt="j-1", next=next_attempt(2))
+    assert step(record, lease, record.newest.lease_until) is record
+    swept = step(record, lease, over)
+    assert (states(swept), swept.attempts[0].slot) == ("refused queued", False)
+    assert after(swept, sending()) is swept
+    assert after(swept, refused(following=3)) is swept
+    alone = step(record, LeaseOver(attempt="j-1"), over)
+    assert (states(alone), alone.state) == ("refused", JobState.FAILED)
+    cancelled = step(after(record, Cancel()), lease, over)
+    assert (states(cancelled), cancelled.state) == ("refused", JobState.CANCELLED)
+
+
+def test_a_lease_that_is_over_has_no_other_effect_on_what_may_have_left() -> None:
+    """Row 7: ambiguous, with its slot, and nothing queued."""
+    record = step(step(job(), claim(), 1000.0), sending(), 1000.0)
     assert step(record, LeaseOver(attempt="j-1"), record.newest.lease_until) is record
-    swept = step(record, LeaseOver(attempt="j-1"), record.newest.lease_until + 0.1)
+    lease = LeaseOver(attempt="j-1", next=next_attempt(2))
+    swept = step(record, lease, record.newest.lease_until + 0.1)
     assert (states(swept), swept.newest.slot) == ("ambiguous", True)
 
 
@@ -327,10 +364,11 @@ def test_cancel_while_submitting_blocks_the_retry() -> None:
     assert after(record, told(1, succeeded())).state is JobState.SUCCEEDED
 
 
-def test_a_restored_ledger_doubts_what_is_queued_and_nothing_else() -> None:
-    """Queued becomes ambiguous until a word; every other row speaks for itself."""
-    assert states(after(job(), Restored(attempt="j-1"))) == "ambiguous"
-    for state in (s for s in S if s is not S.QUEUED):
+def test_a_restored_ledger_doubts_what_it_calls_unsent_and_nothing_else() -> None:
+    """Queued and submitting become ambiguous until a word; every other row speaks for itself."""
+    for state in (S.QUEUED, S.SUBMITTING):
+        assert states(after(job(attempt(state=state)), Restored(attempt="j-1"))) == "ambiguous"
+    for state in (s for s in S if s not in {S.QUEUED, S.SUBMITTING}):
         record = job(attempt(state=state))
         assert after(record, Restored(attempt="j-1")) is record
 

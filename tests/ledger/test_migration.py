@@ -87,7 +87,8 @@ OLD_STATEMENTS = [
     not_before, lease_until, resolve_after, slot_until, negatives)
     VALUES (1, 1, 'q', 'a', 'submitting', 1, 1, 0, 0, 0, 0, 0, 0, 0)
     ON CONFLICT (job, number) DO UPDATE SET state = excluded.state""",
-    f"SELECT job FROM attempts INDEXED BY attempts_open WHERE state IN ({schema.OPEN_STATES})",
+    """SELECT job FROM attempts INDEXED BY attempts_open
+    WHERE state IN ('ambiguous', 'queued', 'running', 'submitting', 'unresolved')""",
 ]
 
 

@@ -21,6 +21,7 @@ from pika_async._ledger.events import (
     Refused,
     Restored,
     Resubmit,
+    Sending,
     SlotOver,
     Unbind,
     Unknown,
@@ -36,6 +37,7 @@ LATE = 1e9
 TASK = Task("t1")
 EVENTS = {
     Claim: Claim(attempt="j-1", owner="w"),
+    Sending: Sending(attempt="j-1", owner="w"),
     Refused: Refused(attempt="j-1", owner="w", refusal=Refusal(error="SubmitRefused", message="no")),
     Evidence: Evidence(attempt="j-1", snapshot=Pending(task=TASK), source="echo"),
     Unknown: Unknown(attempt="j-1", owner="w"),

@@ -131,6 +131,10 @@ class Batch:
             holder = self._holder_of_task(account, event.snapshot.task.id)
         usage = self.usage(account)
         after, freed = settle(before, event, now, usage, holder)
+        if holder is None and isinstance(event, Evidence) and not _binds(after, event):
+            # No constraint speaks up for a task that is only shown, or dropped.
+            holder = self._holder_of_task(account, event.snapshot.task.id)
+            after, freed = settle(before, event, now, usage, holder)
         if holder is not None and freed is not None:
             self._change(holder, freed, now, f"its task belongs to {before.id}")
             self.flush()
@@ -212,6 +216,11 @@ class Batch:
 
 def _is_bound(attempt: Attempt) -> bool:
     return attempt.task is not None
+
+
+def _binds(job: JobRecord, event: Evidence) -> bool:
+    attempt = job.attempt(event.attempt)
+    return attempt is not None and attempt.task is not None and attempt.task.id == event.snapshot.task.id
 
 
 def _note(event: Event) -> str:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pika_async._ledger.events import Restored
 from pika_async._ledger.faults import unusable
-from pika_async._ledger.records import AttemptState
 from pika_async._ledger.sqlite import news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
 from pika_async._ledger.sqlite.known import Known
 from pika_async._ledger.sqlite.place import prepare
 from pika_async._ledger.sqlite.schema import check, migrate
+from pika_async._ledger.standing import UNSENT
 
 log = logging.getLogger("pika_async")
 
@@ -74,8 +74,8 @@ def _settle_in(connection: sqlite3.Connection, path: Path, wall: Callable[[], fl
         epoch.outrun(connection)
         doubtful = _doubt(connection, wall)
         log.warning(
-            "ledger %s: this is a copy, or was moved or restored; %d queued attempts may have been sent "
-            "since, and wait for your word",
+            "ledger %s: this is a copy, or was moved or restored; %d attempts that it calls unsent may have "
+            "been sent since, and wait for your word",
             path.name,
             doubtful,
         )
@@ -88,14 +88,14 @@ def _doubt(connection: sqlite3.Connection, wall: Callable[[], float]) -> int:
     doubtful, last = 0, 0
     query = (
         "SELECT DISTINCT job, jobs.id FROM job_attempts JOIN jobs ON seq = job "
-        "WHERE job_attempts.state = 'queued' AND job > ? ORDER BY job LIMIT ?"
+        "WHERE job_attempts.state IN (?, ?) AND job > ? ORDER BY job LIMIT ?"
     )
-    while found := connection.execute(query, (last, _DOUBTED_AT_ONCE)).fetchall():
+    while found := connection.execute(query, (*sorted(UNSENT), last, _DOUBTED_AT_ONCE)).fetchall():
         last = found[-1][0]
         batch = Batch(connection, Known(), wall, careful=True)
         for job in batch.readable([job_id for _, job_id in found]):
             for attempt in job.attempts:
-                if attempt.state is AttemptState.QUEUED:
+                if attempt.state in UNSENT:
                     batch.apply(job.id, Restored(attempt=attempt.id))
                     doubtful += 1
         batch.flush()

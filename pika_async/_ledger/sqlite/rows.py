@@ -19,8 +19,8 @@ JOB_COLUMNS = (
     "fallbacks, callback_url, pruned"
 )
 ATTEMPT_COLUMNS = (
-    "job, number, id, account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, "
-    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
+    "job, number, id, account, state, version, slot, superseded, abandoned, claimed_by, not_before, "
+    "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
 )
 ACCOUNT_COLUMNS = (
     "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why"

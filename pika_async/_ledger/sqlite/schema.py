@@ -15,8 +15,6 @@ from pika_async._ledger.faults import unusable
 from pika_async._ledger.standing import OPEN
 
 APPLICATION_ID = 0x50494B41
-MOVED = 1_000_000
-"""The version of a file whose jobs are in a database now."""
 OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
 
 
@@ -132,7 +130,19 @@ def _version_2(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2)
+def _version_3(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # Under its old name, a process that makes no mark at the fence would go on buying.
+        "ALTER TABLE job_attempts RENAME COLUMN owner TO claimed_by",
+        "DROP INDEX attempts_open",
+        f"CREATE INDEX attempts_open ON job_attempts (state, job, account) WHERE state IN ({OPEN_STATES})",
+        # Nobody knows whether those had passed the fence.
+        "UPDATE job_attempts SET state = 'sending' WHERE state = 'submitting'",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2, _version_3)
 """Step *n* makes version *n* + 1 of version *n*, inside the transaction that opens the file."""
 
 
@@ -142,8 +152,6 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     foreign = read_int(connection, "PRAGMA application_id") != APPLICATION_ID
     if foreign and (version or read_int(connection, "SELECT count(*) FROM sqlite_master")):
         raise unusable(path, "the database belongs to another program. Choose another file")
-    if version == MOVED:
-        raise unusable(path, "its jobs were moved into a database. Name that database instead")
     if version > len(MIGRATIONS):
         raise unusable(path, "a newer pika_async made it. Upgrade pika_async, or choose another file")
     return version
