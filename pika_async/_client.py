@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pika_async._ledger import Ledger
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
+    from pika_async._tasks import Tasks
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
@@ -67,7 +69,9 @@ class Pika:
     *providers* are names or adapters in order of preference; with none, the one whose key is in the
     environment, where `PIKA_ASYNC_PROVIDER` names one of several. *api_key* and *base_url* go with exactly
     one provider. A request goes to the first provider that can express it, and on to the next only after a
-    proven refusal.
+    proven refusal. With `prefer="cheapest"` the cheapest of those that sell the same comes first: of the same
+    model, duration and resolution, by published prices and your own; who has no such price comes after.
+    `job.why_provider` tells.
 
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
     (left out: what the provider is known to bear, else 1; None: no bound), *poll_interval* is the least time
@@ -99,6 +103,7 @@ class Pika:
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
         prices: str | os.PathLike[str] | None = None,
+        prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
         poll_rate: float | Literal[Unset.PROVIDERS] | None = Unset.PROVIDERS,
         poll_batch: int = 50,
@@ -123,6 +128,7 @@ class Pika:
             ledger=ledger,
             max_submits=max_submits,
             prices=prices,
+            prefer=prefer,
             max_concurrency=max_concurrency,
             poll_rate=poll_rate,
             poll_batch=poll_batch,
@@ -141,6 +147,7 @@ class Pika:
         )
         self._timeout = check.seconds("timeout", timeout)
         self._engine: Engine | None = None
+        self._tasks: Tasks | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._media: MediaSession | None = None
         self._receiver: Receiver | None = None
@@ -161,6 +168,7 @@ class Pika:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
         self._engine = await self._options.open(self._media_session)
+        self._tasks = self._options.tasks()
         if self._engine.inbox is not None:
             self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
         return self
@@ -182,16 +190,20 @@ class Pika:
         media, self._media = self._media, None
         if self._receiver is not None:
             self._receiver.close()
-        from anyio import CancelScope
-
-        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it.
-        with CancelScope(shield=True):
+        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it. Who
+        # has such a scope has loaded anyio.
+        anyio = sys.modules.get("anyio")
+        with nullcontext() if anyio is None else anyio.CancelScope(shield=True):
             try:
                 if media is not None:
                     await media.aclose()
             finally:
-                if engine is not None:
-                    await engine.aclose()
+                try:
+                    if self._tasks is not None:
+                        await self._tasks.aclose()
+                finally:
+                    if engine is not None:
+                        await engine.aclose()
 
     def _open(self) -> Engine:
         if self._engine is None:
@@ -360,7 +372,10 @@ class Pika:
         if not engine.desk.ledger.remembers:
             raise ConfigError("enqueue leaves the order to other processes; name the ledger= they share.")
         order = _request(request, fields)
-        return Job(engine.orders, await self._ordered(order, callback_url, idempotency_key, kept=True))
+        flight = await self._ordered(order, callback_url, idempotency_key, kept=True)
+        if self._tasks is not None and flight.record.newest.state == "queued":
+            await self._tasks.defer(flight.id, flight.account.key)
+        return Job(engine.orders, flight)
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
         """Bring a recorded job to its end, and return how it ended. Any queue may call it, at any time.

@@ -59,6 +59,14 @@ class Job:
         return self._flight.account.name
 
     @property
+    def why_provider(self) -> str:
+        """Why that provider has the job: its place, its price, or whoever refused the job before."""
+        from pika_async._engine.choosing import why
+
+        flight = self._flight
+        return why(flight.record, flight.why or "the ledger or the token says so")
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
         return self._flight.state
@@ -125,9 +133,9 @@ class Job:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
         A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
-        where it can be asked: what it finishes all the same it may bill, and `await job` returns it. Nothing
-        else asks it: neither the end of a wait nor the closing of a client. Raises `PikaError` where the
-        provider does not answer the wish.
+        where it can be asked. What it finishes all the same it may bill, and the job returns it. Neither
+        the end of a wait nor the closing of a client asks it. Raises `PikaError` where it does not answer
+        the wish.
         """
         return await self._orders.cancel(self._flight, remote=check.flag("remote", remote))
 

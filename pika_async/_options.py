@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
+    from pika_async._tasks import Tasks
     from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks
     from pika_async.provider import Provider
@@ -43,6 +44,7 @@ class Options:
     ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
     prices: str | os.PathLike[str] | None
+    prefer: Literal["cheapest"] | None
     max_concurrency: int
     poll_rate: float | Unset | None
     poll_batch: int
@@ -62,6 +64,8 @@ class Options:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)
         check.flag("work", self.work)
+        if self.prefer is not None:
+            check.word("prefer", self.prefer, ("cheapest",))
         check.label("account", self.account)
         _check_parts(self)
 
@@ -77,6 +81,7 @@ class Options:
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
         from pika_async._job import Job
+        from pika_async._quotes import Cheapest
         from pika_async._transport import Transport
 
         ledger = _ledger(self.ledger)
@@ -98,6 +103,7 @@ class Options:
             secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
             mounted=None if self.callbacks is None else self.callbacks.address,
             work=self.work,
+            rule=None if self.prefer is None else Cheapest(self.own_prices, clock),
         )
         transport = self.transport or Transport(trust_env=self.trust_env)
         engine: Engine
@@ -109,6 +115,15 @@ class Options:
         _watch(engine)
         await engine.open()
         return engine
+
+    def tasks(self) -> Tasks | None:
+        """Return what gives enqueued orders their tasks; None where no worker can share the ledger."""
+        if not (isinstance(self.ledger, str | Secret) and is_dsn(self.ledger)):
+            return None
+        from pika_async._ledger.postgres.connecting import Address
+        from pika_async._tasks import Tasks
+
+        return Tasks(Address.of(self.ledger).dsn)
 
 
 def _watch(engine: Engine) -> None:

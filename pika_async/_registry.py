@@ -109,14 +109,25 @@ def _shared_secret(capabilities: Capabilities) -> Secret | None:
 
 
 @cache
+def _points() -> Mapping[str, Sequence[EntryPoint]]:
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return {name: list(same) for name, same in groupby(points, key=lambda point: point.name)}
+
+
 def plugins() -> Mapping[str, Plugin]:
     """Return every installed provider by name, broken ones with the reason; never raises."""
-    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return {name: _plugin(list(same)) for name, same in groupby(points, key=lambda point: point.name)}
+    return {name: _plugin(name) for name in _points()}
 
 
-def _plugin(points: Sequence[EntryPoint]) -> Plugin:
-    name = points[0].name
+def forget() -> None:
+    """Look for the installed providers anew."""
+    _points.cache_clear()
+    _plugin.cache_clear()
+
+
+@cache
+def _plugin(name: str) -> Plugin:
+    points = _points()[name]
     distribution = " and ".join(sorted({point.dist.name if point.dist else "unknown" for point in points}))
     try:
         factory = _factory(points)
@@ -159,10 +170,10 @@ def make(
     """Make the adapter called *name*, with key and address from the arguments or the environment."""
     environment = _Environment(os.environ if environment is None else environment)
     api_key = given_key(api_key)
-    plugin = plugins().get(name)
-    if plugin is None:
+    if name not in _points():
         known = ", ".join(n for n, p in plugins().items() if p.broken is None)
         raise ConfigError(f"No provider is called {name!r}; installed are {known}.")
+    plugin = _plugin(name)
     if plugin.factory is None or plugin.capabilities is None:
         raise ConfigError(
             f"The provider {name!r} of {plugin.distribution} cannot be loaded ({plugin.broken}); "

@@ -10,8 +10,10 @@ Reading sends no request and needs no key.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -27,8 +29,9 @@ from pika_async._job_view import (
     line_of,
     view_of,
 )
+from pika_async._ledger.database import Database
 from pika_async._ledger.events import Abandon
-from pika_async._ledger.standing import settled
+from pika_async._ledger.standing import settled, unsent
 from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
 from pika_async._token import JobToken
@@ -40,14 +43,19 @@ if TYPE_CHECKING:
 __all__ = [
     "STATES",
     "AttemptView",
+    "Database",
     "ExtraTask",
     "HistoryLine",
     "JobState",
     "JobView",
     "LedgerView",
     "Token",
+    "check_ledger",
+    "examine",
+    "is_dsn",
     "is_token",
     "ledger_at",
+    "move_ledger",
     "open_ledger",
     "read_token",
 ]
@@ -114,6 +122,36 @@ async def _exists(path: str | os.PathLike[str]) -> bool:
     return await anyio.Path(path).exists()
 
 
+async def examine(dsn: str | Secret) -> Database:
+    """Return what is true now of the database with a ledger at *dsn*; raises `LedgerError`."""
+    from pika_async._ledger.postgres.examining import examine as examined
+
+    return await examined(dsn)
+
+
+async def move_ledger(file: str | os.PathLike[str], dsn: str | Secret) -> int:
+    """Move the ledger in *file* into the database at *dsn*, with all that it knows; return how many jobs.
+
+    Nobody else may have the file open, and the database must be without jobs. Callback and job tokens stay
+    good. Whoever opens the file afterwards is told that it was moved. Raises `ConfigError` where there is no
+    file, and `LedgerError`.
+    """
+    from pika_async._ledger.postgres.moving import move
+
+    if not await _exists(file):
+        raise ConfigError(f"There is no ledger at {os.fspath(file)}; check the name.")
+    return await move(Path(file), dsn)
+
+
+async def check_ledger(place: str | os.PathLike[str] | Secret) -> Sequence[str]:
+    """Read every job at *place*, and return what does not agree, a sentence each; nothing is changed.
+
+    Raises `ConfigError` where there is no ledger, and `LedgerError` where it cannot be read at all.
+    """
+    async with open_ledger(place) as view:
+        return await view.check()
+
+
 @process_bound("call open_ledger(path) in the other process")
 class LedgerView:
     """An open ledger, for reading; `open_ledger` makes it. Every method raises `LedgerError`."""
@@ -169,6 +207,45 @@ class LedgerView:
             raise ConfigError(f"No job in the ledger has the id {job_id!r}.")
         decisive = view_of(record).attempt
         return view_of((await self._ledger.apply(job_id, Abandon(attempt=decisive.id))).after)
+
+    async def check(self) -> Sequence[str]:
+        """Read every job, and return what does not agree, a sentence each; nothing is changed."""
+        slots: Counter[str] = Counter()
+        bound: Counter[tuple[str, str]] = Counter()
+        wrong: list[str] = []
+        before: str | None = None
+        while page := await self._ledger.jobs(None, _PAGE, before):
+            for job in page:
+                slots.update({attempt.account: int(attempt.slot) for attempt in job.attempts})
+                bound.update((a.account, a.task.id) for a in job.attempts if a.task is not None)
+                if job.request is None and unsent(job):
+                    wrong.append(f"Job {job.id} waits to be sent, and its request cannot be read.")
+            before = page[-1].id
+        for account, held in sorted(slots.items()):
+            counted = (await self._ledger.usage(account)).slots
+            if counted != held:
+                wrong.append(f"Account {account} counts {counted} slots, and {held} attempts hold one.")
+        wrong += [f"A task on {account} is bound twice." for (account, _), many in bound.items() if many > 1]
+        return wrong
+
+    async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
+        """Forget the prompt, the media and the raw answers of a job that has ended; or its media alone.
+
+        What keeps it from being bought again stays: key, tasks, states and videos. False for a job that may
+        still change, or that is not here.
+        """
+        return await self._ledger.forget(job_id, media_only=media_only)
+
+    async def forget_old(self, ordered_before: float, *, media_only: bool = False) -> int:
+        """Do so for all jobs that have ended and were ordered before that time (seconds since 1970)."""
+        count = 0
+        before: str | None = None
+        while page := await self._ledger.jobs(None, _PAGE, before):
+            for job in page:
+                if job.created_at < ordered_before and job.request is not None:
+                    count += await self._ledger.forget(job.id, media_only=media_only)
+            before = page[-1].id
+        return count
 
     async def prune(self, ordered_before: float, *, dry_run: bool = False) -> int:
         """Forget ended jobs that were ordered before that time (seconds since 1970); return their number.

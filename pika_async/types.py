@@ -5,8 +5,9 @@
 Each name is loaded on first use, so that the import of this module costs nothing.
 """
 
-import importlib
 import typing
+
+from pika_async._lazily import lazily
 
 if typing.TYPE_CHECKING:
     from pika_async._bulk import Item, Map, Order, Row
@@ -59,8 +60,6 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"pika_async.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__, {name: f"pika_async.{home}" for home, names in _HOMES.items() for name in names}
+)

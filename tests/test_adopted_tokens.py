@@ -7,11 +7,13 @@ import gc
 import pytest
 
 from pika_async import ConfigError, JobUnresolved, State
+from pika_async._ledger.records import AttemptState, JobState
 from pika_async._token import JobToken
 from pika_async.results import Task
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
-from tests.engine.scripted import Historian, Scripted, scene
+from tests.engine.scripted import Historian, Host, Scripted, scene
+from tests.ledger.records import attempt, job
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +101,22 @@ async def test_a_token_of_another_address_is_refused_unasked():
         token = JobToken(job_id="j" * 16, provider="scripted", task=Task("t1"), address="0" * 12)
         with pytest.raises(ConfigError, match="at another address"):
             s.pika.job(token.encode())
+
+
+async def test_a_made_up_token_takes_no_task_from_the_job_that_a_callback_bound_to_it():
+    """A genuine callback says more than a token that anybody may write, where look-ups echo nothing."""
+    ledger, clock = SharedLedger(), FakeClock()
+    host = Host(clock, render_time=60)
+    host.tasks["t1"] = {"id": "t1", "done_at": clock.now() + 60}
+    bound = attempt(
+        state=AttemptState.RUNNING, task=Task("t1"), bound_by="callback", account="scripted:default"
+    )
+    await ledger.create(job(bound))
+    async with scene(Scripted(), ledger=ledger, clock=clock, hosts={"scripted": host}) as s:
+        token = JobToken(job_id="made-up", provider="scripted", task=Task("t1")).encode()
+        stolen = s.begin(s.pika.job(token).wait(timeout=90))
+        await clock.advance(30)
+        assert (await ledger.get("j")).newest.task == Task("t1")
+        await clock.advance(90)
+        assert (await ledger.get("j")).state is JobState.SUCCEEDED
+        assert stolen.exception() is not None

@@ -53,6 +53,7 @@ DOORS = {"desk": "_engine/desk.py", "account": "_engine/account.py"}
 """The way to the ledger and the way to the adapter: the two that may be entered again."""
 STORES = {
     "addresses": "_engine/addresses.py",
+    "choosing": "_engine/choosing.py",
     "clock": "_engine/clock.py",
     "confirmations": "_engine/looks/confirmations.py",
     "digest": "_engine/digest.py",

@@ -23,11 +23,11 @@ def installed(monkeypatch):
             for value in ([values] if isinstance(values, str) else values)
         ]
         monkeypatch.setattr(_registry, "entry_points", lambda group: points)
-        _registry.plugins.cache_clear()
+        _registry.forget()
 
     yield install
     monkeypatch.undo()
-    _registry.plugins.cache_clear()
+    _registry.forget()
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,21 @@ async def test_the_leader_dies(tmp_path):
         assert len(await other.pika.jobs(state="succeeded")) == 2
 
 
+async def test_a_leader_whose_key_is_refused_steps_back(tmp_path):
+    """Videos are paid that only another process can look up; later it tries again."""
+    async with Fleet(tmp_path / "jobs.db", 2) as fleet:
+        fleet.host.render_time = 60
+        fleet.ordered_by(fleet.scenes[0], 1)
+        await fleet.passes(3)
+        leader = fleet.leader
+        (other,) = (s for s in fleet.scenes if s is not leader)
+        leader.wire.script = lambda _: refusal("AuthError", 401)
+        await fleet.passes(40)
+        assert fleet.leader is other
+        await fleet.passes(40)
+        assert (await other.pika.jobs(state="succeeded"))[0].results
+
+
 async def test_a_client_with_nothing_of_its_own_takes_over(tmp_path):
     """The only one that ordered is dead: its videos are paid all the same."""
     async with Fleet(tmp_path / "jobs.db", 2) as fleet:

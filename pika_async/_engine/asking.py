@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import cast
 from urllib.parse import urljoin
 
+from attrs import evolve
+
 from pika_async._engine.account import Account
 from pika_async._http import HttpRequest, HttpResponse, origin
 from pika_async._transport import SendError
@@ -51,6 +53,8 @@ async def opened(account: Account, link: str) -> str:
     request = adapter.build_download(link)
     if request is None:
         return link
+    # Only where it leads is asked here: the file itself is read by who has no key.
+    request = evolve(request, headers={**request.headers, "range": "bytes=0-0"})
     if request.method != "GET" or request.origin != account.loaded.origin:
         raise ConfigError(
             f"The adapter {account.name} opens a link with a {request.method} to {request.origin}; report it "
@@ -79,6 +83,8 @@ def _led_to(request: HttpRequest, answer: HttpResponse) -> str:
     target = answer.headers.get("location")
     if answer.status in _REDIRECTS and target:
         return urljoin(request.url, target)
+    if answer.status in {200, 206}:
+        return request.url
     raise DownloadError(f"it answered HTTP {answer.status} and led nowhere", status=answer.status)
 
 

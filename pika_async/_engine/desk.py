@@ -182,7 +182,8 @@ class Desk:
         return max(0.0, self.ledger.now() - claims[-1]) if claims else 0.0
 
     def take_up(self, record: JobRecord) -> Flight:
-        """Return the flight of a job of the ledger, made when there is none."""
+        """Return the flight of a job of the ledger, made when there is none; raises `ConfigError`."""
+        self.account_of(record)
         flight = self.flights.get(record.id)
         if flight is None:
             flight = self.flight_of(record)
@@ -190,9 +191,20 @@ class Desk:
             self.enter(flight)
         return flight
 
+    def watch(self, record: JobRecord) -> None:
+        """Take a job of another process into flight, of which at least one account is open here.
+
+        Its tasks on that account are looked up; what belongs to another account is left to other processes.
+        """
+        here = [self.accounts[a.account] for a in record.attempts if a.account in self.accounts]
+        self.enter(self._flight_of(record, here[-1]))
+
     def flight_of(self, record: JobRecord) -> Flight:
         """Return a flight of a job of the ledger: the one that its token made here before, or a new one."""
-        account, request = self.account_of(record), record.request
+        return self._flight_of(record, self.account_of(record))
+
+    def _flight_of(self, record: JobRecord, account: Account) -> Flight:
+        request = record.request
         request = request if isinstance(request, VideoRequest) else None
         if (flight := self.named.pop(record.id, None)) is None:
             return Flight(record, account, self.clock, request)

@@ -60,9 +60,9 @@ class Dispatch:
     def add(self, flight: Flight) -> bool:
         """Have the newest attempt of *flight* sent when its account allows; return whether that is now.
 
-        A process that is not *working* leaves it to others.
+        A process that is not *working*, or that does not have the attempt's account, leaves it to others.
         """
-        if not self.working:
+        if not self.working or flight.record.newest.account not in self._desk.accounts:
             return True
         line = self._lines[flight.account.key]
         line.add(flight)

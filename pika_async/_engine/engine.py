@@ -13,6 +13,7 @@ from pika_async._engine import farewell
 from pika_async._engine.account import Account, AccountStats
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.building import Building
+from pika_async._engine.choosing import Rule
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.dispatch import Dispatch
@@ -60,6 +61,7 @@ class Settings:
     secrets: tuple[bytes, ...] = field(factory=lambda: (os.urandom(32),), repr=False)
     mounted: Callable[[str], Secret] | None = None
     work: bool = True
+    rule: Rule | None = None
 
 
 class Engine:
@@ -82,8 +84,7 @@ class Engine:
         )
         self.desk = Desk({a.key: a for a in accounts}, ledger, clock, random_id(), handle)
         watched = {a.key: Watched(a, clock, self.addresses, self.desk.owner) for a in accounts}
-        self.desk.carries_out(Look, lambda flight, look: watched[look.attempt.account].add(flight, look))
-        self.desk.carries_out(Stop, lambda _, stop: watched[stop.attempt.account].forget(stop.attempt.id))
+        _carry_out_looks(self.desk, watched)
         working = settings.work
         self.looks = {
             a.key: Looks(self.desk, watched[a.key], clock, self.addresses, working=working) for a in accounts
@@ -98,7 +99,7 @@ class Engine:
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
-        self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock)
+        self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock, rule=settings.rule)
         self.inbox: EngineInbox | LedgerInbox | None = None
         if settings.mounted is not None and self._sweeper is None:
             from pika_async.callbacks.ledger_inbox import LedgerInbox
@@ -202,6 +203,21 @@ class Engine:
                 paused=refused.message if refused is not None else line.paused(wall),
             )
         return found
+
+
+def _carry_out_looks(desk: Desk, watched: Mapping[str, Watched]) -> None:
+    """Have tasks looked up whose account is open here; those of other accounts are left to others."""
+
+    def look(flight: Flight, effect: Look) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.add(flight, effect)
+
+    def stop(_: Flight, effect: Stop) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.forget(effect.attempt.id)
+
+    desk.carries_out(Look, look)
+    desk.carries_out(Stop, stop)
 
 
 def _account(loaded: Loaded, settings: Settings, transport: Sender, clock: Clock) -> Account:

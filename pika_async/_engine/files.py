@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import anyio
 from attrs import validate
 
 from pika_async._fields import unsaid
@@ -59,6 +58,8 @@ async def carried(request: VideoRequest) -> VideoRequest:
 async def _size(field: str, medium: Media) -> int:
     match medium:
         case Path():
+            import anyio
+
             try:
                 return (await anyio.Path(medium).stat()).st_size
             except (OSError, ValueError) as error:
@@ -93,6 +94,8 @@ def _head(field: str, path: Path) -> bytes:
 
 
 async def _read(field: str, path: Path) -> bytes:
+    import anyio
+
     try:
         data = await anyio.Path(path).read_bytes()
     except (OSError, ValueError) as error:

@@ -126,6 +126,7 @@ class Flight:
         "stale",
         "told",
         "wanted",
+        "why",
     )
 
     def __init__(
@@ -150,6 +151,7 @@ class Flight:
         self.wanted = False
         self.held = False
         self.kept = False
+        self.why = ""
         self.told = False
         self.sending = False
         self.stale = 0

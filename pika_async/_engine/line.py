@@ -9,7 +9,7 @@ from attrs import define, field
 
 from pika_async._engine.account import Account
 from pika_async._engine.flight import Flight
-from pika_async._ledger.records import Usage
+from pika_async._ledger.records import JobRecord, Usage
 from pika_async._ledger.standing import is_queued
 from pika_async.errors import PikaError
 
@@ -60,11 +60,15 @@ class Line:
         """Return the job that is next, leaving out those that need not be sent any more."""
         while self._waiting:
             flight = self._waiting[0][1]
-            if not (flight.cancelled or flight.ended) and is_queued(flight.record):
+            if not (flight.cancelled or flight.ended) and self._is_here(flight.record):
                 return flight
             heapq.heappop(self._waiting)
             flight.place = 0
         return None
+
+    def _is_here(self, record: JobRecord) -> bool:
+        """Return whether *record* waits for this account: another process may have moved it to a fallback."""
+        return is_queued(record) and record.newest.account == self.account.key
 
     def take(self) -> Flight:
         """Take the first job out, with a slot and a place on the wire reserved for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import islice
 
 from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
@@ -16,6 +17,8 @@ log = logging.getLogger("pika_async")
 
 _OFTEN = 0.25
 _RARELY = 2.0
+_PAGE = 500
+"""Jobs read at a time, so that a long absence does not read everything at once."""
 
 
 class News:
@@ -56,9 +59,12 @@ class News:
             await self.read()
         except LedgerError as error:
             log.warning("the ledger cannot be watched: %s", error)
-        busy = self._desk.flights or self._leader.leads
-        self._pause = _OFTEN if busy else min(self._pause * 2, _RARELY)
-        self._later()
+        except Exception:
+            log.exception("what changed in the ledger broke the engine")
+        finally:
+            busy = self._desk.flights or self._leader.leads
+            self._pause = _OFTEN if busy else min(self._pause * 2, _RARELY)
+            self._later()
 
     async def read(self) -> None:
         """Take over what changed since the last time; what cannot be read now is read the next time."""
@@ -72,18 +78,20 @@ class News:
         self._leader.heard()
         leads = self._leader.leads
         self._unread.update(dict.fromkeys(job_id for job_id in ids if leads or job_id in desk.flights))
-        wanted = tuple(self._unread)
+        wanted = tuple(islice(self._unread, _PAGE))
+        for job_id in wanted:
+            del self._unread[job_id]
         read = await asyncio.gather(*map(desk.ledger.get, wanted), return_exceptions=True)
         for job_id, record in zip(wanted, read, strict=True):
             match record:
-                case LedgerError():
-                    log.debug("job %s: what changed cannot be read yet: %s", job_id, record)
                 case BaseException():
-                    raise record
+                    # Behind all others: a row that is damaged for good must not keep them waiting.
+                    self._unread[job_id] = None
+                    log.debug("job %s: what changed cannot be read yet: %s", job_id, record)
+                case None:
+                    pass
                 case _:
-                    del self._unread[job_id]
-                    if record is not None:
-                        self._heard(record)
+                    self._heard(record)
         await self._reread()
 
     def _heard(self, record: JobRecord) -> None:

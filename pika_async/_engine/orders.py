@@ -13,6 +13,7 @@ from pika_async import _registry
 from pika_async._engine.account import Account
 from pika_async._engine.asking import ask_to_cancel
 from pika_async._engine.building import Building
+from pika_async._engine.choosing import Choice, Rule, in_given_order
 from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
@@ -44,7 +45,14 @@ class Orders:
     """Makes the flight of a job, and sets it on the way that its record calls for."""
 
     def __init__(
-        self, desk: Desk, building: Building, dispatch: Dispatch, looks: Mapping[str, Looks], clock: Clock
+        self,
+        desk: Desk,
+        building: Building,
+        dispatch: Dispatch,
+        looks: Mapping[str, Looks],
+        clock: Clock,
+        *,
+        rule: Rule | None = None,
     ) -> None:
         self.desk = desk
         self.origins = Origins(desk)
@@ -52,6 +60,7 @@ class Orders:
         self._dispatch = dispatch
         self._looks = looks
         self._clock = clock
+        self._rule = rule
         self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
 
@@ -69,7 +78,8 @@ class Orders:
         this one does not send it.
         """
         await self._turns.take()
-        accounts = self._able(request)
+        choice = await self._chosen(request)
+        accounts = choice.accounts
         ledger = self.desk.ledger
         if kept := kept or not self._dispatch.working:
             request = await carried(request)
@@ -86,6 +96,7 @@ class Orders:
         flight = Flight(record, accounts[0], self._clock, request)
         flight.recorded, flight.entered = False, True
         flight.kept = flight.held = kept
+        flight.why = choice.why
         self._asked_for(flight)
         if not reads_files(request):
             self._building.build_ahead(flight, request, accounts)
@@ -97,6 +108,7 @@ class Orders:
                 return self._joined(change.after, request, flight.record.files or {}, kept=kept)
         if kept:
             flight.built = None
+            flight.posted_at = self._clock.now()  # others post it: what bounds a wait for it runs from now
             return self.desk.flights.setdefault(job_id, flight)
         if self.desk.closing:
             error = JobTimeout("The client was closed before the job was sent; open another.", charged="no")
@@ -106,6 +118,13 @@ class Orders:
             # It waits for a slot, perhaps for long: whoever comes after this process must know of it.
             self.desk.spawn(self.desk.record(flight))
         return flight
+
+    async def _chosen(self, request: VideoRequest) -> Choice:
+        """Return the accounts that can express *request*, by the user's rule or in the given order."""
+        able = self._able(request)
+        if self._rule is None or len(able) == 1:
+            return in_given_order(tuple(self.desk.accounts.values()), able)
+        return await self._rule(able, request)
 
     def _able(self, request: VideoRequest) -> list[Account]:
         """Return the accounts whose capabilities hold *request*, in order of preference."""
@@ -163,8 +182,17 @@ class Orders:
         flight.wanted, flight.asked_at = True, self.desk.ledger.now()
 
     def _flight_of(self, record: JobRecord) -> Flight:
-        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
-        return known or self.desk.take_up(record)
+        return self._known(record.id) or self.desk.take_up(record)
+
+    def _known(self, job_id: str) -> Flight | None:
+        """Return the flight of a job that is or was under way here; raises `ConfigError`.
+
+        What is under way for its look-ups alone may have an account that is not open here.
+        """
+        known = self.desk.flights.get(job_id) or self.desk.ended.get(job_id)
+        if known is not None and not known.wanted:
+            self.desk.account_of(known.record)
+        return known
 
     def work_on(self, record: JobRecord) -> Flight:
         """Send what a job of the ledger has queued, and look at what it has running; returns its flight.
@@ -187,8 +215,7 @@ class Orders:
 
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
-        known = self.desk.flights.get(token.job_id) or self.desk.ended.get(token.job_id)
-        known = known or self.desk.named.get(token.job_id)
+        known = self._known(token.job_id) or self.desk.named.get(token.job_id)
         if known is not None:
             return known
         if (record := self.desk.ledger.known(token.job_id)) is not None:
@@ -213,7 +240,7 @@ class Orders:
             account=account.key,
             state=AttemptState.QUEUED if token.task is None else AttemptState.RUNNING,
             task=token.task,
-            bound_by=None if token.task is None else "answer",
+            bound_by=None if token.task is None else "callback",  # anybody may write a token
         )
         record = JobRecord(
             id=token.job_id, request=None, created_at=self.desk.ledger.now(), attempts=(attempt,)
@@ -225,8 +252,7 @@ class Orders:
 
     def of_record(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger; nothing is asked before somebody waits for it."""
-        known = self.desk.flights.get(record.id) or self.desk.ended.get(record.id)
-        if known is not None:
+        if (known := self._known(record.id)) is not None:
             return known
         flight = self.desk.flight_of(record)
         if record.state is JobState.OPEN:
@@ -334,12 +360,14 @@ class Orders:
     def _look_soon(self, flight: Flight) -> None:
         """Look once at what a person asks for: the process that looked before may be dead."""
         for attempt in flight.record.attempts:
-            if is_watched(attempt):
+            if is_watched(attempt) and attempt.account in self._looks:
                 self._looks[attempt.account].look_soon(attempt.id)
 
     async def refresh(self, flight: Flight) -> None:
         """Have *flight* looked up next, within the budget, and wait for the answer."""
         for attempt in flight.record.attempts:
+            if attempt.account not in self._looks:
+                continue
             await self._looks[attempt.account].look_next(attempt.id)
             refused = self.desk.accounts[attempt.account].refused_look
             if refused is not None and not flight.ended:

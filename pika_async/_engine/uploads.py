@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
 from pika_async import _hosts
-from pika_async._download.failures import BrokenOffError, LinkRefusedError
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock, sleep
 from pika_async._engine.files import usable, with_blobs
@@ -99,6 +98,8 @@ class Uploads:
 
     async def _fetched(self, field: str, link: str, takes: Takes) -> Blob:
         """Read a link of the user's, with the guard and the limits of a download."""
+        from pika_async._download.failures import BrokenOffError, LinkRefusedError
+
         most = min(takes.limit or _LARGEST, _LARGEST)
         try:
             data = await self._whole(link, most)
@@ -110,6 +111,8 @@ class Uploads:
         return Blob(usable(field, name, data), media_type(data), name)
 
     async def _whole(self, link: str, most: int) -> bytes:
+        from pika_async._download.failures import LinkRefusedError
+
         data = bytearray()
         async with self._media().get(link, {}) as answer:
             while answer.status == 200 and len(data) <= most and (chunk := await answer.read()):
@@ -188,6 +191,8 @@ class Uploads:
         """Send one step: a host that only an answer named must be a public one."""
         if request.origin == account.loaded.origin or _hosts.named(request.url, account.capabilities.hosts):
             return await self._transport.poll(request)
+        from pika_async._download.failures import BrokenOffError, LinkRefusedError
+
         try:
             return await self._media().send(request)
         except (LinkRefusedError, BrokenOffError) as error:

@@ -98,6 +98,13 @@ class Archive(Protocol):
     async def history(self, job_id: str) -> Sequence[Move]:
         """Read what happened to a job, oldest first; memory keeps none."""
 
+    async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
+        """Forget what was asked for in a job that has ended: its prompt, media and raw answers.
+
+        With *media_only*, only its media. Whatever keeps it from being bought again stays. False for a job
+        that may still change, or that is not here.
+        """
+
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than* (wall-clock seconds) and return how many.
 

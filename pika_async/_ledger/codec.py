@@ -65,6 +65,28 @@ def decode_request(text: str | None, blob: Callable[[str], bytes]) -> VideoReque
         raise ValueError("not a request of this version") from error
 
 
+def without_media(request: object) -> object:
+    """Return the request without the bytes among its media; names and links stay.
+
+    >>> without_media(Generate("A cat", image=b"GIF89a")) == Generate("A cat")
+    True
+    """
+    text, blobs = encode_request(request)
+    if text is None or not blobs:
+        return request
+    kind, given = json.loads(text)
+    for name in given.keys() & set(MEDIA_FIELDS):
+        if isinstance(given[name], list):
+            given[name] = [one for one in given[name] if not _is_bytes(one)]
+        elif _is_bytes(given[name]):
+            del given[name]
+    return decode_request(_dumps([kind, given]), lambda _: b"")
+
+
+def _is_bytes(medium: object) -> bool:
+    return isinstance(medium, dict) and not medium.keys().isdisjoint({"bytes", "blob"})
+
+
 def _made(kind: type[VideoRequest], given: dict[str, Any]) -> VideoRequest:
     if given.keys().isdisjoint({"prompt", *MEDIA_FIELDS}):
         raise TypeError

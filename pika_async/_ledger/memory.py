@@ -11,6 +11,7 @@ from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
+from pika_async._ledger.forgetting import forgotten
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
 from pika_async._ledger.records import (
@@ -187,6 +188,15 @@ class MemoryLedger:
     async def history(self, job_id: str) -> Sequence[Move]:  # noqa: ARG002
         """Return nothing: memory keeps no history."""
         return ()
+
+    async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
+        """Forget the prompt and media of a job that has ended."""
+        job = self.known(job_id)
+        if job is None or not settled(job):
+            return False
+        kept = self._jobs if job_id in self._jobs else self._ended
+        kept[job_id] = forgotten(job, media_only=media_only)
+        return True
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs; of those with a key all but the request stays."""

@@ -32,9 +32,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resolve": "recover:resolve",
     "recover": "recover:recover",
     "listen": "serve:listen",
+    "work": "work:work",
     "providers": "providers:providers",
     "mcp": "agents:mcp",
+    "new-provider": "new_provider:new_provider",
     "sandbox": "serve:sandbox",
+    "ledger": "ledger:ledger",
     "doctor": "doctor:doctor",
 }
 """Each command, in the order of the help, with its module in this package and its name there."""

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from pika_async import ConfigError, Pika
 from pika_async.cli._command import Decorator, gathered, paid_jobs_told
-from pika_async.cli._ledger import ledger_option, max_submits_option, ready
+from pika_async.cli._ledger import Place, arguments, ledger_option, max_submits_option, ready
 
 SANDBOX_KEY: Final = "sandbox-key"
 MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
@@ -38,7 +38,7 @@ class Connection:
     media_hosts: tuple[str, ...] = ()
     sandbox: bool = False
     account: str = "default"
-    ledger: Path | None = None
+    ledger: Place | None = None
     max_submits: int | None = None
 
     @asynccontextmanager
@@ -103,8 +103,11 @@ class Connection:
     def arguments(self) -> list[str]:
         """The options with which another command reaches the same place and ledger."""
         address = ["--base-url", self.base_url] if self.base_url else []
-        ledger = ["--ledger", str(self.ledger)] if self.ledger else []
-        return ledger + address + [word for host in self.media_hosts for word in ("--media-host", host)]
+        return (
+            arguments(self.ledger)
+            + address
+            + [word for host in self.media_hosts for word in ("--media-host", host)]
+        )
 
 
 def _only_provider_with_key() -> str:

@@ -7,13 +7,14 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
 from pika_async import ConfigError, LedgerError, PikaError
 from pika_async.cli._terminal import clipped, printable
+from pika_async.provider import Secret
 
 if TYPE_CHECKING:
     from pika_async.ledger import JobView, LedgerView
@@ -21,11 +22,29 @@ if TYPE_CHECKING:
 VARIABLE: Final = "PIKA_ASYNC_LEDGER"
 _COMPLETED: Final = 200
 
+Place: TypeAlias = Path | Secret
+"""A ledger's file, or the address of its database, which is shown nowhere."""
+
+
+class _Place(click.Path):
+    name = "file or address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a file's path, or the address of a database as a secret."""
+        from pika_async.ledger import is_dsn
+
+        if isinstance(value, Secret) or (isinstance(value, str) and is_dsn(value)):
+            return Secret(value)
+        return super().convert(value, param, ctx)
+
+
+PLACE: Final = _Place(dir_okay=False, path_type=Path)
+
 ledger_option = click.option(
     "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help=f"The record of jobs.  [env var: {VARIABLE}; default: your own]",
+    type=PLACE,
+    metavar="FILE|ADDRESS",
+    help=f"The record of jobs: a file, or postgresql://...  [env var: {VARIABLE}; default: your own]",
 )
 
 max_submits_option = click.option(
@@ -42,9 +61,13 @@ idempotency_option = click.option(
 )
 
 
-def place(given: Path | None) -> Path:
-    """Return the ledger's file: the one named, that of the environment, or the user's own."""
+def place(given: Place | None) -> Place:
+    """Return where the ledger is: the place named, that of the environment, or the user's own file."""
+    from pika_async.ledger import is_dsn
+
     named = given or os.environ.get(VARIABLE)
+    if isinstance(named, Secret) or (isinstance(named, str) and is_dsn(named)):
+        return Secret(named)
     if named:
         return Path(named)
     from platformdirs import user_state_path
@@ -52,10 +75,22 @@ def place(given: Path | None) -> Path:
     return user_state_path("pika-async", appauthor=False) / "jobs.db"
 
 
-def ready(given: Path | None) -> Path:
-    """Return the ledger's file for writing; a folder is made, but not for a name that may be a slip."""
+def shown(at: Place) -> str:
+    """Return the name of a ledger for people: a file's, and no address of a database."""
+    return "the database" if isinstance(at, Secret) else str(at)
+
+
+def arguments(given: Place | None) -> list[str]:
+    """Return the options with which another command reaches the same ledger."""
+    if isinstance(given, Secret):
+        return ["--ledger", "postgresql://..."]
+    return ["--ledger", str(given)] if given else []
+
+
+def ready(given: Place | None) -> Place:
+    """Return the ledger's place for writing; a folder is made, but not for a name that may be a slip."""
     file = place(given)
-    if given is None:
+    if given is None and isinstance(file, Path):
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -66,18 +101,18 @@ def ready(given: Path | None) -> Path:
 
 
 @asynccontextmanager
-async def opened(given: Path | None) -> AsyncIterator[LedgerView]:
+async def opened(given: Place | None) -> AsyncIterator[LedgerView]:
     """Open the ledger to look at it; only a ledger that was named must be there."""
     from pika_async.ledger import open_ledger
 
     file = place(given)
-    if given is not None and not file.exists():
+    if given is not None and isinstance(file, Path) and not file.exists():
         raise ConfigError(f"There is no ledger at {file}; check --ledger.")
     async with open_ledger(file, missing_ok=True) as ledger:
         yield ledger
 
 
-async def known(text: str, given: Path | None) -> JobView:
+async def known(text: str, given: Place | None) -> JobView:
     """Read the job that *text* names; raises `ConfigError` when the ledger has none, or several."""
     async with opened(given) as ledger:
         job = await ledger.job(text)
@@ -86,12 +121,12 @@ async def known(text: str, given: Path | None) -> JobView:
     return job
 
 
-def unknown(text: str, given: Path | None) -> ConfigError:
+def unknown(text: str, given: Place | None) -> ConfigError:
     """Make the error for an id or token that names no job of the ledger."""
     from pika_async.ledger import is_token
 
     what = "this token" if is_token(text) else f"the id {clipped(text)!r}, or several begin with it"
-    return ConfigError(f"No job in {place(given)} has {what}; `pika-async jobs` lists them.")
+    return ConfigError(f"No job in {shown(place(given))} has {what}; `pika-async jobs` lists them.")
 
 
 def _complete(ctx: click.Context, _: click.Parameter, start: str) -> list[CompletionItem]:

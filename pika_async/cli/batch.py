@@ -19,7 +19,9 @@ from pika_async import ConfigError, LedgerError
 from pika_async.cli._command import command as make_command
 from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
+from pika_async.cli._ledger import PLACE
 from pika_async.cli._terminal import run, say
+from pika_async.provider import Secret
 
 if TYPE_CHECKING:
     from pika_async.batch import Report
@@ -47,7 +49,7 @@ _SHOWN: Final = 10
 )
 @click.option(
     "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PLACE,
     metavar="FILE",
     help="Keep the record of jobs here, as when DIR is on a network disk.  [default: DIR/jobs.db]",
 )
@@ -117,7 +119,10 @@ class _Shown:
 
     @property
     def ledger(self) -> Path:
-        return self.connection.ledger or self.folder / "jobs.db"
+        given = self.connection.ledger
+        if isinstance(given, Secret):
+            raise ConfigError("A batch keeps its record of jobs in a file; give --ledger a file's name.")
+        return given or self.folder / "jobs.db"
 
     @property
     def page(self) -> Path:

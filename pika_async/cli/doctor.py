@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 from attrs import asdict, frozen
 
 from pika_async import PikaError, __version__, installed
 from pika_async.cli._command import command, json_option
-from pika_async.cli._ledger import ledger_option, place
+from pika_async.cli._ledger import Place, arguments, ledger_option, place, shown
 from pika_async.cli._terminal import printable
+from pika_async.provider import Secret
 
+if TYPE_CHECKING:
+    from pika_async.ledger import Database
+
+_SLACK: Final = 5.0
+_LONG: Final = 60.0
 _STYLES: Final = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 
@@ -34,11 +41,14 @@ class Finding:
 @command("doctor", "pika-async doctor", "pika-async doctor --ledger jobs.db --json")
 @json_option()
 @ledger_option
-def doctor(*, as_json: bool, ledger: Path | None) -> None:
+def doctor(*, as_json: bool, ledger: Place | None) -> None:
     """Examine this installation. Exits with 1 when something is wrong; no key is ever shown."""
-    file = place(ledger)
+    at = place(ledger)
     # Opening the ledger may change its time, so the clock is compared with it first.
-    findings = [_version(), *_providers(), _clock(file), *asyncio.run(_ledger(file))]
+    findings = [_version(), *_providers()]
+    if isinstance(at, Path):
+        findings.append(_clock(at))
+    findings += asyncio.run(_ledger(at))
     wrong = any(finding.state == "wrong" for finding in findings)
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}))
@@ -98,21 +108,25 @@ def _provider(one: installed.Installed) -> Finding:
     )
 
 
-async def _ledger(path: Path) -> list[Finding]:
+async def _ledger(at: Place) -> list[Finding]:
     """Return whether the ledger can be read and what in it waits for a person; makes no file."""
-    from pika_async.ledger import open_ledger
+    from pika_async.ledger import examine, open_ledger
 
-    if not await asyncio.to_thread(path.exists):
+    path = shown(at)
+    if isinstance(at, Path) and not await asyncio.to_thread(at.exists):
         return [
             Finding(subject="ledger", state="ok", told=f"{path} does not exist yet; the first job makes it")
         ]
+    database: list[Finding] = []
     try:
-        async with open_ledger(path) as ledger:
+        async with open_ledger(at) as ledger:
             unfinished = [job async for job in ledger.unfinished() if job.state != "abandoned"]
+        if isinstance(at, Secret):
+            database = list(_database(await examine(at)))
     except PikaError as error:
         return [Finding(subject="ledger", state="wrong", told=f"{path} cannot be used", advice=error.message)]
     told = f"{path} is sound; {len(unfinished)} {'job is' if len(unfinished) == 1 else 'jobs are'} under way"
-    findings = [Finding(subject="ledger", state="ok", told=told)]
+    findings = [Finding(subject="ledger", state="ok", told=told), *database]
     unresolved = [job.id for job in unfinished if job.needs_person]
     if unresolved:
         findings.append(
@@ -121,10 +135,52 @@ async def _ledger(path: Path) -> list[Finding]:
                 state="wrong",
                 told=f"{len(unresolved)} of them may have been bought, or not: only a person can tell",
                 advice="Look at the provider's console, then settle each, such as with: "
-                f"pika-async resolve --ledger {path} {unresolved[0]}",
+                f"pika-async resolve {shlex.join(arguments(at))} {unresolved[0]}",
             )
         )
     return findings
+
+
+def _database(told: Database) -> Iterator[Finding]:
+    """Return what the database promises, and what slows it down."""
+    yield Finding(
+        subject="database",
+        state="ok",
+        told=f"Postgres {told.version}, schema {told.schema}; {told.processes} processes have it open",
+    )
+    yield Finding(
+        subject="clock",
+        state="ok" if abs(told.ahead) <= _SLACK else "note",
+        told=f"the database's is {abs(told.ahead):.1f} s {'ahead' if told.ahead >= 0 else 'behind'}",
+        advice="" if abs(told.ahead) <= _SLACK else "Only the database's clock counts; set this machine's.",
+    )
+    yield Finding(
+        subject="failover",
+        state="ok" if told.synchronous or not told.standbys else "note",
+        told="commits wait for a standby"
+        if told.synchronous
+        else f"{told.standbys} standbys may lag"
+        if told.standbys
+        else "no standby is connected",
+        advice=""
+        if told.synchronous or not told.standbys
+        else "A failover may lose claims, whose jobs then wait for a person: set synchronous_standby_names.",
+    )
+    oldest = told.oldest_transaction
+    yield Finding(
+        subject="transactions",
+        state="ok" if oldest < _LONG else "note",
+        told=f"the oldest is open for {oldest:.0f} s",
+        advice="" if oldest < _LONG else "It slows every claim down. Look at pg_stat_activity, and end it.",
+    )
+    yield Finding(
+        subject="pool",
+        state="note" if told.pooled else "ok",
+        told="a pool such as pgbouncer is in between" if told.pooled else "connections are direct",
+        advice="Nothing is heard through it: open with ledger_at(address, listen_dsn=...)."
+        if told.pooled
+        else "",
+    )
 
 
 def _clock(beside: Path) -> Finding:

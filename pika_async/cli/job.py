@@ -9,14 +9,13 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from attrs import asdict
 
 from pika_async.cli._command import command, json_option
-from pika_async.cli._ledger import job_argument, ledger_option, opened, unknown
+from pika_async.cli._ledger import Place, arguments, job_argument, ledger_option, opened, unknown
 from pika_async.cli._terminal import age, printable
 from pika_async.cli.jobs import moment, summary
 
@@ -39,13 +38,13 @@ Step: TypeAlias = tuple[str, Sequence[str] | None]
 @job_argument
 @json_option()
 @ledger_option
-def job(job_id: str, as_json: bool, ledger: Path | None) -> None:
+def job(job_id: str, as_json: bool, ledger: Place | None) -> None:
     """Show one job: attempts, history, result, and what to do next. Asks no provider.
 
     The start of an id is enough if no other job's begins so.
     """
     found, history = asyncio.run(_read(job_id, ledger))
-    options = ["--ledger", str(ledger)] if ledger else []
+    options = arguments(ledger)
     if as_json:
         click.echo(json.dumps(_described(found, history, options), indent=2))
     else:
@@ -53,7 +52,7 @@ def job(job_id: str, as_json: bool, ledger: Path | None) -> None:
             click.echo(printable(line))
 
 
-async def _read(text: str, file: Path | None) -> tuple[JobView, Sequence[HistoryLine]]:
+async def _read(text: str, file: Place | None) -> tuple[JobView, Sequence[HistoryLine]]:
     async with opened(file) as ledger:
         found = await ledger.job(text)
         if found is None:

@@ -8,13 +8,13 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, cast
 
 import click
 
+from pika_async import ConfigError
 from pika_async.cli._command import command, group, json_option
-from pika_async.cli._ledger import ledger_option, opened
+from pika_async.cli._ledger import Place, known, ledger_option, opened
 from pika_async.cli._terminal import age, printable, say
 from pika_async.ledger import STATES, JobState, JobView
 
@@ -80,7 +80,7 @@ class Span(click.ParamType[float]):
 @json_option()
 @ledger_option
 @click.pass_context
-def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledger: Path | None) -> None:
+def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledger: Place | None) -> None:
     """List jobs, newest first. Asks no provider and needs no key."""
     if ctx.invoked_subcommand is not None:
         ctx.obj = ledger
@@ -97,7 +97,7 @@ def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledge
         say("Unresolved jobs wait for you; `pika-async job ID` says what to do.")
 
 
-async def _newest(file: Path | None, state: JobState | None, limit: int) -> Sequence[JobView]:
+async def _newest(file: Place | None, state: JobState | None, limit: int) -> Sequence[JobView]:
     async with opened(file) as ledger:
         return await ledger.jobs(state, limit=limit)
 
@@ -145,7 +145,7 @@ def _show(found: Sequence[JobView], now: float) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say how many would go.")
 @ledger_option
 @click.pass_obj
-def prune(outer: Path | None, older_than: float, dry_run: bool, ledger: Path | None) -> None:
+def prune(outer: Place | None, older_than: float, dry_run: bool, ledger: Place | None) -> None:
     """Forget jobs that have ended long ago.
 
     What may still cost money, or has cost it unseen, stays. A forgotten job's idempotency key buys anew.
@@ -158,9 +158,50 @@ def prune(outer: Path | None, older_than: float, dry_run: bool, ledger: Path | N
     )
 
 
-async def _prune(file: Path | None, before: float, dry_run: bool) -> int:
+async def _prune(file: Place | None, before: float, dry_run: bool) -> int:
     async with opened(file) as ledger:
         return await ledger.prune(before, dry_run=dry_run)
 
 
+@command(
+    "forget",
+    "pika-async jobs forget k3jq7xvm",
+    "pika-async jobs forget --older-than 30d --media",
+)
+@click.argument("job_id", metavar="[ID|TOKEN]", required=False)
+@click.option("--older-than", type=Span(), metavar="SPAN", help="All that were ordered before, such as 30d.")
+@click.option("--media", is_flag=True, help="Only their pictures and the like; prompts stay.")
+@ledger_option
+@click.pass_obj
+def forget(
+    outer: Place | None, job_id: str | None, older_than: float | None, media: bool, ledger: Place | None
+) -> None:
+    """Forget what was asked for in jobs that have ended: prompts, media and raw answers.
+
+    What keeps a job from being bought again stays, and so does its video's address.
+    """
+    if (job_id is None) is (older_than is None):
+        raise click.UsageError("Name one job, or say --older-than.")
+    at = ledger or outer
+    if older_than is not None:
+        count = asyncio.run(_forget_old(at, time.time() - older_than, media))
+        say(f"{count} {'job is' if count == 1 else 'jobs are'} forgotten.")
+        return
+    found = asyncio.run(known(job_id or "", at))
+    if not asyncio.run(_forget(at, found.id, media)):
+        raise ConfigError(f"Job {found.id} is {found.state}; only what has ended can be forgotten.")
+    say(f"What was asked for in job {found.id} is forgotten.")
+
+
+async def _forget(at: Place | None, job_id: str, media_only: bool) -> bool:
+    async with opened(at) as ledger:
+        return await ledger.forget(job_id, media_only=media_only)
+
+
+async def _forget_old(at: Place | None, before: float, media_only: bool) -> int:
+    async with opened(at) as ledger:
+        return await ledger.forget_old(before, media_only=media_only)
+
+
 jobs.add_command(prune)
+jobs.add_command(forget)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,7 +16,7 @@ from pika_async.cli import _order
 from pika_async.cli._command import command, json_option
 from pika_async.cli._connection import Connection, buying_options
 from pika_async.cli._delivery import Delivery, delivery_options
-from pika_async.cli._ledger import job_argument, known, opened
+from pika_async.cli._ledger import Place, job_argument, known, opened
 from pika_async.cli._terminal import printable, run, say
 from pika_async.cli.jobs import SHORT, summary
 
@@ -68,7 +67,7 @@ def recover(queued: bool, account: str, timeout: float, as_json: bool, connectio
         click.get_current_context().exit(1)
 
 
-async def _left(file: Path | None, account: str, unwanted: frozenset[str]) -> Sequence[JobView]:
+async def _left(file: Place | None, account: str, unwanted: frozenset[str]) -> Sequence[JobView]:
     async with opened(file) as ledger:
         return [
             job async for job in ledger.unfinished() if job.account == account and job.state not in unwanted
@@ -161,7 +160,7 @@ def resolve(
         _resubmit(job, connection, delivery, yes, no_wait)
 
 
-def _abandon(job: JobView, file: Path | None, yes: bool, as_json: bool) -> None:
+def _abandon(job: JobView, file: Place | None, yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(f"Give up {_named(job)}?", abort=True, err=True)
     after = asyncio.run(_given_up(job.id, file))
@@ -173,7 +172,7 @@ def _abandon(job: JobView, file: Path | None, yes: bool, as_json: bool) -> None:
         say(f"Job {after.id} is {after.state}. If its video turns up all the same, it is kept.")
 
 
-async def _given_up(job_id: str, file: Path | None) -> JobView:
+async def _given_up(job_id: str, file: Place | None) -> JobView:
     async with opened(file) as ledger:
         return await ledger.abandon(job_id)
 

@@ -15,7 +15,7 @@ import click
 from pika_async import ConfigError
 from pika_async.cli._command import Decorator, command
 from pika_async.cli._connection import MEDIA_HOST_VARIABLE, SANDBOX_KEY
-from pika_async.cli._ledger import ledger_option, ready
+from pika_async.cli._ledger import Place, ledger_option, ready
 from pika_async.cli._terminal import run, say
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _environment(server: Sandbox) -> Iterator[tuple[str, str]]:
 @ledger_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen at this address.")
 @_port_option(8766)
-def listen(ledger: Path | None, host: str, port: int) -> None:
+def listen(ledger: Place | None, host: str, port: int) -> None:
     """Receive callbacks, for the processes that wait. Runs until Ctrl-C.
 
     Buys nothing and needs no key. Secrets other than the ledger's own are read from
@@ -123,7 +123,7 @@ def listen(ledger: Path | None, host: str, port: int) -> None:
     say("No callbacks are received any more.")
 
 
-async def _listen(ledger: Path, host: str, port: int) -> None:
+async def _listen(ledger: Place, host: str, port: int) -> None:
     from pika_async.callbacks.standalone import receiving
     from pika_async.ledger import ledger_at
 

@@ -15,9 +15,10 @@ from pika_async._download import Downloaded
 from pika_async._engine.account import AccountStats
 from pika_async._engine.clock import Clock
 from pika_async._events import JobEvent
-from pika_async._job import Timeout
+from pika_async._job import Timeout, Unset
 from pika_async._job_view import JobState
 from pika_async._ledger import Ledger
+from pika_async._prices import Quote
 from pika_async._secret import Secret
 from pika_async._transport import Sender
 from pika_async.provider import Provider
@@ -48,6 +49,10 @@ class Job:
     @property
     def provider(self) -> str:
         """The name of the provider that has the job, or will get it."""
+
+    @property
+    def why_provider(self) -> str:
+        """Why that provider has the job: its place, its price, or whoever refused the job before."""
 
     @property
     def state(self) -> State:
@@ -90,10 +95,13 @@ class Job:
     def events(self) -> JobEvents:
         """Return what happens to the job: its state now, every change, and the end."""
 
-    def cancel(self) -> Cancelled:
+    def cancel(self, *, remote: bool = False) -> Cancelled:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
-        A job that waits for a slot is unsent. The provider is not asked.
+        A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
+        where it can be asked. What it finishes all the same it may bill, and the job returns it. Neither
+        the end of a wait nor the closing of a client asks it. Raises `PikaError` where it does not answer
+        the wish.
         """
 
     def resubmit(self) -> None:
@@ -146,10 +154,12 @@ class Pika:
         account: str = "default",
         timeout: float | None = ...,
         callback_url: str | Literal[False] | None = None,
-        ledger: str | os.PathLike[str] | Ledger | None = None,
+        ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        prices: str | os.PathLike[str] | None = None,
+        prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
-        poll_rate: float | None = 1.0,
+        poll_rate: float | Literal[Unset.PROVIDERS] | None = ...,
         poll_batch: int = 50,
         poll_interval: float = 1.0,
         trust_env: bool = True,
@@ -315,6 +325,13 @@ class Pika:
         Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled
         only as slots free up; each item holds its index, key, request, job, and result or error. One that
         fails leaves the others alone.
+        """
+
+    def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
+        """Return what *request* would cost at each provider of this client, without buying anything.
+
+        *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
+        the client) goes before a published one; where there is neither, the estimate is None.
         """
 
     def stats(self) -> Mapping[str, AccountStats]:

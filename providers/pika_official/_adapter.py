@@ -136,7 +136,6 @@ class PikaOfficial:
         _operation(request)
 
     def build_submit(self, request: api.VideoRequest, call: api.Call, /) -> api.HttpRequest:
-        self.capabilities.check(request)
         operation, body = _operation(request)
         body |= api.given(
             prompt=request.prompt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from email.utils import formatdate
 
 import pytest
@@ -21,12 +22,23 @@ from pika_async._engine.answers import (
     refused,
     retry_after,
     too_late,
+    unknown,
     unsent,
 )
 from pika_async._ledger.events import Evidence, Refused, Unknown
-from pika_async.errors import AuthError, BadReply, InsufficientBalance, RateLimited, SubmitUnknown
+from pika_async.errors import (
+    AuthError,
+    BadReply,
+    ContentBlocked,
+    InsufficientBalance,
+    LedgerError,
+    ProviderUnavailable,
+    RateLimited,
+    SubmitRefused,
+    SubmitUnknown,
+)
 from pika_async.results import Failed, Pending
-from tests.engine.scripted import Historian, Scripted
+from tests.engine.scripted import Historian, Scripted, capable
 from tests.ledger.records import ACCOUNT, OWNER, attempt
 
 REQUEST = api.Generate("a cat")
@@ -85,6 +97,18 @@ def test_statuses_that_prove_nothing(status):
     assert proves_nothing(api.HttpResponse(status=status, headers={}, body=b""))
 
 
+@pytest.mark.parametrize("status", [200, 299, 400, 422, 429, 499])
+def test_statuses_that_prove_a_refusal(status):
+    """Of an answer that the adapter took for one."""
+    assert isinstance(read({"error": "SubmitRefused"}, status), Refused)
+
+
+def test_a_refusal_in_the_body_is_believed_where_the_provider_says_so():
+    """Whatever the status of its answer."""
+    adapter = Scripted(capabilities=capable(refuses_by_body=True))
+    assert isinstance(read({"error": "SubmitRefused"}, 500, adapter), Refused)
+
+
 @pytest.mark.parametrize("told", [{}, {"error": "BadReply"}, []])
 def test_what_cannot_be_read_is_unknown(told):
     """Whatever a stranger's adapter makes of it."""
@@ -107,7 +131,31 @@ def test_what_never_left_is_refused():
     assert held_back(posted()).next is None
     assert held_back(posted(again=True)).next.account == ACCOUNT
     assert too_late(posted()).next is None
-    assert too_late(posted(keeps=True)).later
+    late = too_late(posted(keeps=True))
+    assert (late.later, late.next.account) == (True, ACCOUNT)
+
+
+def test_a_ledger_that_fails_at_the_fence_does_not_end_a_kept_order():
+    """Another failure of that kind does, at the third time."""
+    assert held_back(posted(keeps=True), LedgerError("gone")).next.account == ACCOUNT
+    assert held_back(posted(), LedgerError("gone")).next is None
+    assert held_back(posted(keeps=True)).next is None
+    assert held_back(posted(kept=True)).next.account == ACCOUNT
+
+
+@pytest.mark.parametrize("error", [RateLimited("slowly"), ProviderUnavailable("down")])
+def test_an_order_that_a_queue_brings_again_outlives_a_full_provider(error):
+    """Any other order ends with it."""
+    kept = refused(posted(kept=True), error)
+    assert (kept.next.account, kept.later) == (ACCOUNT, True)
+    assert refused(posted(keeps=True), error).next is None
+
+
+def test_a_refusal_of_old_links_is_tried_again_with_new_ones():
+    """Only where links that were made before were sent, and only for a plain refusal."""
+    assert refused(posted(old_links=True), SubmitRefused("no")).next.account == ACCOUNT
+    assert refused(posted(old_links=True), ContentBlocked("no")).next is None
+    assert refused(posted(), SubmitRefused("no")).next is None
 
 
 def test_an_error_is_completed_from_its_answer():
@@ -118,6 +166,27 @@ def test_an_error_is_completed_from_its_answer():
     complete(error, "scripted", "submit", api.HttpResponse(status=429, headers=headers, body=b""), 0.0)
     assert (error.provider, error.phase, error.status, error.retry_after) == ("scripted", "submit", 429, 7.0)
     assert error.__cause__ is None
+
+
+def test_an_error_loses_the_frames_that_hold_the_answer():
+    """Their locals are the body as it came, and a provider may echo a key."""
+    error = RateLimited("slowly")
+    error.retry_after = 3.0
+    with suppress(RateLimited):
+        raise error from ValueError("the body as it came")
+    headers = {"retry-after": "7"}
+    complete(error, "scripted", "submit", api.HttpResponse(status=429, headers=headers, body=b""), 0.0)
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+    assert error.retry_after == 3.0
+
+
+def test_what_is_unknown_says_what_to_do_once():
+    """An adapter that knows better says it in its own words."""
+    ours = unknown(posted(), "The line was cut.", BadReply("cut", status=500, code="c", trace_id="trace"))
+    assert "do not submit it again" in ours.error.message
+    assert (ours.error.status, ours.error.code, ours.error.trace_id) == (500, "c", "trace")
+    theirs = unknown(posted(), "Look at your console.", SubmitUnknown("Look at your console."))
+    assert theirs.error.message == "Look at your console."
 
 
 @pytest.mark.parametrize(

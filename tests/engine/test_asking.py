@@ -154,7 +154,6 @@ async def test_a_link_of_the_provider_is_opened_with_the_key_on_the_first_hop_al
     [
         answer(404, {}),
         api.HttpResponse(status=302),
-        api.HttpResponse(status=200, body=b"film"),
         SendError("the line is cut", sent=True),
     ],
 )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from pika_async._engine.effects import Ended, Forget, Look, Queue, SlotTaken
-from pika_async._ledger.events import Cancel, Claim, Evidence
+from pika_async._engine.effects import Accepted, Ended, Forget, Look, Moved, Queue, SlotTaken
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Abandon, Cancel, Claim, Evidence, NextAttempt, Resubmit
+from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
-from pika_async.errors import ConfigError
+from pika_async._token import JobToken
+from pika_async.errors import ConfigError, LedgerError, SubmitRefused
 from pika_async.results import Pending, Task
-from tests.engine.ledgers import SharedLedger, WatchedLedger
-from tests.engine.scripted import scene
+from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
+from tests.engine.scripted import LOST, scene
+from tests.ledger.records import attempt, pending, succeeded
+from tests.ledger.records import job as job_of
 
 pytestmark = pytest.mark.anyio
 
@@ -89,8 +94,6 @@ async def test_a_job_that_is_not_in_flight_is_taken_up_before_it_is_changed():
 
 async def test_a_claim_needs_the_ledger(monkeypatch):
     """It is never made from memory."""
-    from pika_async.errors import LedgerError
-
     async with scene() as s:
         job = await s.pika.submit("a cat")
 
@@ -126,6 +129,180 @@ async def test_what_has_ended_is_let_go():
         assert not s.engine.desk.flights
         (flight,) = s.engine.desk.ended.values()
         assert flight.record.state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("sending", [True, False])
+async def test_who_sends_or_holds_what_was_learned_knows_more_than_a_record(sending):
+    """What it knows is told against what is recorded then; news alone changes nothing."""
+    async with scene(ledger=SharedLedger()) as s:
+        job = await s.pika.submit("a cat")
+        flight, record, desk = job._flight, job._flight.record, s.engine.desk
+        if sending:
+            flight.sending = True
+        else:
+            desk.outbox.put(job.id, Cancel(), LedgerError("full"))
+        newer = evolve(record, version=record.version + 1)
+        desk.seen(flight, newer)
+        assert flight.record is record
+        flight.sending = False
+        desk.outbox._waiting.clear()
+        desk.seen(flight, newer)
+        assert flight.record is newer
+
+
+@pytest.mark.parametrize(
+    "word", [Abandon(attempt="x"), Resubmit(next=NextAttempt(id="y", account="scripted:default"))]
+)
+async def test_a_persons_word_needs_the_ledger(word):
+    """It is not given to memory: nobody would know whether it counts."""
+    async with scene(ledger=FailingLedger((Abandon, Resubmit), committed=False)) as s:
+        job = await s.pika.submit("a cat")
+        with pytest.raises(LedgerError):
+            await s.engine.desk.tell(job._flight, word)
+        assert not s.engine.desk.outbox.holds(job.id)
+
+
+async def test_events_keep_their_order_while_earlier_ones_wait():
+    """The ledger would decide on the later one first."""
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger) as s:
+        job = await s.pika.submit("a cat")
+        desk, order = s.engine.desk, list(ledger.order)
+        desk.outbox.put(job.id, Cancel(), LedgerError("full"))
+        later = Evidence(attempt=job._flight.record.newest.id, snapshot=pending("t1"), source="echo")
+        await desk.tell(job._flight, later)
+        assert ledger.order == order
+        await s.clock.advance(1)
+        assert ledger.order == [*order, "Cancel", "Evidence"]
+
+
+async def test_what_moved_nothing_has_no_effects():
+    """Nobody is told anything again."""
+    async with scene() as s:
+        job = await s.pika.submit("a cat")
+        seen = []
+        job._flight.listeners = [seen.append]
+        record = job._flight.record
+        event = Evidence(attempt=record.newest.id, snapshot=pending("t1"), source="answer")
+        s.engine.desk.follow(job._flight, Change(before=record, after=record, event=event, moved=False))
+        assert not seen
+
+
+async def test_what_a_ledger_says_is_compared_with_what_is_known_here():
+    """Another process may have moved the job before: each effect is carried out once."""
+    async with scene(ledger=SharedLedger()) as s:
+        job = await s.pika.submit("a cat")
+        flight, seen = job._flight, []
+        s.engine.desk.carries_out(Moved, lambda _, moved: seen.append(moved.state))
+        running = flight.record
+        done = evolve(running.newest, state=AttemptState.SUCCEEDED, version=9, outcome=succeeded("t1"))
+        after = evolve(running, attempts=(done,), state=JobState.SUCCEEDED, winner=done.id, version=9)
+        flight.record = after  # it was told here already
+        s.engine.desk.follow(flight, Change(before=running, after=after, event=Cancel()))
+        assert not seen
+
+
+async def test_a_job_of_long_ago_does_not_pass_for_a_new_one():
+    """Its render has run since its claim."""
+    async with scene() as s:
+        desk, now = s.engine.desk, s.engine.desk.ledger.now()
+        running = attempt(state=AttemptState.RUNNING, task=Task("t9"), claimed_at=now - 70.0)
+        record = job_of(evolve(running, account="scripted:default"))
+        flight = desk.take_up(record)
+        assert flight.posted_at == pytest.approx(s.clock.now() - 70.0, abs=1e-3)
+        assert desk.take_up(record) is flight
+
+
+async def test_an_end_is_told_once():
+    """Whatever is learned afterwards, nobody is told another error."""
+    async with scene() as s:
+        job = await s.pika.submit("a cat")
+        video = await s.after(30, job.wait())
+        s.engine.desk.act(job._flight, Ended(SubmitRefused("too late")))
+        assert job._flight.error is None
+        assert (await job.wait()).id == video.id
+
+
+@pytest.mark.parametrize(
+    ("ledger", "held", "wanted", "kept"),
+    [
+        (MemoryLedger, False, True, True),
+        (MemoryLedger, True, True, True),
+        (SharedLedger, False, True, True),
+        (SharedLedger, True, True, False),
+        (MemoryLedger, False, False, False),
+    ],
+)
+async def test_an_ended_job_is_kept_until_its_end_is_told(ledger, held, wanted, kept):
+    """Unless nobody asked, or its token is held and the ledger knows the rest."""
+    async with scene(ledger=ledger()) as s:
+        desk = s.engine.desk
+        job = await s.pika.submit("a cat")
+        flight = job._flight
+        flight.held, flight.wanted = held, wanted
+        await s.clock.advance(30)
+        assert flight.ended
+        assert (flight.id in desk.ended) is kept
+        desk.told(flight)
+        assert flight.told
+        assert not desk.ended
+
+
+async def test_a_job_that_goes_on_is_not_told():
+    """The closing client still says that it may be paid."""
+    async with scene() as s:
+        job = await s.pika.submit("a cat")
+        s.engine.desk.told(job._flight)
+        assert not job._flight.told
+
+
+async def test_acceptance_never_takes_an_end_back():
+    """Evidence of another task may come later."""
+    async with scene() as s:
+        job = await s.pika.submit("a cat")
+        await s.after(30, job.wait())
+        s.engine.desk.act(job._flight, Accepted())
+        assert job._flight.ended
+
+
+async def test_what_the_outbox_delivered_is_followed_even_where_nothing_moved():
+    """This process went on from memory: the ledger's record may say something else."""
+    async with scene() as s:
+        job = await s.pika.submit("a cat")
+        flight, seen = job._flight, []
+        flight.listeners = [seen.append]
+        event = Evidence(attempt=flight.record.newest.id, snapshot=pending("t1"), source="answer")
+        s.engine.desk._delivered(
+            job.id, Change(before=flight.record, after=flight.record, event=event, moved=False)
+        )
+        assert seen == [flight]
+
+
+async def test_an_adopted_task_is_recorded_as_a_doubt():
+    """Neither a slot nor a task before the provider vouched for what the token names."""
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger) as s:
+        token = JobToken(job_id="0pf3k2", provider="scripted", label="default", task=Task("t9"))
+        flight = s.engine.orders.by_token(token)
+        await s.engine.desk.tell(flight, Cancel())
+        first = ledger.last["0pf3k2"].newest
+        assert (first.state, first.task, first.slot) == (AttemptState.AMBIGUOUS, None, False)
+
+
+async def test_a_doubt_is_a_warning_in_the_log(caplog):
+    """Everything else is told at INFO."""
+    async with scene() as s:
+        caplog.set_level("INFO", logger="pika_async")
+        s.host.at_submit.append(LOST)
+        s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(1)
+    levels = {
+        r.getMessage().rpartition(" ")[2]: r.levelname
+        for r in caplog.records
+        if "attempt 1" in r.getMessage()
+    }
+    assert levels["ambiguous"] == "WARNING"
+    assert levels["submitting"] == "INFO"
 
 
 def test_every_effect_is_a_plain_value():

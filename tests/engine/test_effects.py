@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pika_async._engine.effects import (
@@ -30,13 +32,14 @@ from pika_async._ledger.events import (
     LeaseOver,
     Lost,
     Mismatch,
+    NextAttempt,
     NothingFound,
     Refused,
     SlotOver,
     Unknown,
 )
 from pika_async._ledger.machine import settle
-from pika_async._ledger.records import AttemptState, Refusal, Usage
+from pika_async._ledger.records import AttemptState, JobState, Refusal, Usage
 from pika_async._ledger.standing import is_watched, settled
 from pika_async.errors import AuthError, JobUnresolved, SubmitRefused, SubmitUnknown
 from pika_async.results import Succeeded
@@ -129,6 +132,44 @@ def test_a_doubted_answer_marks_its_look():
     """One answer has called the task done without a link."""
     (look,) = [e for e in changed(job(), CLAIM, told(pending(), doubted=True)) if isinstance(e, Look)]
     assert look.doubted
+    (look,) = [e for e in changed(job(), CLAIM, told(pending())) if isinstance(e, Look)]
+    assert not look.doubted
+
+
+def test_what_is_accepted_already_is_not_accepted_again():
+    """Each later answer is progress alone."""
+    assert kinds(changed(job(), CLAIM, told(pending()), told(pending()))) == [Progress]
+
+
+def test_a_refusal_of_a_cancelled_job_ends_it_as_cancelled():
+    """Who gave it up is told so, and not that somebody refused it."""
+    error = SubmitRefused("no")
+    (ended,) = [e for e in changed(job(), CLAIM, Cancel(), refused(error)) if isinstance(e, Ended)]
+    assert ended.outcome is not error
+    assert "cancelled" in str(ended.outcome)
+
+
+@pytest.mark.parametrize("event", [refused(SubmitRefused("no")), UNKNOWN], ids=lambda e: type(e).__name__)
+def test_an_event_that_moved_nothing_troubles_nobody(event):
+    """Its attempt was moved by somebody else, who told it."""
+    doubtful = job(attempt(state=AttemptState.AMBIGUOUS))
+    assert kinds(effects(Change(before=doubtful, after=doubtful, event=event, moved=False), ME)) == [Question]
+
+
+def test_a_lost_answer_troubles_nobody_while_another_attempt_is_under_way():
+    """The video may still come by itself."""
+    running = attempt(2, state=AttemptState.RUNNING, task=pending("t2").task)
+    before = job(attempt(state=AttemptState.SUBMITTING), running)
+    after = job(attempt(state=AttemptState.AMBIGUOUS, version=1), running)
+    found = kinds(effects(Change(before=before, after=after, event=UNKNOWN), ME))
+    assert found == [Answered, Question]
+
+
+def test_what_another_process_queued_is_sent_by_it():
+    """Here it is only seen. Nor is an order queued again whose first claim was not granted."""
+    queued = job(attempt(state=AttemptState.REFUSED, version=1), attempt(2))
+    assert Queue not in kinds(effects(Change(before=job(), after=queued), ME))
+    assert Queue not in kinds(effects(Change(before=None, after=job(), event=CLAIM), ME))
 
 
 def test_a_job_that_is_read_counts_no_slot_and_queues_nothing():
@@ -161,7 +202,7 @@ EVENTS = [
     told(failed()),
     told(pending(), "callback"),
     refused(SubmitRefused("no")),
-    refused(SubmitRefused("no"), next=next_attempt(2)),
+    refused(SubmitRefused("no"), next=NextAttempt(id="j-2", account="b:x")),
     SENDING,
     LeaseOver(attempt="j-1"),
     LeaseOver(attempt="j-1", next=next_attempt(2)),
@@ -175,18 +216,22 @@ EVENTS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_whatever_happens(events):
-    """Slots add up, a job ends once, and following every step leads where reading the end leads."""
-    record, slots, ends, watched = job(), 0, 0, set()
+    """Each slot is taken and freed once at most, a job ends once, and steps lead where reading leads."""
+    record, slots, ends, watched = job(), Counter(), 0, set()
     for event in events:
         before, now = record, LATE if isinstance(event, LeaseOver | NothingFound | SlotOver) else 1000.0
         record, _ = settle(before, event, now, Usage(), None)
         found = effects(Change(before=before, after=record, event=event, moved=record is not before), ME)
-        slots += kinds(found).count(SlotTaken) - kinds(found).count(SlotFreed)
         ends += kinds(found).count(Ended)
         for effect in found:
             match effect:
+                case SlotTaken(account=account):  # each attempt is on an account of its own
+                    slots[account] += 1
+                case SlotFreed(account=account):
+                    slots[account] -= 1
                 case Look(attempt=a):
                     watched.add(a.id)
                 case Stop(attempt=a):
@@ -194,8 +239,54 @@ def test_whatever_happens(events):
                 case Ended(outcome=Succeeded()):
                     assert record.winner
         assert (Forget in kinds(found)) is settled(record)
-    assert slots == sum(a.slot for a in record.attempts)
+        assert all(slots[a.account] == a.slot for a in record.attempts)
     assert ends <= 1
     assert watched == {a.id for a in record.attempts if is_watched(a)}
     read = effects(Change(before=None, after=record), ME)
     assert {e.attempt.id for e in read if isinstance(e, Look)} == watched
+
+
+STEPS = [{Moved, Answered, Look, Stop, Queue}, {Ended, Progress}, {Trouble, Accepted}, {Forget, Question}]
+
+
+def order_of(effect):
+    """Return the place of an effect in the written order."""
+    if isinstance(effect, Moved) and effect.attempt is None:
+        return 1
+    return next((n for n, kinds in enumerate(STEPS) if type(effect) in kinds), len(STEPS))
+
+
+OUTCOMES = [None, REFUSAL, succeeded(), failed()]
+attempts = st.builds(
+    lambda number, state, version, slot, task, outcome: attempt(
+        number, state=state, version=version, slot=slot, task=task, outcome=outcome, account=f"a{number}:x"
+    ),
+    st.integers(1, 3),
+    st.sampled_from(AttemptState),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from([None, pending().task]),
+    st.sampled_from(OUTCOMES),
+)
+records = st.builds(
+    lambda found, state, winner: job(*found, state=state, winner=winner),
+    st.lists(attempts, min_size=1, max_size=3, unique_by=lambda a: a.number),
+    st.sampled_from(JobState),
+    st.sampled_from([None, "j-1", "j-9"]),
+)
+changes = st.builds(
+    lambda before, after, event, moved: Change(before=before, after=after, event=event, moved=moved),
+    st.none() | records,
+    records,
+    st.sampled_from([None, *EVENTS]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes, st.sampled_from([ME, OTHER]))
+def test_any_change_has_effects_in_the_written_order(change, owner):
+    """Whatever another version or a damaged row says: nothing is raised, and slots come last."""
+    places = [order_of(effect) for effect in effects(change, owner)]
+    assert places == sorted(places)
+    assert len([p for p in places if p == 3]) <= 1

@@ -27,7 +27,7 @@ class Slots:
     """As much of an account as a line looks at."""
 
     def __init__(self, max_concurrency):
-        self.max_concurrency = max_concurrency
+        self.max_concurrency, self.key = max_concurrency, job().newest.account
 
 
 def line(slots=2):
@@ -56,6 +56,16 @@ def test_what_need_not_be_sent_any_more_is_left_out():
     assert queue.first() is wanted
     queue.take()
     assert queue.first() is None
+
+
+def test_what_went_on_to_another_account_is_not_sent_here():
+    """Another process was refused: its fallback's order would be bought from the wrong provider."""
+    queue, moved = line(), Waiting()
+    queue.add(moved)
+    refused = attempt(state=AttemptState.REFUSED)
+    moved.record = job(refused, attempt(2, account="elsewhere:default"))
+    assert queue.first() is None
+    assert not moved.place
 
 
 def test_slots_asked_for_count_as_taken():
@@ -87,6 +97,19 @@ def test_the_ledgers_pace_is_obeyed():
     assert queue.may_start(57.0)
 
 
+def test_what_the_ledger_says_replaces_what_was_counted_here():
+    """Its slots, over all processes; a pause that it does not know of holds all the same."""
+    queue = line(slots=2)
+    queue.slots = 2
+    queue.ledger_failed(100.0)
+    queue.learn(Usage(slots=1, next_submit_at=1000.0), 1000.0, 100.0)
+    assert (queue.slots, queue.usage.slots) == (1, 1)
+    assert not queue.is_full()
+    assert queue.opens_at == 100.5
+    queue.learn(None, 1000.0, 100.0)
+    assert queue.slots == 1
+
+
 def test_a_failing_ledger_is_asked_ever_more_rarely_and_told_after_a_minute():
     """And the count begins anew once it works."""
     queue, now, told = line(), 0.0, []
@@ -97,6 +120,7 @@ def test_a_failing_ledger_is_asked_ever_more_rarely_and_told_after_a_minute():
     assert queue.paused(0.0)
     queue.ledger_works()
     assert not queue.ledger_failed(now)
+    assert queue.opens_at == now + 0.5
 
 
 def test_a_refused_key_holds_what_was_asked_for_before():

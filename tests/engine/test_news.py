@@ -135,3 +135,46 @@ async def test_a_ledger_that_fails_is_asked_again(monkeypatch, caplog):
         await s.clock.advance(20)
         assert len(asked) > 3
     assert "cannot be watched" in caplog.text
+
+
+async def test_a_row_that_stays_damaged_keeps_no_other_waiting(monkeypatch):
+    """A long absence is read a part at a time, and what fails goes behind the rest."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        job = await s.pika.submit("a cat")
+        wait = s.begin(job.wait())
+        await clock.advance(1)
+        told = Evidence(attempt=job._flight.record.newest.id, snapshot=succeeded("t1"), source="answer")
+        await ledger.apply(job.id, told)
+        named, read, get = [(*map(str, range(1200)), job.id)], [], ledger.get
+
+        async def news():
+            return named.pop() if named else ()
+
+        async def broken(job_id):
+            read.append(job_id)
+            if job_id != job.id:
+                raise ValueError(job_id)
+            return await get(job_id)
+
+        monkeypatch.setattr(ledger, "news", news)
+        monkeypatch.setattr(ledger, "get", broken)
+        await clock.advance(0.25)
+        assert len(read) == 500
+        await clock.advance(0.5)
+        assert wait.result().id == "v"
+
+
+async def test_a_defect_does_not_end_the_watch(monkeypatch, caplog):
+    """Whoever waits would wait for ever, and nobody would know why."""
+    ledger, asked = SharedLedger(), []
+
+    async def breaks():
+        asked.append(1)
+        raise ValueError("a defect")
+
+    async with scene(ledger=ledger) as s:
+        monkeypatch.setattr(ledger, "news", breaks)
+        await s.clock.advance(20)
+        assert len(asked) > 3
+    assert "broke the engine" in caplog.text

@@ -24,27 +24,11 @@ from pika_async.errors import (
     UnsupportedRequest,
 )
 from pika_async.testing import FakeClock
+from tests.engine.clocks import SkewedClock
 from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
-from tests.engine.scripted import LOST, UNSENT, Scripted, answer, capable, refusal, scene
+from tests.engine.scripted import LOST, UNSENT, Historian, Scripted, answer, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
-
-
-class SkewedClock(FakeClock):
-    """Three clocks that can be moved apart, as a suspended machine or a corrected time does."""
-
-    def __init__(self):
-        super().__init__()
-        self.ahead = {"now": 0.0, "wall": 0.0, "boot": 0.0}
-
-    def now(self):
-        return super().now() + self.ahead["now"]
-
-    def wall(self):
-        return super().wall() + self.ahead["wall"]
-
-    def boot(self):
-        return super().boot() + self.ahead["boot"]
 
 
 async def test_intent_is_committed_before_the_post():
@@ -431,7 +415,7 @@ def callback_of(request):
 
 async def test_the_default_callback_goes_nowhere_and_names_the_attempt():
     """A reserved domain, and a token of its own for each attempt."""
-    async with scene() as s:
+    async with scene(Historian()) as s:
         await s.pika.submit(Generate("first"))
         await s.pika.submit(Generate("second"))
         one, two = map(callback_of, s.wire.submits)

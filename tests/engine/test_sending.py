@@ -13,7 +13,8 @@ from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState
 from pika_async._transport import SendError
 from pika_async.errors import LedgerError
-from pika_async.testing import FakeClock, ScriptedTransport
+from pika_async.testing import ScriptedTransport
+from tests.engine.clocks import SkewedClock
 from tests.engine.scripted import answer
 from tests.engine.test_answers import REQUEST, posted
 from tests.ledger.records import OWNER, attempt, job
@@ -28,7 +29,7 @@ class World:
     """A claimed attempt in memory, and a host that answers with *said*."""
 
     def __init__(self, said=TAKEN):
-        self.clock, self.ledger = FakeClock(), MemoryLedger()
+        self.clock, self.ledger = SkewedClock(), MemoryLedger()
         self.transport = ScriptedTransport(lambda request: said)
 
     async def send(self, between=lambda: None, **more):
@@ -95,9 +96,73 @@ async def test_a_sibling_that_came_to_life_leaves_it_unsent():
     await held_back(alive)
 
 
-async def test_a_claim_that_is_old_is_not_sent():
-    """On any of the three clocks."""
-    await held_back(lambda world: world.clock.advance(6))
+@pytest.mark.parametrize("which", ["now", "wall", "boot"])
+async def test_a_claim_that_is_old_is_not_sent(which):
+    """On any of the three clocks alone; five seconds are the window."""
+
+    async def ahead(world):
+        world.clock.ahead[which] += 5.1
+
+    await held_back(ahead)
+
+
+async def test_a_claim_within_the_window_is_sent():
+    """Five seconds less a little."""
+    world = World()
+
+    async def ahead():
+        world.clock.ahead.update(now=4.9, wall=4.9, boot=4.9)
+
+    assert isinstance(await world.send(ahead), Evidence)
+
+
+async def test_a_row_that_is_read_too_slowly_makes_the_claim_old():
+    """The clocks are read last."""
+
+    async def slow(world):
+        read = world.ledger.get
+
+        async def get(job_id):
+            world.clock.ahead["boot"] += 6
+            return await read(job_id)
+
+        world.ledger.get = get
+
+    await held_back(slow)
+
+
+async def test_a_row_of_another_version_is_not_sent():
+    """Whatever moved it, this claim is no longer what the row says."""
+
+    async def moved(world):
+        mine = world.ledger.known("j")
+        newer = evolve(mine.newest, version=mine.newest.version + 1)
+        world.ledger._jobs["j"] = evolve(mine, attempts=(newer,))
+
+    await held_back(moved)
+
+
+@pytest.mark.parametrize("left", [None, ()])
+async def test_a_row_that_is_gone_is_not_sent(left):
+    """The job, or its attempt alone: a restored ledger may know neither."""
+
+    async def gone(world):
+        job = world.ledger.known("j")
+
+        async def get(_):
+            return None if left is None else evolve(job, attempts=(attempt(number=7),))
+
+        world.ledger.get = get
+
+    await held_back(gone)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_fresh_connection_is_asked_for_where_nothing_else_ties_the_answer(fresh):
+    """Only then: each costs a TLS handshake."""
+    world = World()
+    await world.send(fresh_connection=fresh)
+    assert world.transport.fresh == [fresh]
 
 
 async def test_a_mark_that_cannot_be_made_is_no_permission():
@@ -150,6 +215,21 @@ async def test_a_mark_that_takes_too_long_sends_nothing():
 async def test_whether_it_left_decides(sent, kind):
     """The transport's flag, and nothing else."""
     assert isinstance(await World(SendError("cut", sent=sent)).send(), kind)
+
+
+async def test_a_defect_before_the_fence_is_not_sent():
+    """No byte has left, so it may be tried again."""
+
+    class Broken(ScriptedTransport):
+        async def submit(self, *_, **__):
+            raise KeyError("a defect")
+
+    world = World()
+    world.transport = Broken(lambda request: TAKEN)
+    event = await world.send(again=True)
+    assert isinstance(event, Refused)
+    assert event.next is not None
+    assert "report it" in event.error.message
 
 
 async def test_a_defect_after_the_fence_is_unknown():

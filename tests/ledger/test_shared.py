@@ -121,6 +121,28 @@ async def test_a_pruned_key_is_not_bought_again(ledger):
     assert (await ledger.usage(ACCOUNT)).submits == 1
 
 
+async def test_what_was_asked_for_is_forgotten_and_not_bought_again(ledger):
+    """Prompt, media and raw answers go; key, task and video stay. What may still change stays whole."""
+    request = Generate("A secret prompt", image=b"image")
+    await ledger.create(job(name="a", key="k", digest="d", request=request, files={"a": "b"}))
+    await ledger.create(job(name="c", key="l", request=request))
+    assert not await ledger.forget("a")
+    assert not await ledger.forget("nobody")
+    await ledger.apply("a", claim(1, "a"))
+    won = (await ledger.apply("a", told(1, succeeded(), job_id="a"))).after
+    assert await ledger.forget("a", media_only=True)
+    assert (await ledger.get("a")).request == Generate("A secret prompt")
+    assert await ledger.forget("a")
+    left = await ledger.get("a")
+    assert (left.request, left.files, left.newest.outcome.raw) == (None, None, None)
+    assert left.newest.outcome.results == won.newest.outcome.results
+    assert (left.key, left.newest.task, left.winner) == ("k", won.newest.task, "a-1")
+    assert [one.id for one in await ledger.jobs()] == (["c", "a"] if ledger.remembers else ["c"])
+    again = await ledger.create(job(name="b", key="k", digest="d"), claim(1, "b"))
+    assert (again.moved, again.after) == (False, left)
+    assert (await ledger.get("c")).request == request
+
+
 async def test_a_key_that_only_refusals_held_is_pruned_with_its_job(ledger):
     """It is free anyway, so nothing is left behind."""
     await create(ledger, "a")

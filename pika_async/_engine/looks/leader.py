@@ -12,7 +12,7 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.looks.looks import Looks
 from pika_async._ledger.records import AttemptState, JobRecord
 from pika_async._ledger.standing import is_watched
-from pika_async.errors import ConfigError, LedgerError
+from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
 
@@ -20,6 +20,7 @@ LEASE = 15.0
 """Seconds after which another process takes over from one that fell silent."""
 _RENEW = LEASE / 3
 _TRY = 1.0
+_REFUSED_FOR = 30.0
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
 _RUNNING = frozenset({AttemptState.RUNNING})
 _PAGE = 500
@@ -40,6 +41,7 @@ class Leader:
         self._timers: dict[str, Timer] = {}
         self._trying: set[str] = set()
         self._complete: set[str] = set()
+        self._stepped_back: set[str] = set()
         if desk.ledger.shared and looks:
             desk.carries_out(Look, self._wanted)
 
@@ -82,10 +84,17 @@ class Leader:
         if key in self._trying:
             return
         self._trying.add(key)
-        looks, pause = self._looks[key], _RENEW
+        looks = self._looks[key]
+        pause: float | None = _RENEW
         try:
+            if self._desk.accounts[key].refused_look is not None:
+                # Its key is refused. Another process may have a good one, and must not wait for this one.
+                pause = await self._step_back(key)
+                return
+            self._stepped_back.discard(key)
             if not await self._is_needed(key, states):
                 await self._give_back(key)
+                pause = None
                 return
             leading = await self._desk.ledger.lease(_name(key), self._desk.owner, LEASE)
             looks.lead(leading=leading)
@@ -107,13 +116,24 @@ class Leader:
             self._complete.discard(key)
         finally:
             self._trying.discard(key)
-        self._later(key, pause)
+            if pause is not None:
+                self._later(key, pause)
 
     async def _is_needed(self, key: str, states: Collection[AttemptState]) -> bool:
         """Return whether anything runs that this process looks up, or would if it led."""
         if len(self._looks[key]):
             return True
         return bool(await self._desk.ledger.open_jobs(states, account=key, limit=1))
+
+    async def _step_back(self, key: str) -> float:
+        """Leave look-ups to others for a while, then try again; returns for how long."""
+        if key in self._stepped_back:
+            self._stepped_back.discard(key)
+            self._looks[key].resume()
+            return 0.0
+        await self._give_back(key)
+        self._stepped_back.add(key)
+        return _REFUSED_FOR
 
     async def _give_back(self, key: str) -> None:
         """Keep what was learned, and let another process lead."""
@@ -142,10 +162,7 @@ class Leader:
             return
         if not any(is_watched(a) and self._leads(a.account) for a in record.attempts):
             return
-        try:
-            self._desk.take_up(record)
-        except ConfigError as error:
-            log.debug("job %s is left to others: %s", record.id, error)
+        self._desk.watch(record)
 
     def _leads(self, account: str) -> bool:
         return account in self._looks and self._looks[account].leading

@@ -94,7 +94,8 @@ class Hints:
         attempt = flight.record.attempt(received.attempt_id)
         if attempt is None or attempt.state in OVER:
             return attempt is not None
-        account = self._desk.accounts[attempt.account]
+        if (account := self._desk.accounts.get(attempt.account)) is None:
+            return False
         # Nothing calls back for what was not sent, unless the ledger is older than what it tells of.
         restored = attempt.state is AttemptState.QUEUED and account.searches
         if attempt.state in TOO_EARLY and not restored:

@@ -13,6 +13,7 @@ from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
 from pika_async._ledger.faults import unreadable_job
+from pika_async._ledger.forgetting import forgotten
 from pika_async._ledger.postgres import accounts, inbox, listing, pruning
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.connecting import Address
@@ -28,7 +29,7 @@ from pika_async._ledger.postgres.session import COMMIT, Session
 from pika_async._ledger.postgres.statements import Statement
 from pika_async._ledger.postgres.writer import Writer
 from pika_async._ledger.records import AttemptState, JobRecord, Move, Received, Usage
-from pika_async._ledger.standing import OPEN
+from pika_async._ledger.standing import OPEN, settled
 from pika_async._secret import Secret
 
 T = TypeVar("T")
@@ -190,6 +191,16 @@ class PostgresLedger:
             Move(subject=subject, at=at, before=before, after=after, note=note)
             for subject, at, before, after, note in rows
         ]
+
+    async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
+        """Forget the prompt and media of a job that has ended."""
+        job = await self.get(job_id)
+        if job is None or not settled(job):
+            return False
+        done = pruning.forget_one(forgotten(job, media_only=media_only), self._known.jobs[job_id].revision)
+        await self._writer.do(lambda _: done, _nothing)
+        self._known.forget([job_id])
+        return True
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""

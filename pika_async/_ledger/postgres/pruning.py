@@ -9,9 +9,10 @@ from typing import Final
 from attrs import evolve
 
 from pika_async._ledger.codec import decode_outcome, encode_outcome
-from pika_async._ledger.postgres.rows import Row
+from pika_async._ledger.postgres.rows import Row, job_values, order_values
 from pika_async._ledger.postgres.schema import OPEN_STATES
 from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.records import JobRecord
 
 AT_ONCE: Final = 500
 SETTLED: Final = (
@@ -75,6 +76,24 @@ def forget(settled: Sequence[Row], outcomes: Sequence[Row]) -> list[Statement]:
     if left:
         found.append(Statement(_OUTCOME, tuple(map(list, zip(*left, strict=True)))))
     return found
+
+
+def forget_one(left: JobRecord, revision: int) -> list[Statement]:
+    """Write what is *left* of a job whose prompt and media are forgotten; its rows stay."""
+    (job_id, request, files, *_), _ = order_values(left)
+    *_, extras = job_values(left)
+    outcomes = [
+        (job_id, a.number, None if a.outcome is None else encode_outcome(a.outcome)) for a in left.attempts
+    ]
+    return [
+        Statement(_LOCK, ([job_id], [revision])),
+        Statement(_BLOBS, ([job_id],)),
+        Statement(b"UPDATE pika.jobs SET extras = $2 WHERE id = $1", (job_id, extras)),
+        Statement(
+            b"UPDATE pika.orders SET request = $2, files = $3 WHERE job_id = $1", (job_id, request, files)
+        ),
+        Statement(_OUTCOME, tuple(map(list, zip(*outcomes, strict=True)))),
+    ]
 
 
 def _without_raw(text: str) -> str:

@@ -17,7 +17,7 @@ from pika_async._ledger.sqlite import accounts, inbox, listing, news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
 from pika_async._ledger.sqlite.opening import open_file
-from pika_async._ledger.sqlite.pruning import prune_jobs, prune_orphans
+from pika_async._ledger.sqlite.pruning import forget_job, prune_jobs, prune_orphans
 from pika_async._ledger.sqlite.reader import Reader
 from pika_async._ledger.sqlite.writer import Commit, Writer, commit
 from pika_async._ledger.standing import OPEN
@@ -123,6 +123,10 @@ class SqliteLedger:
     async def history(self, job_id: str) -> Sequence[Move]:
         """Read what happened to a job, oldest first."""
         return await self._writer.read(partial(listing.history, job_id))
+
+    async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
+        """Forget the prompt and media of a job that has ended."""
+        return await self._writer.write(partial(forget_job, job_id=job_id, media_only=media_only), job_id)
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from pika_async._ledger.codec import decode_outcome, encode_outcome
+from pika_async._ledger.codec import decode_outcome, encode_outcome, encode_plain, encode_request
+from pika_async._ledger.forgetting import forgotten
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.schema import OPEN_STATES
+from pika_async._ledger.standing import settled
 
 _AT_ONCE = 500
 _CALLBACKS_AT_ONCE = 5_000
@@ -53,6 +55,35 @@ def prune_jobs(batch: Batch, older_than: float, after: int) -> tuple[int, int | 
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
     batch.forget(job_id for _, job_id, _ in rows)
     return len(rows), seqs[-1]
+
+
+def forget_job(batch: Batch, *, job_id: str, media_only: bool) -> bool:
+    """Forget the prompt and media of one job that has ended; its rows stay."""
+    batch.flush()
+    job = batch.get(job_id)
+    if job is None or not settled(job):
+        return False
+    connection = batch.connection
+    left = forgotten(job, media_only=media_only)
+    (seq,) = connection.execute("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    request, _ = encode_request(left.request)
+    files = None if left.files is None else encode_plain(left.files)
+    extras = encode_plain([encode_outcome(extra) for extra in left.extras]) if left.extras else None
+    connection.execute(
+        "UPDATE jobs SET request = ?, files = ?, extras = ? WHERE seq = ?", (request, files, extras, seq)
+    )
+    for attempt in left.attempts:
+        outcome = None if attempt.outcome is None else encode_outcome(attempt.outcome)
+        connection.execute(
+            "UPDATE job_attempts SET outcome = ? WHERE job = ? AND number = ?", (outcome, seq, attempt.number)
+        )
+    uses = connection.execute("SELECT sha256 FROM blob_uses WHERE job = ?", (seq,)).fetchall()
+    connection.execute("DELETE FROM blob_uses WHERE job = ?", (seq,))
+    connection.executemany(
+        "DELETE FROM blobs WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM blob_uses WHERE sha256 = ?1)", uses
+    )
+    batch.forget([job_id])
+    return True
 
 
 def prune_orphans(batch: Batch, older_than: float, after: int) -> int | None:

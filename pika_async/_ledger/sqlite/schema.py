@@ -15,6 +15,8 @@ from pika_async._ledger.faults import unusable
 from pika_async._ledger.standing import OPEN
 
 APPLICATION_ID = 0x50494B41
+MOVED = 1_000_000
+"""The version of a file whose jobs are in a database now."""
 OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
 
 
@@ -152,6 +154,8 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     foreign = read_int(connection, "PRAGMA application_id") != APPLICATION_ID
     if foreign and (version or read_int(connection, "SELECT count(*) FROM sqlite_master")):
         raise unusable(path, "the database belongs to another program. Choose another file")
+    if version == MOVED:
+        raise unusable(path, "its jobs were moved into a database. Name that database instead")
     if version > len(MIGRATIONS):
         raise unusable(path, "a newer pika_async made it. Upgrade pika_async, or choose another file")
     return version

@@ -7,9 +7,10 @@ import pytest
 from pika_async._engine.looks.leader import LEASE
 from pika_async._ledger.records import AttemptState
 from pika_async.errors import LedgerError
+from pika_async.results import Task
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
-from tests.engine.scripted import Host, scene
+from tests.engine.scripted import Host, Scripted, capable, refusal, scene
 from tests.ledger.records import attempt, job
 
 pytestmark = pytest.mark.anyio
@@ -122,3 +123,38 @@ async def test_learned_times_go_to_the_next_leader():
     async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
         schedule = s.engine.desk.accounts["scripted:default"].schedule
         assert schedule.times("Generate").state()[3] == [3.0]
+
+
+async def test_a_leader_looks_for_its_account_though_another_of_the_job_is_not_open_here():
+    """The lease is an account's: were the job skipped, nobody would look up its task."""
+    ledger, clock = SharedLedger(), FakeClock()
+    first, second = Scripted(), Scripted(capabilities=capable("second"))
+    hosts = {"scripted": Host(clock), "second": Host(clock, render_time=30)}
+    shared = {"ledger": ledger, "clock": clock, "hosts": hosts}
+    async with scene(second, **shared) as leads:
+        leads.begin(leads.pika.generate("a dog"))
+        await clock.advance(1)
+        assert leads.stats.polls
+        async with scene(first, second, **shared) as buys:
+            hosts["scripted"].at_submit.append(refusal("InsufficientBalance", 402))
+            wait = buys.begin(buys.pika.generate("a cat"))
+            await clock.advance(40)
+            assert wait.result()
+            assert hosts["second"].billed == {"a dog": 1, "a cat": 1}
+            assert not buys.wire.polls
+        assert {key for _, ids in hosts["second"].asked for key in ids} == {"t1", "t2"}
+
+
+async def test_a_leader_sends_no_attempt_of_an_account_that_is_not_open_here():
+    """It has the job in flight to look up its task; the other attempt is another process's to send."""
+    ledger, clock = SharedLedger(), FakeClock()
+    lost = attempt(state=AttemptState.UNRESOLVED, task=Task("t1"), superseded=True, account="second:default")
+    await ledger.create(job(lost, attempt(2, account=ACCOUNT)))
+    hosts = {"second": Host(clock)}
+    async with scene(Scripted(capabilities=capable("second")), ledger=ledger, clock=clock, hosts=hosts) as s:
+        await clock.advance(5)
+        assert [ids for _, ids in s.host.asked]
+        assert [taken async for taken in s.pika.recover(queued=True)] == []
+        assert await s.pika.jobs() == []
+        await clock.advance(20)
+        assert not s.wire.submits

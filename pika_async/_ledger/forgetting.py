@@ -1,0 +1,31 @@
+"""What is left of a job whose prompt is forgotten: all that keeps it from being bought again. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from pika_async._ledger.codec import without_media
+from pika_async._ledger.records import JobRecord, evolve
+
+
+def forgotten(job: JobRecord, *, media_only: bool) -> JobRecord:
+    """Return *job* without its prompt, media and raw answers; or, with *media_only*, without its media alone.
+
+    Its key, digest, tasks, states and videos stay.
+    """
+    if media_only:
+        return evolve(job, request=without_media(job.request))
+    return evolve(
+        job,
+        request=None,
+        files=None,
+        attempts=tuple(evolve(a, outcome=bare(a.outcome)) for a in job.attempts),
+        extras=tuple(bare(extra) for extra in job.extras),
+    )
+
+
+def bare(outcome: Any) -> Any:
+    """Return an answer without the provider's own words, which may quote the prompt."""
+    return attrs.evolve(outcome, raw=None) if getattr(outcome, "raw", None) is not None else outcome

@@ -1,0 +1,43 @@
+"""Every statement of the workers on the tables of the ledger and of Procrastinate."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+UNTASKED_AFTER: Final = 1.0
+"""Seconds that an order may wait for the task that its own process gives it."""
+
+WITHOUT_TASK: Final[LiteralString] = """
+SELECT a.job_id, a.account FROM pika.attempts a JOIN pika.jobs j ON j.id = a.job_id
+WHERE a.state = 'queued' AND j.state = 'open' AND NOT j.cancel_requested
+  AND j.created_at < extract(epoch FROM now()) - %(after)s
+  AND NOT EXISTS (SELECT FROM procrastinate_jobs p WHERE p.queueing_lock = a.job_id AND p.status = 'todo')
+  AND a.job_id NOT IN (SELECT p.queueing_lock FROM procrastinate_jobs p WHERE p.status = 'doing'
+                       AND p.worker_id IS NOT NULL AND p.queueing_lock IS NOT NULL)
+ORDER BY a.seq LIMIT %(limit)s
+"""
+"""Orders that are to be sent and that no task brings to a worker."""
+
+UNDELIVERED: Final[LiteralString] = """
+SELECT j.id AS job_id, a.account FROM pika.jobs j JOIN pika.attempts a ON a.id = j.winner
+WHERE j.state = 'succeeded' AND a.account = ANY(%(accounts)s)
+  AND j.id IN (SELECT args->>'job_id' FROM procrastinate_jobs WHERE task_name = 'pika.process')
+  AND j.id NOT IN (SELECT args->>'job_id' FROM procrastinate_jobs WHERE task_name = 'pika.deliver')
+ORDER BY j.seq LIMIT %(limit)s
+"""
+"""Finished jobs of the workers' tasks that no task delivered or is to deliver."""
+
+ENROL: Final[LiteralString] = """
+INSERT INTO pika.workers (worker, label, version, accounts, places, max_concurrency)
+VALUES (%(worker)s, %(label)s, %(version)s, %(accounts)s::text[], %(places)s, %(cap)s) ON CONFLICT DO NOTHING
+"""
+LEAVE: Final[LiteralString] = "DELETE FROM pika.workers WHERE worker = %(worker)s"
+GONE: Final[LiteralString] = """
+DELETE FROM pika.workers w WHERE NOT EXISTS (SELECT FROM procrastinate_workers p WHERE p.id = w.worker)
+"""
+LEAST: Final[LiteralString] = """
+SELECT account, min(max_concurrency) AS least, count(DISTINCT max_concurrency) AS values
+FROM pika.workers w JOIN procrastinate_workers p ON p.id = w.worker, unnest(w.accounts) account
+GROUP BY account
+"""
+"""The cap of each account: the least that a living worker was started with."""

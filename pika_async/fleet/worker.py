@@ -1,0 +1,230 @@
+"""A worker: takes tasks from Procrastinate, sends their jobs, and ends without doubt when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from attrs import field, frozen
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
+
+from pika_async import AuthError, ConfigError, JobTimeout, Pika, PikaError, __version__
+from pika_async._secret import Secret
+from pika_async._tasks import CARE, DELIVERIES, connected, queue_of
+from pika_async.fleet import rescue as rescuing
+from pika_async.fleet import statements
+from pika_async.fleet.app import add_tasks
+from pika_async.fleet.delivery import Hook, deliver, hook_of
+from pika_async.fleet.health import answering
+from pika_async.fleet.tables import make_tables
+
+log = logging.getLogger("pika_async")
+
+_PATIENCE: Final = 20.0
+"""Seconds for which a task waits for a slot before its place serves another."""
+_REFUSED_FOR: Final = 30.0
+"""Seconds for which a worker whose key was refused takes no tasks: others may have a good one."""
+_END_WITHIN: Final = 25.0
+_PAUSE: Final = 1.0
+_POLL: Final = 2.0
+"""Seconds between looks for tasks where LISTEN is not heard, behind pgbouncer say."""
+
+
+@frozen(kw_only=True)
+class Work:
+    """What a worker is to do; see `pika-async work --help`.
+
+    *places* is how many tasks it runs at once, *max_concurrency* the cap of each account: of different values
+    among the workers the least holds. *out* is a folder or an address of an object store for finished videos,
+    *hook* the user's code that is told of each. *health* is the address `host:port` of `/healthz` and
+    `/readyz`. *options* are further ones of `Pika`.
+    """
+
+    providers: tuple[str, ...]
+    ledger: Secret = field(converter=Secret)
+    out: str | None = None
+    hook: str | None = None
+    places: int = 32
+    max_concurrency: int = 32
+    account: str = "default"
+    health: str | None = None
+    options: dict[str, Any] = field(factory=dict, repr=False)
+
+
+async def work(task: Work, stop: asyncio.Event, *, told: Callable[[str], object] = lambda _: None) -> None:
+    """Work until *stop* is set, then bring POSTs to their end and leave the rest to others.
+
+    *told* is called with lines for people. Raises `ConfigError` and `LedgerError` when it cannot begin.
+    """
+    from pika_async._ledger.postgres.connecting import Address
+
+    if not task.providers:
+        raise ConfigError("A worker serves the providers that it is told; name at least one.")
+    hook = None if task.hook is None else hook_of(task.hook)
+    dsn = Address.of(task.ledger).dsn
+    app = connected(dsn, connections=4)
+    pika = Pika(
+        *task.providers,
+        ledger=task.ledger.reveal(),
+        account=task.account,
+        max_concurrency=task.max_concurrency,
+        **task.options,
+    )
+    async with pika, app.open_async():
+        await make_tables(dsn, app)
+        shift = Shift(task, pika, app, hook)
+        async with _health(task, shift) as address:
+            if address is not None:
+                told(f"Health is told at {address}/healthz and {address}/readyz.")
+            told(f"Working on {', '.join(shift.accounts)} with {task.places} places.")
+            await shift.run(stop)
+
+
+@asynccontextmanager
+async def _health(task: Work, shift: Shift) -> AsyncIterator[str | None]:
+    if task.health is None:
+        yield None
+        return
+    async with answering(task.health, shift.trouble) as address:
+        yield address
+
+
+class Shift:
+    """The duties of one worker, from its first task until it ends."""
+
+    def __init__(self, task: Work, pika: Pika, app: App, hook: Hook | None) -> None:
+        self.accounts = tuple(f"{name}:{task.account}" for name in task.providers)
+        self._task = task
+        self._pika = pika
+        self._app = app
+        self._hook = hook
+        self._delivers = task.out is not None or hook is not None
+        self._worker: Worker | None = None
+        self._ending = False
+        self._refused_until = 0.0
+        add_tasks(app, delivers=self._delivers)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take tasks until *stop* is set."""
+        ending = asyncio.create_task(self._end(stop))
+        try:
+            # Whoever enqueued before there was a worker could give no task.
+            await rescuing.rescue(self._app, untasked_after=0.0)
+            while not self._ending:
+                await self._take_tasks()
+                await self._pause(stop)
+        finally:
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+
+    async def _end(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._ending = True
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+        await self._pika.drain()
+
+    async def _take_tasks(self) -> None:
+        queues = [CARE, *map(queue_of, self.accounts), *([DELIVERIES] if self._delivers else [])]
+        worker = self._worker = Worker(
+            self._app,
+            queues=queues,
+            name=_label(),
+            concurrency=self._task.places,
+            fetch_job_polling_interval=_POLL,
+            shutdown_graceful_timeout=_END_WITHIN,
+            additional_context={"duties": self},
+            install_signal_handlers=False,
+            update_heartbeat_interval=rescuing.BEAT,
+            stalled_worker_timeout=rescuing.SILENT,
+        )
+        enrolling = asyncio.create_task(self._enrol(worker))
+        try:
+            await worker.run()  # type: ignore[no-untyped-call]
+        except (ConnectorException, OSError) as error:
+            log.warning("the tasks cannot be read (%s); trying again", type(error).__name__)
+        finally:
+            enrolling.cancel()
+            await asyncio.gather(enrolling, return_exceptions=True)
+
+    async def _enrol(self, worker: Worker) -> None:
+        """Note who works with what, and take over the least cap of all workers."""
+        while worker.worker_id is None:  # noqa: ASYNC110 - Procrastinate tells nobody
+            await asyncio.sleep(0.05)
+        ask = self._app.connector.execute_query_async
+        try:
+            await ask(
+                statements.ENROL,
+                worker=worker.worker_id,
+                label=_label(),
+                version=__version__,
+                accounts=list(self.accounts),
+                places=self._task.places,
+                cap=self._task.max_concurrency,
+            )
+        except ConnectorException as error:
+            log.warning("this worker is not listed: %s", error)
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        if self._ending:
+            return
+        seconds = max(_PAUSE, self._refused_until - asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(seconds):
+                await stop.wait()
+        except TimeoutError:
+            return
+
+    async def trouble(self) -> str | None:
+        """Return why this worker takes no tasks; None if it does."""
+        if self._ending:
+            return "ending"
+        if self._worker is None or self._worker.worker_id is None:
+            return "the worker does not run; its key was refused, or the database does not answer"
+        try:
+            async with asyncio.timeout(2.0):
+                await self._app.check_connection_async()
+        except (ConnectorException, OSError, TimeoutError):
+            return "the database does not answer"
+        return None
+
+    async def process(self, job_id: str) -> None:
+        """Bring a job to the provider; whoever polls its account sees the rest."""
+        if self._ending:
+            raise JobTimeout("The worker ends; the task goes to another.", charged="no")
+        try:
+            await self._pika.process(job_id, accepted=True, patience=_PATIENCE)
+        except AuthError as error:
+            self._refused(error)
+            raise
+
+    def _refused(self, error: PikaError) -> None:
+        """Take no tasks for a while: a key that is refused must not draw in the orders of good ones."""
+        if self._refused_until < asyncio.get_running_loop().time():
+            log.error("this worker takes no tasks for %g s: %s", _REFUSED_FOR, error.message)
+        self._refused_until = asyncio.get_running_loop().time() + _REFUSED_FOR
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+
+    async def deliver(self, job_id: str, account: str) -> None:
+        """Bring a finished video to where it belongs, and tell the user's code."""
+        await deliver(self._pika, job_id, account, self._task.out, self._hook)
+
+    async def rescue(self) -> None:
+        """Give tasks to orders that lost them, and other workers to tasks that did."""
+        await rescuing.rescue(self._app)
+
+    async def seek(self) -> None:
+        """Give tasks to finished videos that nobody delivered."""
+        await rescuing.seek(self._app, self.accounts)
+
+
+def _label() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

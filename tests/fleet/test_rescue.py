@@ -1,0 +1,83 @@
+"""Tasks and orders that lost each other find each other again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pika_async._secret import Secret
+from pika_async._tasks import connected
+from pika_async.fleet.rescue import rescue
+from pika_async.fleet.tables import make_tables
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def app(place):
+    """Return an app on the tables of workers."""
+    async with place.client():
+        pass
+    dsn = Secret(place.dsn)
+    made = connected(dsn)
+    async with made.open_async():
+        await make_tables(dsn, made)
+        yield made
+
+
+async def test_an_order_whose_task_was_lost_gets_another(place, app):
+    """Its process died between the commit and the task, or the task was deleted."""
+    async with place.client() as shop:
+        await shop.enqueue("a cat")
+        place.cluster.sql(
+            "DELETE FROM procrastinate_jobs", "UPDATE pika.jobs SET created_at = created_at - 9"
+        )
+        await rescue(app)
+        await rescue(app)
+    assert place.tasks() == {"todo": 1}
+
+
+async def test_an_order_that_has_a_task_gets_no_second_one(place, app):
+    """Whether that waits or is in work."""
+    async with place.client() as shop:
+        await shop.enqueue("a cat")
+        place.cluster.sql("UPDATE pika.jobs SET created_at = created_at - 9")
+        await rescue(app)
+        assert place.tasks() == {"todo": 1}
+        place.cluster.sql(
+            "INSERT INTO procrastinate_workers DEFAULT VALUES",
+            "UPDATE procrastinate_jobs SET status = 'doing', "
+            "worker_id = (SELECT max(id) FROM procrastinate_workers)",
+        )
+        await rescue(app)
+    assert place.tasks() == {"doing": 1}
+
+
+async def test_the_task_of_a_dead_worker_is_brought_back(place, app):
+    """Its heart beats no more."""
+    async with place.client() as shop:
+        await shop.enqueue("a cat")
+    place.cluster.sql(
+        "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')",
+        "UPDATE procrastinate_jobs SET status = 'doing', "
+        "worker_id = (SELECT max(id) FROM procrastinate_workers)",
+    )
+    await rescue(app)
+    assert place.tasks() == {"todo": 1}
+
+
+async def test_tables_are_made_once_though_many_workers_start_together(place):
+    """Nobody fails, whoever is first."""
+    place.cluster.sql("DROP TABLE IF EXISTS pika.workers")
+    dsn = Secret(place.dsn)
+    async with place.client():
+        pass
+    apps = [connected(dsn) for _ in range(4)]
+    for app in apps:
+        await app.open_async()
+    try:
+        await asyncio.gather(*(make_tables(dsn, app) for app in apps))
+    finally:
+        for app in apps:
+            await app.close_async()
