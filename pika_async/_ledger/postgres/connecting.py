@@ -19,6 +19,7 @@ from pika_async.errors import ConfigError
 _OURS: Final = "pika_lossless"
 _LOSSLESS: Final = rf"[?&]{_OURS}=(1|true|yes|on)\b"
 _DEFAULTS: Final = {
+    "client_encoding": "utf8",
     "application_name": "pika_async",
     "connect_timeout": "10",
     "keepalives_idle": "10",

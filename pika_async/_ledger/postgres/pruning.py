@@ -24,7 +24,8 @@ SETTLED: Final = (
 ).encode()
 """Jobs that may be forgotten, and whether a key keeps what is left of them."""
 OUTCOMES: Final = (
-    b"SELECT job_id, number, outcome FROM pika.attempts WHERE job_id = ANY($1) AND outcome IS NOT NULL"
+    b"SELECT job_id, number, outcome FROM pika.attempts "
+    b"WHERE job_id = ANY($1::text[]) AND outcome IS NOT NULL"
 )
 ORPHANS: Final = (
     b"DELETE FROM pika.inbox WHERE id IN (SELECT id FROM pika.inbox i WHERE received_at < $1 "
@@ -36,18 +37,19 @@ _LOCK: Final = (
     b"JOIN unnest($1::text[], $2::bigint[]) AS n (id, old) ON j.id = n.id AND j.revision = n.old "
     b"ORDER BY j.id FOR NO KEY UPDATE OF j), "
     b"w AS (UPDATE pika.jobs j SET revision = j.revision + 1 FROM l WHERE j.id = l.id RETURNING 1) "
-    b"SELECT 1 / (count(*) = cardinality($1))::int FROM w"
+    b"SELECT 1 / (count(*) = cardinality($1::text[]))::int FROM w"
 )
 _INBOX: Final = (
-    b"DELETE FROM pika.inbox WHERE attempt_id IN (SELECT id FROM pika.attempts WHERE job_id = ANY($1))"
+    b"DELETE FROM pika.inbox WHERE attempt_id IN "
+    b"(SELECT id FROM pika.attempts WHERE job_id = ANY($1::text[]))"
 )
 _BLOBS: Final = (
-    b"WITH gone AS (DELETE FROM pika.blob_uses WHERE job_id = ANY($1) RETURNING sha256) "
+    b"WITH gone AS (DELETE FROM pika.blob_uses WHERE job_id = ANY($1::text[]) RETURNING sha256) "
     b"DELETE FROM pika.blobs b WHERE b.sha256 IN (SELECT sha256 FROM gone) AND NOT EXISTS "
-    b"(SELECT 1 FROM pika.blob_uses u WHERE u.sha256 = b.sha256 AND u.job_id <> ALL($1))"
+    b"(SELECT 1 FROM pika.blob_uses u WHERE u.sha256 = b.sha256 AND u.job_id <> ALL($1::text[]))"
 )
-_BARE: Final = b"UPDATE pika.jobs SET pruned = true WHERE id = ANY($1)"
-_UNASKED: Final = b"UPDATE pika.orders SET request = NULL, files = NULL WHERE job_id = ANY($1)"
+_BARE: Final = b"UPDATE pika.jobs SET pruned = true WHERE id = ANY($1::text[])"
+_UNASKED: Final = b"UPDATE pika.orders SET request = NULL, files = NULL WHERE job_id = ANY($1::text[])"
 _OUTCOME: Final = (
     b"UPDATE pika.attempts a SET outcome = n.outcome FROM unnest($1::text[], $2::int[], $3::text[]) "
     b"AS n (job_id, number, outcome) WHERE a.job_id = n.job_id AND a.number = n.number"
@@ -64,12 +66,12 @@ def forget(settled: Sequence[Row], outcomes: Sequence[Row]) -> list[Statement]:
     found = [
         Statement(_LOCK, (every, [revision for _, _, revision, _ in settled])),
         Statement(_INBOX, (every,)),
-        Statement(b"DELETE FROM pika.history WHERE job_id = ANY($1)", (every,)),
+        Statement(b"DELETE FROM pika.history WHERE job_id = ANY($1::text[])", (every,)),
         Statement(_BLOBS, (every,)),
         Statement(_BARE, (keyed,)),
         Statement(_UNASKED, (keyed,)),
         *(
-            Statement(f"DELETE FROM pika.{table} WHERE {column} = ANY($1)".encode(), (gone,))
+            Statement(f"DELETE FROM pika.{table} WHERE {column} = ANY($1::text[])".encode(), (gone,))
             for table, column in (("attempts", "job_id"), ("orders", "job_id"), ("jobs", "id"))
         ),
     ]

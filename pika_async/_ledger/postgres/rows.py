@@ -105,7 +105,7 @@ def attempt_values(a: Attempt) -> Row:
         float(a.resolve_after),
         float(a.slot_until),
         a.negatives,
-        None if a.task is None else task_key(a.task.id),
+        None if a.task is None else task_key(a.task.id).hex(),
         None if a.task is None else encode_task(a.task),
         a.bound_by,
         None if a.outcome is None else encode_outcome(a.outcome),
