@@ -153,6 +153,14 @@ class Job:
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.state} on {self.provider}>"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        done = "" if self.progress is None else f", {self.progress:.0%}"
+        cost = "" if self.cost is None else f", cost {self.cost:g}"
+        line = f"Job {self.id}: {self.state} on {self.provider}{done}{cost}"
+        return f"<p>{escape(line)}</p>" + "".join(video._repr_html_() for video in self.results)
+
 
 @plain.register
 def _plain_job(job: Job) -> str:

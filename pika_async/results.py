@@ -72,6 +72,12 @@ class VideoResult(Value):
             )
         return self.video_url
 
+    def _repr_html_(self) -> str:
+        from pika_async._html import player
+
+        long = "" if self.duration is None else f", {self.duration:g} s"
+        return player(self.video_url, self.image_url, f"{self.id}{long}, {self.state}")
+
 
 @frozen
 class Task(Value):

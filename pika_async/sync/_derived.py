@@ -23,6 +23,7 @@ NAMES: Final[Mapping[str, str]] = {
     "__aexit__": "__exit__",
     "__anext__": "__next__",
     "__repr__": "__repr__",
+    "_repr_html_": "_repr_html_",
 }
 """Members that keep no leading `a`, and the special methods that are derived as well."""
 
@@ -143,7 +144,7 @@ def _derived(name: str, member: Any) -> Any:
     if isinstance(member, property):
         get: Any = member.fget
         return property(lambda self: self._read(get), doc=worded(member.__doc__))
-    if name == "__repr__":
+    if name in {"__repr__", "_repr_html_"}:
         return lambda self: self._read(member)
     parameters = list(inspect.signature(member).parameters.values())[1:]
 

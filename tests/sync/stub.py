@@ -81,7 +81,7 @@ def _homes(tree: ast.Module) -> dict[str, str]:
 
 
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef, plainly: _Plainly) -> ast.FunctionDef | None:
-    if node.name in {*REFUSED, "__repr__"} or (
+    if node.name in {*REFUSED, "__repr__", "_repr_html_"} or (
         node.name not in {*NAMES, "__init__"} and node.name.startswith("_")
     ):
         return None
