@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pika_async._events import JobEvent
     from pika_async._job_view import JobState
     from pika_async._ledger import Ledger
+    from pika_async._ledger.change import Change
+    from pika_async._ledger.records import JobRecord
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async._tasks import Tasks
@@ -357,6 +360,7 @@ class Pika:
         *,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
+        connection: object = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
         """Record an order for whichever process works on this ledger; it is committed when this returns.
@@ -365,6 +369,10 @@ class Pika:
         ledger, 20 MB each at most. The same *idempotency_key* returns the same job. Awaiting the job waits
         for the video, whichever process brings it; a caller who is cancelled does not cancel the order.
 
+        With *connection*, a `psycopg.AsyncConnection` to the ledger's database, the order and its task are
+        written in the open transaction of that connection: they are committed, or undone, with your own rows.
+        Wait for the job only after that. A key that another open transaction holds is waited for two seconds.
+
         Costs nothing by itself: `process` sends it. Raises `LedgerError` when it is not known to be recorded;
         with a key, call again.
         """
@@ -372,9 +380,17 @@ class Pika:
         if not engine.desk.ledger.remembers:
             raise ConfigError("enqueue leaves the order to other processes; name the ledger= they share.")
         order = _request(request, fields)
-        flight = await self._ordered(order, callback_url, idempotency_key, kept=True)
+        on: Callable[[JobRecord], Awaitable[Change]] | None = None
+        if connection is not None:
+            if (create_on := getattr(engine.desk.ledger, "create_on", None)) is None:
+                raise ConfigError("connection= needs a ledger on Postgres, in the same database.")
+            on = partial(create_on, connection)
+        flight = await self._ordered(order, callback_url, idempotency_key, kept=True, record_on=on)
         if self._tasks is not None and flight.record.newest.state == "queued":
-            await self._tasks.defer(flight.id, flight.account.key)
+            if connection is None:
+                await self._tasks.defer(flight.id, flight.account.key)
+            elif not flight.recorded:  # an order that was there already has its task
+                await self._tasks.defer_on(connection, flight.id, flight.account.key)
         return Job(engine.orders, flight)
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
@@ -539,13 +555,20 @@ class Pika:
         idempotency_key: str | None,
         *,
         kept: bool = False,
+        record_on: Callable[[JobRecord], Awaitable[Change]] | None = None,
     ) -> Flight:
         receiver = check.callback_url("callback_url", callback_url)
         receiver = self._options.callback_url if receiver is None else receiver
         if idempotency_key is not None:
             check.text("idempotency_key", idempotency_key)
         orders = self._open().orders
-        return await orders.buy(request, callback_url=receiver, idempotency_key=idempotency_key, kept=kept)
+        return await orders.buy(
+            request,
+            callback_url=receiver,
+            idempotency_key=idempotency_key,
+            kept=kept,
+            record_on=record_on,
+        )
 
     async def _bought(
         self,
@@ -582,3 +605,8 @@ def _request(order: Order, fields: GenerateFields) -> VideoRequest:
             f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only."
         )
     return order
+
+
+def engine_of(pika: Pika) -> Engine:
+    """Return the engine of an open client, for our own parts."""
+    return pika._open()  # noqa: SLF001 - the same module

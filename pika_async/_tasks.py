@@ -69,6 +69,17 @@ class Tasks:
         self._missing = find_spec("procrastinate") is None
         self._ready = False
 
+    async def defer_on(self, connection: Any, job_id: str, account: str) -> None:
+        """Put a job on the queue of its account in the open transaction of *connection*."""
+        if self._missing:
+            return
+        cursor = await connection.execute("SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS made")
+        row = await cursor.fetchone()
+        if row and (row["made"] if isinstance(row, dict) else row[0]):
+            app = connected(self._dsn)
+            task = app.configure_task(**task_of(job_id, account), connection=connection)
+            await task.defer_async(job_id=job_id)
+
     async def defer(self, job_id: str, account: str) -> None:
         """Put a recorded job on the queue of its account; never raises, for the order is safe already."""
         if self._missing:

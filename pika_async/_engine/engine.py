@@ -122,6 +122,10 @@ class Engine:
             for account in self.desk.accounts.values():
                 account.stop()
 
+    def limit(self, account: str, slots: int) -> None:
+        """Have at most *slots* jobs under way on *account* from now on."""
+        self.desk.accounts[account].max_concurrency = slots
+
     async def drain(self) -> None:
         """Send nothing more, and bring POSTs to their end; look-ups go on."""
         await self._dispatch.drain(lambda: left_unsent("The process is about to end"))

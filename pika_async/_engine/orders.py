@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 
 from attrs import evolve
@@ -71,11 +71,12 @@ class Orders:
         callback_url: Receiver,
         idempotency_key: str | None = None,
         kept: bool = False,
+        record_on: Callable[[JobRecord], Awaitable[Change]] | None = None,
     ) -> Flight:
         """Record a new job and queue it, or join the one that already has the key.
 
         One that is *kept* is committed when this returns, with its media, for any process that works on it;
-        this one does not send it.
+        this one does not send it. *record_on* records it in a transaction that is not over yet.
         """
         await self._turns.take()
         choice = await self._chosen(request)
@@ -103,9 +104,13 @@ class Orders:
         if idempotency_key is not None or ledger.remembers:
             flight.record = await _identified(flight.record, request, idempotency_key)
         if idempotency_key is not None or kept:
-            change = await self._created(flight)
+            change = await (self._created(flight) if record_on is None else record_on(flight.record))
             if change.after.id != job_id:
                 return self._joined(change.after, request, flight.record.files or {}, kept=kept)
+        if record_on is not None:
+            # Whether the ledger will ever have it is known when somebody waits.
+            flight.built, flight.entered = None, False
+            return self.desk.named.setdefault(job_id, flight)
         if kept:
             flight.built = None
             flight.posted_at = self._clock.now()  # others post it: what bounds a wait for it runs from now

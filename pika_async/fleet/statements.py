@@ -36,7 +36,7 @@ GONE: Final[LiteralString] = """
 DELETE FROM pika.workers w WHERE NOT EXISTS (SELECT FROM procrastinate_workers p WHERE p.id = w.worker)
 """
 LEAST: Final[LiteralString] = """
-SELECT account, min(max_concurrency) AS least, count(DISTINCT max_concurrency) AS values
+SELECT account, min(max_concurrency) AS least, count(DISTINCT max_concurrency) AS different
 FROM pika.workers w JOIN procrastinate_workers p ON p.id = w.worker, unnest(w.accounts) account
 GROUP BY account
 """

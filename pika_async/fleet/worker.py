@@ -16,6 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from pika_async import AuthError, ConfigError, JobTimeout, Pika, PikaError, __version__
+from pika_async._client import engine_of
 from pika_async._secret import Secret
 from pika_async._tasks import CARE, DELIVERIES, connected, queue_of
 from pika_async.fleet import rescue as rescuing
@@ -33,6 +34,7 @@ _REFUSED_FOR: Final = 30.0
 """Seconds for which a worker whose key was refused takes no tasks: others may have a good one."""
 _END_WITHIN: Final = 25.0
 _PAUSE: Final = 1.0
+_LIMITS_EVERY: Final = 2.0
 _POLL: Final = 2.0
 """Seconds between looks for tasks where LISTEN is not heard, behind pgbouncer say."""
 
@@ -114,6 +116,7 @@ class Shift:
     async def run(self, stop: asyncio.Event) -> None:
         """Take tasks until *stop* is set."""
         ending = asyncio.create_task(self._end(stop))
+        limiting = asyncio.create_task(self._keep_to_the_least())
         try:
             # Whoever enqueued before there was a worker could give no task.
             await rescuing.rescue(self._app, untasked_after=0.0)
@@ -121,8 +124,31 @@ class Shift:
                 await self._take_tasks()
                 await self._pause(stop)
         finally:
-            ending.cancel()
-            await asyncio.gather(ending, return_exceptions=True)
+            for task in (ending, limiting):
+                task.cancel()
+            await asyncio.gather(ending, limiting, return_exceptions=True)
+
+    async def _keep_to_the_least(self) -> None:
+        """Keep to the least cap that a living worker was started with; differing ones are a mistake."""
+        differ: set[str] = set()
+        while True:
+            await asyncio.sleep(_LIMITS_EVERY)
+            try:
+                rows = await self._app.connector.execute_query_all_async(statements.LEAST)
+            except ConnectorException:
+                continue
+            for row in rows:
+                account, least = row["account"], row["least"]
+                if account not in self.accounts:
+                    continue
+                engine_of(self._pika).limit(account, min(least, self._task.max_concurrency))
+                if row["different"] > 1 and account not in differ:
+                    differ.add(account)
+                    log.warning(
+                        "%s: workers were started with different --max-concurrency; the least, %d, holds",
+                        account,
+                        least,
+                    )
 
     async def _end(self, stop: asyncio.Event) -> None:
         await stop.wait()

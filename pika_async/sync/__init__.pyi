@@ -272,6 +272,7 @@ class Pika:
         *,
         callback_url: str | Literal[False] | None = None,
         idempotency_key: str | None = None,
+        connection: object = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
         """Record an order for whichever process works on this ledger; it is committed when this returns.
@@ -279,6 +280,10 @@ class Pika:
         *request* is a request, or a prompt with the *fields* of `generate`. Files and bytes are kept in the
         ledger, 20 MB each at most. The same *idempotency_key* returns the same job. Awaiting the job waits
         for the video, whichever process brings it; a caller who is cancelled does not cancel the order.
+
+        With *connection*, a `psycopg.AsyncConnection` to the ledger's database, the order and its task are
+        written in the open transaction of that connection: they are committed, or undone, with your own rows.
+        Wait for the job only after that. A key that another open transaction holds is waited for two seconds.
 
         Costs nothing by itself: `process` sends it. Raises `LedgerError` when it is not known to be recorded;
         with a key, call again.

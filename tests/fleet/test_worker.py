@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pika_async import ConfigError
+from pika_async import ConfigError, State
 from pika_async.fleet import Work, work
 from tests.fleet.conftest import until
 
@@ -73,6 +73,22 @@ async def test_a_worker_whose_key_is_refused_fails_no_order(place):
             others = [await shop.enqueue(f"cat {number}") for number in range(5)]
             await asyncio.gather(*(job.wait(20) for job in (first, *others)))
     assert set(place.provider.billed.values()) == {1}
+
+
+async def test_of_different_caps_the_least_holds_for_all(place, caplog):
+    """And the others say so."""
+    async with place.working(max_concurrency=2), place.working(max_concurrency=9), place.client() as shop:
+        await until(lambda: "the least, 2, holds" in caplog.text)
+        jobs = [await shop.enqueue(f"cat {number}") for number in range(6)]
+        most = 0
+
+        async def under_way():
+            nonlocal most
+            most = max(most, place.cluster.sql("SELECT max(slots) FROM pika.accounts")[0][0])
+            return all(job.state is State.SUCCEEDED for job in jobs)
+
+        await until(under_way)
+        assert 0 < most <= 2
 
 
 async def test_it_says_whether_it_lives_and_whether_it_works(place):

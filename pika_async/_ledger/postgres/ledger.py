@@ -15,6 +15,7 @@ from pika_async._ledger.events import Event
 from pika_async._ledger.faults import unreadable_job
 from pika_async._ledger.forgetting import forgotten
 from pika_async._ledger.postgres import accounts, inbox, listing, pruning
+from pika_async._ledger.postgres.borrowed import create_on
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.connecting import Address
 from pika_async._ledger.postgres.faults import not_open
@@ -97,6 +98,10 @@ class PostgresLedger:
     async def create(self, job: JobRecord, first: Event | None = None) -> Change:
         """Keep *job* and decide on its *first* event, or return the one that has its id or holds its key."""
         return await self._writer.decide(job.id, first, job)
+
+    async def create_on(self, connection: object, job: JobRecord) -> Change:
+        """Do what `create` does in the open transaction of *connection*, the user's own."""
+        return await create_on(connection, job, self.now())
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Read one job, as it is now."""
