@@ -43,6 +43,7 @@ from pika_async.errors import (
     BadReply,
     ConfigError,
     ContentBlocked,
+    DownloadError,
     InsufficientBalance,
     PikaError,
     ProviderUnavailable,
@@ -97,6 +98,7 @@ __all__ = [
     "Checks",
     "ConfigError",
     "ContentBlocked",
+    "DownloadError",
     "Edit",
     "Emulator",
     "ErrorInfo",
@@ -130,6 +132,7 @@ __all__ = [
     "Refusals",
     "Replay",
     "ReportsBalance",
+    "Reroutes",
     "Secret",
     "Signs",
     "Snapshot",
@@ -319,6 +322,16 @@ class Estimates(Protocol):
 
     def build_estimate(self, request: VideoRequest, /) -> HttpRequest | None: ...
     def read_estimate(self, response: HttpResponse | None, request: VideoRequest, /) -> Estimate | None: ...
+
+
+class Reroutes(Protocol):
+    """A provider with a second route to the same account, where an account may lack the first.
+
+    `other_route` gets the error of a refused submit. It returns the adapter that the account goes on with
+    from then on, beginning with the refused order; None for an error that is not about the route.
+    """
+
+    def other_route(self, error: PikaError, /) -> Provider | None: ...
 
 
 class KeyedLinks(Protocol):

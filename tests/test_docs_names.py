@@ -28,7 +28,7 @@ FOREIGN = {
     *("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
     *("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
     # Words of providers that no code of ours has to spell.
-    *("KEY", "another", "canceled", "effect", "not_applied", "other"),
+    *("KEY", "another", "canceled", "effect", "flex", "h3", "not_applied", "other"),
 }
 FOREIGN_PROGRAMS = {"cloudflared", "curl", "lint-imports", "mypy", "python", "ruff", "uvicorn"}
 

@@ -37,13 +37,15 @@ from pika_async.provider import (
 )
 from pika_async.requests import VideoRequest, fields_set
 from pika_async.sandbox import Sandbox
+from pika_comfy import Comfy, ComfyEmulator
+from pika_comfy._adapter import REFUSALS as COMFY_REFUSALS
 from pika_duomi import Duomi, DuomiEmulator
 from pika_duomi._adapter import REFUSALS as DUOMI_REFUSALS
 from pika_fal import Fal, FalEmulator
 from pika_fal._adapter import REFUSALS as FAL_REFUSALS
 from pika_official import PikaEmulator, PikaOfficial
 from pika_official._adapter import REFUSALS as PIKA_REFUSALS
-from tests import provider_fal, provider_pika
+from tests import provider_comfy, provider_fal, provider_pika
 from tests.documented import documented_errors, named, spans, tables
 from tests.provider_errors import ERRORS as OLDER_ERRORS
 from tests.provider_errors import MAGIC as OLDER_MAGIC
@@ -53,21 +55,24 @@ from tests.provider_table import WIRE as OLDER_WIRE
 
 pytestmark = pytest.mark.anyio
 
-PROVIDERS = ("acedata", "duomi", "fal", "pika")
+PROVIDERS = ("acedata", "comfy", "duomi", "fal", "pika")
 CAPABILITIES: Mapping[str, Capabilities] = {
     "acedata": AceData.capabilities,
+    "comfy": Comfy(api_key=KEY).capabilities,
     "duomi": Duomi.capabilities,
     "fal": Fal.capabilities,
     "pika": PikaOfficial.capabilities,
 }
 EMULATORS: Mapping[str, Callable[[], Emulator]] = {
     "acedata": AceDataEmulator,
+    "comfy": ComfyEmulator,
     "duomi": DuomiEmulator,
     "fal": FalEmulator,
     "pika": PikaEmulator,
 }
 SUBMIT = {
     "acedata": "POST /pika/videos",
+    "comfy": "POST /v2/models/pika/([^/]+)/requests",
     "duomi": "POST /api/video/pika/pro/generate",
     "fal": "POST /fal-ai/pika/(.+)",
     "pika": "POST /v1/media/pika/(.+)",
@@ -75,19 +80,26 @@ SUBMIT = {
 """What a submit looks like; the group is the part that a request chooses."""
 LOOKUP = {
     "acedata": "POST /pika/tasks",
+    "comfy": "GET /v2/models/pika/[^/]+/requests/[^/]+/status",
     "duomi": "GET /api/video/pika/feed",
     "fal": "GET /fal-ai/pika/requests/[^/]+/status",
     "pika": "GET /v1/media/jobs/[^/]+",
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "acedata": {"authorization": f"Bearer {KEY}"},
+    "comfy": {"x-api-key": KEY, "idempotency-key": r"[0-9a-z]+-1-[0-9a-z]+"},
     "duomi": {},
     "fal": {"authorization": f"Key {KEY}"},
     "pika": {"x-api-key": KEY, "idempotency-key": r"[0-9a-z]+-1-[0-9a-z]+"},
 }
-WIRE = {**OLDER_WIRE, "fal": provider_fal.WIRE, "pika": provider_pika.WIRE}
-ERRORS = {**OLDER_ERRORS, "fal": provider_fal.ERRORS, "pika": provider_pika.ERRORS}
-MAGIC = {**OLDER_MAGIC, "fal": provider_fal.MAGIC, "pika": provider_pika.MAGIC}
+WIRE = {**OLDER_WIRE, "comfy": provider_comfy.WIRE, "fal": provider_fal.WIRE, "pika": provider_pika.WIRE}
+ERRORS = {
+    **OLDER_ERRORS,
+    "comfy": provider_comfy.ERRORS,
+    "fal": provider_fal.ERRORS,
+    "pika": provider_pika.ERRORS,
+}
+MAGIC = {**OLDER_MAGIC, "comfy": provider_comfy.MAGIC, "fal": provider_fal.MAGIC, "pika": provider_pika.MAGIC}
 
 
 def chosen(pattern: str, request: HttpRequest) -> str | None:
@@ -338,6 +350,8 @@ def test_every_code_and_word_that_an_adapter_knows_is_tried() -> None:
     """An adapter tells apart exactly what the tables do."""
     codes = {code for code, _ in ERRORS["acedata"] if code.isidentifier()}
     assert codes - {"another"} == {*ACEDATA_REFUSALS.codes, *ACEDATA_REFUSALS.open_codes}
+    comfy = {code for code, _ in ERRORS["comfy"]}
+    assert {*COMFY_REFUSALS.codes} - {"not_enabled", "content_moderation"} <= comfy
     fal = {code for code, _, _ in ERRORS["fal"]}
     assert {*FAL_REFUSALS.codes, *FAL_REFUSALS.open_codes} <= fal
     pika = {code for code, _, _ in ERRORS["pika"]} - {"none", "another"}

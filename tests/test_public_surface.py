@@ -38,7 +38,7 @@ PUBLIC = [
     pika_async.types,
 ]
 NAMED = [*PUBLIC, pika_async.callbacks, pika_async.errors, pika_async.requests, pika_async.results]
-PACKAGES = ["pika_async", "pika_acedata", "pika_duomi", "pika_fal", "pika_official"]
+PACKAGES = ["pika_async", "pika_acedata", "pika_comfy", "pika_duomi", "pika_fal", "pika_official"]
 
 
 def test_the_exports_are_these():
@@ -192,6 +192,7 @@ def test_importing_the_package_loads_nothing_heavy():
         "jinja2",
         "sqlite3",
         "pika_acedata",
+        "pika_comfy",
         "pika_duomi",
         "pika_fal",
         "pika_official",

@@ -13,7 +13,7 @@ from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
 from pika_async._engine.schedule.schedule import Schedule
-from pika_async._registry import Loaded
+from pika_async._registry import Loaded, load
 from pika_async._transport import Sender, SendError
 from pika_async.errors import BadReply, ConfigError, PikaError
 from pika_async.provider import (
@@ -84,6 +84,11 @@ class Account:
         self._clock = clock
         self._turns: set[asyncio.Future[bool]] = set()
         self._closing = False
+
+    def go_by(self, adapter: Provider) -> None:
+        """Reach the provider by another route from now on."""
+        self.loaded = load(self.name, adapter)
+        self.provider, self.capabilities = self.loaded.provider, self.loaded.capabilities
 
     @property
     def searches(self) -> bool:

@@ -23,7 +23,7 @@ from pika_async.errors import (
     SubmitRefused,
     SubmitUnknown,
 )
-from pika_async.provider import REFUSALS, VideoRequest
+from pika_async.provider import REFUSALS, Provider, VideoRequest
 from pika_async.results import Failed, Pending, Snapshot, Succeeded
 
 _UNKNOWN_STATUSES = frozenset({408, 409})
@@ -62,6 +62,12 @@ def blames_links(posted: Posted, error: PikaError | None) -> bool:
     return posted.old_links and type(error) is SubmitRefused
 
 
+def other_route(posted: Posted, error: PikaError | None) -> Provider | None:
+    """Return the adapter that the account goes on with after a refusal that is about the route alone."""
+    reroutes = getattr(posted.loaded.adapter, "other_route", None)
+    return None if reroutes is None or error is None else reroutes(error)
+
+
 def read_answer(
     posted: Posted, request: VideoRequest, response: HttpResponse, wall: float
 ) -> Evidence | Refused | Unknown:
@@ -95,7 +101,7 @@ def _accepted(posted: Posted, snapshot: Snapshot) -> Evidence:
 
 def refused(posted: Posted, error: PikaError) -> Refused:
     """Return the event of a POST of which nothing was bought, and the attempt that follows it."""
-    if blames_links(posted, error):
+    if blames_links(posted, error) or other_route(posted, error) is not None:
         return _refused(posted, error, posted.attempt.account)
     later = posted.fallback is None and (
         (posted.keeps and isinstance(error, ACCOUNTS_TROUBLE))

@@ -227,6 +227,8 @@ class Posts:
         try:
             if isinstance(event, Refused) and answers.blames_links(posted, event.error):
                 await self._uploads.forget(flight)
+            if isinstance(event, Refused) and (other := answers.other_route(posted, event.error)) is not None:
+                line.account.go_by(other)
             change = await self._desk.tell(flight, event)
         except Exception as error:
             log.exception("job %s: the engine failed on the answer", flight.id)

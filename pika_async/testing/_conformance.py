@@ -88,6 +88,7 @@ def checks(
 def _check_with(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:
     """Go the whole way with *emulator*, then again with its answers spoilt."""
     for plain in builds.kinds:
+        reads = evolve(reads, request=plain)
         world = FakeWorld(now=NOW)
         name = type(plain).__name__
         answer = _asked(world, emulator, builds.submit(plain))
