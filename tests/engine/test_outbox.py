@@ -20,7 +20,7 @@ class Desk:
     """A ledger that fails while it is *down*, and the desk that hears what it took."""
 
     def __init__(self):
-        self.down, self.taken, self.heard, self.tasks = True, [], [], set()
+        self.down, self.taken, self.heard, self.tasks, self.tried = True, [], [], set(), []
         self.clock = FakeClock()
         self.outbox = Outbox(self, self.clock, lambda id_, change: self.heard.append(id_), self.spawn)
 
@@ -30,6 +30,7 @@ class Desk:
         task.add_done_callback(self.tasks.discard)
 
     async def apply(self, job_id, event):
+        self.tried.append(self.clock.now() - 1000.0)
         if self.down:
             raise BROKEN
         self.taken.append((job_id, event))
@@ -48,6 +49,21 @@ async def test_events_are_told_again_in_their_order():
     assert desk.taken == [("a", 1), ("a", 2), ("b", 1)]
     assert desk.heard == ["a", "a", "b"]
     assert desk.outbox.age is None
+
+
+async def test_a_ledger_that_fails_is_tried_ever_more_rarely():
+    """Five seconds apart at last; the next outage begins anew."""
+    desk = Desk()
+    desk.outbox.put("a", 1, BROKEN)
+    await desk.clock.advance(18)
+    assert desk.tried == [0.5, 1.5, 3.5, 7.5, 12.5, 17.5]
+    desk.down = False
+    await desk.clock.advance(5)
+    desk.down = True
+    desk.tried.clear()
+    desk.outbox.put("a", 2, BROKEN)
+    await desk.clock.advance(1)
+    assert desk.tried == [23.5]
 
 
 async def test_the_age_is_that_of_the_oldest():

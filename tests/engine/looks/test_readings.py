@@ -89,11 +89,29 @@ def test_a_task_that_is_missing_again_and_again_is_lost():
     assert read(pending(), seen).seen.misses == 0
 
 
+def test_a_task_that_is_missing_for_a_moment_is_not_lost():
+    """Neither five quick looks nor two slow ones are enough."""
+    quick = slow = FRESH
+    for number in range(9):
+        reading = read(None, quick, now=100.0 + number)
+        quick = reading.seen
+        assert reading.event is None
+    for number in range(4):
+        reading = read(None, slow, now=100.0 + 100.0 * number)
+        slow = reading.seen
+        assert reading.event is None
+
+
+def test_what_is_no_task_of_ours_begins_anew():
+    """What was counted was about another task."""
+    assert read(pending(), Seen(misses=3), named="j-9").seen == FRESH
+
+
 def test_a_token_whose_task_nobody_knows_is_given_up():
     """It has no row that could be lost."""
     seen = Seen()
-    for _ in range(5):
-        reading = read(None, seen, adopted=True)
+    for number in range(5):
+        reading = read(None, seen, adopted=True, now=100.0 + 60.0 * number)
         seen = reading.seen
     assert reading.gone
     assert reading.event is None
@@ -109,6 +127,21 @@ def test_what_runs_longer_than_any_render_is_lost_and_looked_at_slowly():
     reading = read(pending(), wall=900.0 + 1801.0)
     assert isinstance(reading.event, Lost)
     assert reading.note == Looked(60.0)
+
+
+def test_what_runs_as_long_as_a_render_may_is_pending():
+    """A second less than the longest."""
+    reading = read(pending(), wall=900.0 + 1799.0)
+    assert (reading.event, reading.note, reading.progress) == (None, Looked(None), pending())
+
+
+def test_what_is_lost_already_is_not_lost_again():
+    """Nor does a task run again that is too old to be rendered still."""
+    unresolved = evolve(RUNNING, state=AttemptState.UNRESOLVED)
+    old = read(pending(), running=unresolved, wall=900.0 + 1801.0)
+    assert (old.event, old.note) == (None, Looked(60.0))
+    missing = read(None, Seen(misses=9, missing_since=0.0), unresolved, now=1000.0)
+    assert (missing.event, missing.note) == (None, Looked(60.0))
 
 
 def test_what_was_lost_and_is_found_runs_again():
