@@ -73,7 +73,7 @@ class News:
         if ids is None:
             self._leader.missed()
             ids = tuple(desk.flights)
-        if not ids and not self._unread:
+        elif not ids and not self._unread:
             return
         self._leader.heard()
         leads = self._leader.leads

@@ -221,16 +221,20 @@ async def test_who_does_not_lead_reads_only_its_own_jobs(monkeypatch):
         assert not read
 
 
-async def test_who_hears_of_others_tasks_looks_them_up_should_nobody_else(monkeypatch):
+@pytest.mark.parametrize("what", ["its name", "that something was missed"])
+async def test_who_hears_of_others_tasks_looks_them_up_should_nobody_else(what, monkeypatch):
     """Their process may have died in the next moment."""
     ledger, clock = SharedLedger(), FakeClock()
     async with scene(ledger=ledger, clock=clock) as s:
+        await named(monkeypatch, ledger)
         await clock.advance(30)
-        running = attempt(
-            state=AttemptState.RUNNING, task=Task("t9"), account="scripted:default", owner="dead"
-        )
-        await ledger.create(job(running))
-        await clock.advance(3)
+        theirs = {"task": Task("t9"), "account": "scripted:default", "owner": "dead"}
+        await ledger.create(job(attempt(state=AttemptState.RUNNING, **theirs)))
+        if what == "its name":
+            await named(monkeypatch, ledger, "j")
+        else:
+            monkeypatch.undo()
+        await clock.advance(4)
         assert s.stats.polls
         assert "j" in s.engine.desk.flights
 

@@ -8,7 +8,7 @@ from attrs import evolve
 import pika_async.provider as api
 from pika_async._engine.clock import moment
 from pika_async._engine.sending import send
-from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, Refused, Unknown
+from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, Refused, Sending, Unknown
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState
 from pika_async._transport import SendError
@@ -116,45 +116,47 @@ async def test_a_claim_within_the_window_is_sent():
     assert isinstance(await world.send(ahead), Evidence)
 
 
-async def test_a_row_that_is_read_too_slowly_makes_the_claim_old():
-    """The clocks are read last."""
+async def test_a_mark_that_is_committed_too_slowly_makes_the_claim_old():
+    """The clocks are read last; the mark alone leaves a doubt, which is worse than another try."""
 
     async def slow(world):
-        read = world.ledger.get
+        apply = world.ledger.apply
 
-        async def get(job_id):
+        async def stalling(job_id, event):
             world.clock.ahead["boot"] += 6
-            return await read(job_id)
+            return await apply(job_id, event)
 
-        world.ledger.get = get
+        world.ledger.apply = stalling
 
     await held_back(slow)
 
 
-async def test_a_row_of_another_version_is_not_sent():
-    """Whatever moved it, this claim is no longer what the row says."""
+async def test_a_claim_that_is_old_already_is_not_marked():
+    """Whoever finds it then knows that nothing was sent."""
+    world = World()
 
-    async def moved(world):
-        mine = world.ledger.known("j")
-        newer = evolve(mine.newest, version=mine.newest.version + 1)
-        world.ledger._jobs["j"] = evolve(mine, attempts=(newer,))
+    async def ahead():
+        world.clock.ahead["boot"] += 6
 
-    await held_back(moved)
+    await world.send(ahead)
+    assert world.ledger.known("j").newest.state is AttemptState.SUBMITTING
 
 
-@pytest.mark.parametrize("left", [None, ()])
+async def test_what_is_marked_already_is_not_sent():
+    """Somebody was at this fence before: one mark, one POST."""
+    await held_back(lambda world: world.ledger.apply("j", Sending(attempt="j-1", owner=OWNER)))
+
+
+@pytest.mark.parametrize("left", [(), (attempt(number=7),)], ids=["the job", "its attempt"])
 async def test_a_row_that_is_gone_is_not_sent(left):
-    """The job, or its attempt alone: a restored ledger may know neither."""
+    """A restored ledger may know neither."""
 
     async def gone(world):
-        job = world.ledger.known("j")
+        mine = world.ledger._jobs.pop("j")
+        if left:
+            world.ledger._jobs["j"] = evolve(mine, attempts=left)
 
-        async def get(_):
-            return None if left is None else evolve(job, attempts=(attempt(number=7),))
-
-        world.ledger.get = get
-
-    assert "report it" not in (await held_back(gone)).error.message
+    await held_back(gone)
 
 
 @pytest.mark.parametrize("fresh", [False, True])
