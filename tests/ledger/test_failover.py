@@ -49,7 +49,7 @@ async def test_a_claim_that_a_lagging_standby_lost_is_not_granted_again(lossless
                 assert again.moved
             else:
                 assert (again.moved, states(again.after), other.moved) == (False, "ambiguous", False)
-                assert "2 queued attempts may have been sent" in caplog.text
+                assert "2 attempts that it calls unsent may have been sent" in caplog.text
                 assert await names(one.open_jobs({AttemptState.AMBIGUOUS})) == "sentqueued"
                 assert states((await one.apply("sent", told(1, pending(), job_id="sent"))).after) == "running"
                 assert (

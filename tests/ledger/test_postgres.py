@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from pika_async import Pika
-from pika_async._ledger.events import Cancel
+from pika_async._ledger.events import Cancel, Sending
 from pika_async._ledger.records import AttemptState
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, LedgerError
 from pika_async.ledger import ledger_at, open_ledger
-from tests.ledger.records import ACCOUNT, attempt, claim, job, names, pending, states, told
+from tests.ledger.records import ACCOUNT, OWNER, attempt, claim, job, names, pending, states, told
 
 pytestmark = pytest.mark.anyio
 
@@ -111,15 +111,17 @@ async def test_a_cap_holds_for_all_processes(opened):
 
 
 async def test_a_restored_database_calls_queued_orders_in_doubt(opened, dsn, postgres_cluster):
-    """Another identity than the one last written: what is queued may have been sent since."""
+    """Another identity than the one last written: what it calls unsent may have been sent since."""
     ledger = await opened()
     await ledger.create(job(name="a"))
     await ledger.create(job(name="b"), claim(1, "b"))
+    await ledger.apply("b", Sending(attempt="b-1", owner=OWNER))
+    await ledger.create(job(name="c"), claim(1, "c"))
     await ledger.aclose()
     postgres_cluster.sql("UPDATE pika.meta SET value = '1:00000001' WHERE name = 'cluster'")
     ledger = await opened()
-    assert await names(ledger.open_jobs({AttemptState.AMBIGUOUS})) == "a"
-    assert states(await ledger.get("b")) == "submitting"
+    assert await names(ledger.open_jobs({AttemptState.AMBIGUOUS})) == "ac"
+    assert states(await ledger.get("b")) == "sending"
 
 
 async def test_a_newer_schema_is_refused(opened, dsn, postgres_cluster):

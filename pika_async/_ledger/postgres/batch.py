@@ -48,10 +48,12 @@ class Batch:
     read: frozenset[str]
     read_accounts: bool
     keys: Mapping[str, str] = field(factory=dict)
-    tasks: Mapping[tuple[str, str], str] = field(factory=dict)
+    tasks: Mapping[tuple[str, str], str] | None = None
 
     before: dict[str, JobRecord | None] = field(factory=dict)
     after: dict[str, JobRecord] = field(factory=dict)
+    unlooked: bool = False
+    """Whether evidence was met whose task may be another job's, which no constraint tells."""
     history: list[Row] = field(factory=list)
     charges: dict[str, Charge] = field(factory=dict)
     stale: set[str] = field(factory=set)
@@ -71,7 +73,7 @@ class Batch:
             return Change(before=known, after=known, moved=False, at=self.now)
         for attempt in job.attempts:
             if attempt.task is not None:
-                other = self.tasks.get((attempt.account, attempt.task.id))
+                other = (self.tasks or {}).get((attempt.account, attempt.task.id))
                 if other is not None:
                     raise task_taken(attempt.account, other)
         if holder is not None:
@@ -120,10 +122,12 @@ class Batch:
         account = account_of(before, event)
         holder = None
         if isinstance(event, Evidence):
-            holder_id = self.tasks.get((account, event.snapshot.task.id))
+            holder_id = (self.tasks or {}).get((account, event.snapshot.task.id))
             holder = None if holder_id is None else self._here(holder_id)
         usage = self.usage(account)
         after, freed = settle(before, event, self.now, usage, holder)
+        if isinstance(event, Evidence) and self.tasks is None and not _binds(after, event):
+            self.unlooked = True
         if holder is not None and freed is not None:
             self._change(holder, freed, f"its task belongs to {before.id}")
         if after is before:
@@ -190,6 +194,11 @@ class Batch:
 
     def _charge(self, account: str) -> Charge:
         return self.charges.setdefault(account, Charge())
+
+
+def _binds(job: JobRecord, event: Evidence) -> bool:
+    attempt = job.attempt(event.attempt)
+    return attempt is not None and attempt.task is not None and attempt.task.id == event.snapshot.task.id
 
 
 def _least(one: int | None, other: int) -> int:

@@ -80,7 +80,7 @@ class Found:
     """What was read for a batch: the holders of keys and of tasks, and which jobs are fresh."""
 
     keys: Mapping[str, str] = field(factory=dict)
-    tasks: Mapping[tuple[str, str], str] = field(factory=dict)
+    tasks: Mapping[tuple[str, str], str] | None = None
     jobs: frozenset[str] = frozenset()
 
 

@@ -54,6 +54,7 @@ _ATTEMPT: Final = (
     "account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, lease_until, "
     "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
 )
+_IN_FILE: Final = ", ".join("a.claimed_by" if c == "owner" else f"a.{c}" for c in _ATTEMPT.split(", "))
 _ACCOUNT: Final = (
     "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why"
 )
@@ -68,8 +69,7 @@ _TABLES: Final = (
     _Table(
         "attempts",
         f"job_id, number, seq, id, {_ATTEMPT}",
-        f"SELECT jobs.id, number, job, a.id, {', '.join(f'a.{c}' for c in _ATTEMPT.split(', '))} "
-        "FROM job_attempts a JOIN jobs ON seq = job",
+        f"SELECT jobs.id, number, job, a.id, {_IN_FILE} FROM job_attempts a JOIN jobs ON seq = job",
     ),
     _Table(
         "history",

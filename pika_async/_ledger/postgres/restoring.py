@@ -15,7 +15,7 @@ from pika_async._ledger.postgres.listing import open_jobs
 from pika_async._ledger.postgres.rows import JOBS, Row
 from pika_async._ledger.postgres.schema import LOCK, Connection, put_meta, read_meta
 from pika_async._ledger.postgres.statements import Statement, statements
-from pika_async._ledger.records import AttemptState
+from pika_async._ledger.standing import UNSENT
 
 log = logging.getLogger("pika_async")
 
@@ -23,7 +23,7 @@ _PAGE: Final = 500
 
 
 async def settle_restored(connection: Connection, cluster: str, now: float, *, lossless: bool) -> int:
-    """Call ambiguous what is queued, if this is not the database that was last written; return how many."""
+    """Call ambiguous what is unsent, if this is not the database that was last written; return how many."""
     async with connection.transaction():
         await connection.execute(b"SELECT pg_advisory_xact_lock($1)", (LOCK,))
         meta = await read_meta(connection) or {}
@@ -33,8 +33,8 @@ async def settle_restored(connection: Connection, cluster: str, now: float, *, l
         await put_meta(connection, cluster=cluster.encode())
     if "cluster" in meta:
         log.warning(
-            "the ledger on Postgres: the database was restored, copied or failed over; %d queued attempts "
-            "may have been sent since, and wait for your word",
+            "the ledger on Postgres: the database was restored, copied or failed over; %d attempts that "
+            "it calls unsent may have been sent since, and wait for your word",
             doubtful,
         )
     return doubtful
@@ -47,14 +47,14 @@ async def _doubt(connection: Connection, now: float) -> int:
         return await answers(connection, some)
 
     doubtful, last = 0, None
-    query = JOBS + open_jobs({AttemptState.QUEUED}, None)
+    query = JOBS + open_jobs(UNSENT, None)
     await load(ask, known, (), accounts=True)
     while found := await read_query(ask, known, query, last, _PAGE):
         last = found[-1].id
         batch = Batch(known, now, frozenset(job.id for job in found), read_accounts=True)
         for job in found:
             for attempt in job.attempts:
-                if attempt.state is AttemptState.QUEUED:
+                if attempt.state in UNSENT:
                     batch.apply(job.id, Restored(attempt=attempt.id))
                     doubtful += 1
         await answers(connection, statements(batch))

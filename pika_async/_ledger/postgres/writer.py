@@ -203,6 +203,8 @@ class Writer:
                 known.forget(batch.stale)
                 accounts |= batch.stale_accounts
                 continue
+            if batch.unlooked:
+                raise DuplicateError
             if not batch.before:
                 return answers
             try:
