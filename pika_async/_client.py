@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
@@ -87,6 +88,10 @@ class Pika:
     False the client records orders and waits: it sends and looks up nothing, needs no key, and leaves that to
     the processes that work on the same ledger (docs/many-machines.md).
 
+    With *reuse*, a `timedelta`, an order that equals one of that age whose video can still be read buys
+    nothing and returns that job: same fields, same bytes of media, one of this client's accounts.
+    `job.reused` tells. An order with an idempotency key is not looked for.
+
     For downloads: *media_hosts* are hosts inside your network that links may lead to (else those that
     `PIKA_ASYNC_MEDIA_HOST` names). *media_proxy* is an HTTP proxy other than that of the API calls; False is
     none. *max_download_bytes* bounds one file, and *min_download_speed* is the least speed in bytes per
@@ -105,6 +110,7 @@ class Pika:
         callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        reuse: timedelta | None = None,
         prices: str | os.PathLike[str] | None = None,
         prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
@@ -130,6 +136,7 @@ class Pika:
             callbacks=callbacks,
             ledger=ledger,
             max_submits=max_submits,
+            reuse=reuse,
             prices=prices,
             prefer=prefer,
             max_concurrency=max_concurrency,
@@ -171,6 +178,11 @@ class Pika:
             raise ConfigError("This client was opened before; make a new one for each `async with`.")
         self._loop = asyncio.get_running_loop()
         self._engine = await self._options.open(self._media_session)
+        if self._options.reuse is not None:
+            from pika_async._reuse import Reuse
+
+            orders = self._engine.orders
+            orders.reuse = Reuse(self._options.reuse, orders, self._media_session)
         self._tasks = self._options.tasks()
         if self._engine.inbox is not None:
             self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)

@@ -67,6 +67,11 @@ class Job:
         return why(flight.record, flight.why or "the ledger or the token says so")
 
     @property
+    def reused(self) -> bool:
+        """Whether an equal order has returned this job again and bought nothing; see `Pika(reuse=...)`."""
+        return self._flight.reused
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
         return self._flight.state

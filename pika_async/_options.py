@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
@@ -43,6 +44,7 @@ class Options:
     callbacks: Callbacks | None
     ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
+    reuse: timedelta | None
     prices: str | os.PathLike[str] | None
     prefer: Literal["cheapest"] | None
     max_concurrency: int
@@ -60,6 +62,8 @@ class Options:
         check.number("poll_interval", self.poll_interval)
         if not isinstance(self.poll_rate, Unset | None):
             check.number("poll_rate", self.poll_rate, above=0)
+        if self.reuse is not None and check.instance("reuse", self.reuse, timedelta) <= timedelta():
+            raise check.refuse("reuse", "a timedelta above zero", self.reuse)
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)

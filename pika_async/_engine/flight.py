@@ -120,6 +120,7 @@ class Flight:
         "record",
         "recorded",
         "request",
+        "reused",
         "sending",
         "snapshot",
         "stage",
@@ -152,6 +153,7 @@ class Flight:
         self.held = False
         self.kept = False
         self.why = ""
+        self.reused = False
         self.told = False
         self.sending = False
         self.stale = 0

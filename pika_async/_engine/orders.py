@@ -61,6 +61,7 @@ class Orders:
         self._looks = looks
         self._clock = clock
         self._rule = rule
+        self.reuse: Callable[[VideoRequest], Awaitable[Flight | None]] | None = None
         self._turns = Turns()
         self._entering: dict[str, asyncio.Task[None]] = {}
 
@@ -80,6 +81,13 @@ class Orders:
         """
         await self._turns.take()
         choice = await self._chosen(request)
+        if (
+            self.reuse is not None
+            and idempotency_key is None
+            and not kept
+            and (earlier := await self.reuse(request)) is not None
+        ):
+            return earlier
         accounts = choice.accounts
         ledger = self.desk.ledger
         if kept := kept or not self._dispatch.working:

@@ -6,6 +6,7 @@ Written by `python -m tests.sync.stub`: change the asynchronous classes, then ru
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self, Unpack
 
@@ -53,6 +54,10 @@ class Job:
     @property
     def why_provider(self) -> str:
         """Why that provider has the job: its place, its price, or whoever refused the job before."""
+
+    @property
+    def reused(self) -> bool:
+        """Whether an equal order has returned this job again and bought nothing; see `Pika(reuse=...)`."""
 
     @property
     def state(self) -> State:
@@ -156,6 +161,7 @@ class Pika:
         callback_url: str | Literal[False] | None = None,
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        reuse: timedelta | None = None,
         prices: str | os.PathLike[str] | None = None,
         prefer: Literal["cheapest"] | None = None,
         max_concurrency: int = 32,
