@@ -260,8 +260,8 @@ PIKA: Mapping[str, object] = {
 }
 
 _FAL_TASK = "024ca5b1-45d3-4afd-883e-ad3abe2a1c4d"
-_SERVERS = """500-internal_error 500-runner_server_error 502-runner_incomplete_response 503-runner_disconnected \
-503-runner_scheduling_failure 504-request_timeout 504-startup_timeout"""
+_SERVERS = """500-internal_error 500-runner_server_error 502-runner_incomplete_response \
+503-runner_disconnected 503-runner_scheduling_failure 504-request_timeout 504-startup_timeout"""
 FAL: Mapping[str, object] = {
     "balance.credits": Gives("read_balance", Balance(12.5, "USD")),
     "cancel.already-completed": Gives("read_cancel", Cancelled.TOO_LATE, (Task("t"),)),
@@ -453,8 +453,10 @@ def test_every_sample_has_an_expectation(provider):
 def test_errors_are_classified_as_documented(provider, case, expected):
     """A refused submit or upload raises its class, with all that the answer told, and what it cost."""
     answer, adapter = response(sample(provider, case)), MADE[provider]()
-    upload = (adapter.read_upload, Blob(b"png"), Uploading())
-    read, *given = upload if isinstance(expected, Refused) else (adapter.read_submit, Generate(BOAT))
+    if isinstance(expected, Refused):
+        read, given = adapter.read_upload, (Blob(b"png"), Uploading())
+    else:
+        read, given = adapter.read_submit, (Generate(BOAT),)
     with pytest.raises(PikaError) as caught:
         read(answer, *given)
     error = caught.value
