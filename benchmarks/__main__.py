@@ -31,6 +31,7 @@ NAMES = (
     "ledger",
     "shared_ledger",
     "kills",
+    "chaos",
     "power_cut",
     "model",
     "callbacks",

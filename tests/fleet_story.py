@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 
 from attrs import Factory, define
@@ -182,3 +183,48 @@ async def counted(made: Fleet, prompts: list[str], jobs: list[Job], began: float
         states=states,
         done=made.done,
     )
+
+
+@define(kw_only=True)
+class Plan:
+    """How much happens to a fleet, in an order that a seed decides."""
+
+    jobs: int
+    workers: int = 3
+    kills: int = 0
+    stops: int = 0
+    stop_seconds: float = 20.0
+    cuts: int = 0
+    crashes: int = 0
+    pause: float = 1.0
+    patience: float = 900.0
+
+
+async def told(cluster: Cluster, plan: Plan, seed: int) -> Tally:
+    """Enqueue orders while workers and the database die, deploy once, and count what came of it."""
+    chance, began = Random(seed), time.monotonic()
+    prompts = [f"cat {seed}.{number}" for number in range(plan.jobs)]
+    async with fleet(cluster, 3.0) as made:
+        await made.start(plan.workers)
+        async with made.client() as shop:
+
+            async def order() -> list[Job]:
+                ordered = []
+                for prompt in prompts:
+                    ordered.append(await enqueued(shop, prompt))
+                    await asyncio.sleep(chance.uniform(0, 0.1))
+                return ordered
+
+            ordering = asyncio.create_task(order())
+            acts = [
+                *([partial(made.kill, chance)] * plan.kills),
+                *([partial(made.suspend, chance, plan.stop_seconds)] * plan.stops),
+                *([partial(made.cut, 5)] * plan.cuts),
+                *([made.crash] * plan.crashes),
+            ]
+            chance.shuffle(acts)
+            for act in acts:
+                await asyncio.sleep(chance.uniform(0, plan.pause))
+                await act()
+            await made.roll()
+            return await counted(made, prompts, await ordering, began, plan.patience)

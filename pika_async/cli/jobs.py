@@ -7,16 +7,20 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from pika_async import ConfigError
 from pika_async.cli._command import command, group, json_option
 from pika_async.cli._ledger import Place, known, ledger_option, opened
-from pika_async.cli._terminal import age, printable, say
+from pika_async.cli._terminal import age, printable, run, say
 from pika_async.ledger import STATES, JobState, JobView
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SHORT: Final = 10
 """So much of an id is shown; the start of one names its job everywhere."""
@@ -66,6 +70,7 @@ class Span(click.ParamType[float]):
     "pika-async jobs",
     "pika-async jobs --state unresolved",
     "pika-async jobs --limit 1000 --json",
+    "pika-async jobs --watch",
     "pika-async jobs prune --older-than 30d",
 )
 @click.option("--state", type=click.Choice(STATES), metavar="STATE", help=f"Only those: {', '.join(STATES)}.")
@@ -78,12 +83,24 @@ class Span(click.ParamType[float]):
     help="Only the newest of them.",
 )
 @json_option()
+@click.option("--watch", "watching", is_flag=True, help="Show them anew every two seconds, and the fleet.")
 @ledger_option
 @click.pass_context
-def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledger: Place | None) -> None:
+def jobs(
+    ctx: click.Context,
+    *,
+    state: str | None,
+    limit: int,
+    as_json: bool,
+    watching: bool,
+    ledger: Place | None,
+) -> None:
     """List jobs, newest first. Asks no provider and needs no key."""
     if ctx.invoked_subcommand is not None:
         ctx.obj = ledger
+        return
+    if watching:
+        _watch(ledger, cast("JobState | None", state), limit)
         return
     found = asyncio.run(_newest(ledger, cast("JobState | None", state), limit))
     if as_json:
@@ -97,6 +114,18 @@ def jobs(ctx: click.Context, state: str | None, limit: int, as_json: bool, ledge
         say("Unresolved jobs wait for you; `pika-async job ID` says what to do.")
 
 
+def _watch(ledger: Place | None, state: JobState | None, limit: int) -> None:
+    from rich.console import Console
+
+    from pika_async.cli._watch import watch
+
+    async def shown() -> Table:
+        return _table(await _newest(ledger, state, limit), time.time(), Console().encoding)
+
+    with suppress(KeyboardInterrupt):
+        run(watch(ledger, shown))
+
+
 async def _newest(file: Place | None, state: JobState | None, limit: int) -> Sequence[JobView]:
     async with opened(file) as ledger:
         return await ledger.jobs(state, limit=limit)
@@ -105,10 +134,15 @@ async def _newest(file: Place | None, state: JobState | None, limit: int) -> Seq
 def _show(found: Sequence[JobView], now: float) -> None:
     """Print a table of one line a job, however narrow the terminal is; *now* is wall-clock seconds."""
     from rich.console import Console
+
+    console = Console()
+    console.print(_table(found, now, console.encoding))
+
+
+def _table(found: Sequence[JobView], now: float, encoding: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     table.add_column("id", no_wrap=True, min_width=SHORT)
     for name in ("state", "provider", "kind"):
@@ -116,7 +150,7 @@ def _show(found: Sequence[JobView], now: float) -> None:
     table.add_column(
         "prompt",
         no_wrap=True,
-        overflow="ellipsis" if console.encoding.startswith("utf") else "crop",
+        overflow="ellipsis" if encoding.startswith("utf") else "crop",
         ratio=1,
     )
     table.add_column("age", no_wrap=True, justify="right")
@@ -131,7 +165,7 @@ def _show(found: Sequence[JobView], now: float) -> None:
             age(now - job.created_at),
             job.charged,
         )
-    console.print(table)
+    return table
 
 
 @command("prune", "pika-async jobs prune --older-than 30d --dry-run")

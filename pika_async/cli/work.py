@@ -12,7 +12,9 @@ import click
 from pika_async import ConfigError
 from pika_async.cli._command import command
 from pika_async.cli._connection import WIDTH
+from pika_async.cli._ledger import PLACE, VARIABLE, Place
 from pika_async.cli._terminal import run, say
+from pika_async.provider import Secret
 
 if TYPE_CHECKING:
     from pika_async.fleet import Work
@@ -32,9 +34,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--ledger",
-    metavar="DSN",
+    type=PLACE,
+    metavar="ADDRESS",
     required=True,
-    envvar="PIKA_ASYNC_LEDGER",
+    envvar=VARIABLE,
     show_envvar=True,
     help="The database of the ledger: postgresql://user:password@host/database.",
 )
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
 @click.option("--health", metavar="HOST:PORT", help="Answer /healthz and /readyz at this address.")
 def work(  # noqa: PLR0917 - click hands everything over by name
     providers: tuple[str, ...],
-    ledger: str,
+    ledger: Place,
     out: str | None,
     hook: str | None,
     places: int,
@@ -71,6 +74,8 @@ def work(  # noqa: PLR0917 - click hands everything over by name
     Start it on as many machines as you like. It ends by bringing its POSTs to their end; what it has not sent
     goes to other workers.
     """
+    if not isinstance(ledger, Secret):
+        raise ConfigError("Workers share a ledger on Postgres: --ledger postgresql://user:password@host/name")
     try:
         from pika_async.fleet import Work
     except ImportError as error:
