@@ -69,6 +69,10 @@ class Dispatch:
         self._pump(line)
         return not len(line)
 
+    def send_now(self, key: str) -> None:
+        """Send what waits for the account *key* and may go, before the client can be closed."""
+        self._pump(self._lines[key])
+
     def _pump(self, line: Line) -> None:
         """Start as many POSTs as the account allows now."""
         while self.working and not self._desk.closing and (first := line.first()) is not None:

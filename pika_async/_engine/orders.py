@@ -432,6 +432,8 @@ class Orders:
         word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
         if not (await self.desk.tell(flight, word)).moved:
             raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
+        if resubmit:
+            self._dispatch.send_now(flight.account.key)
 
     def origin(self, video: VideoResult) -> Flight | None:
         """Return the job that a video of this client came from."""

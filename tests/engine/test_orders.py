@@ -364,7 +364,7 @@ async def test_a_resubmitted_job_is_reconciled_even_when_its_new_attempt_waits()
         first.host.at_submit.append(LOST)
         job = await lost(first)
         hidden = first.host.tasks.pop("t1")
-        await clock.advance(2500)
+        await clock.advance(1000)
         first.host.render_time = 10_000
         first.begin(first.pika.generate("other"))
         await clock.advance(1)
@@ -376,6 +376,19 @@ async def test_a_resubmitted_job_is_reconciled_even_when_its_new_attempt_waits()
         jobs = {job.id: job async for job in s.pika.recover()}
         assert (await s.after(60, jobs[job.id].wait())).id == "t1"
         assert s.host.billed == {"a cat": 1, "other": 1}
+
+
+async def test_a_word_is_acted_on_although_the_client_closes_at_once():
+    """A person said that the order is to be sent again, and does not wait for it."""
+    ledger = WatchedLedger()
+    async with scene(Historian(), ledger=ledger) as s:
+        s.host.at_submit.append(LOST)
+        job = await lost(s)
+        s.host.tasks.clear()
+        await s.clock.advance(1000)
+        await job.resubmit()
+    assert s.host.billed.total() == 2
+    assert ledger.job.newest.state is AttemptState.RUNNING
 
 
 async def test_a_token_is_adopted_in_a_fresh_client():
