@@ -12,7 +12,9 @@ from pika_async.results import Task
 
 NOW = 100_000.0
 """The model's clock stands still; rows grow older instead."""
-TIMES = Times()
+WITHIN = 600.0
+"""T: seconds within which the same bytes may be sent again."""
+TIMES = Times(resolve=WITHIN)
 AGES = (
     0.0,
     TIMES.lease + 1.0,
@@ -56,6 +58,11 @@ class Book:
         if after is None:
             after = self._settled[key] = self._told(jobs, place, event())
         return after
+
+    def moves(self, jobs: Jobs, place: int, event: Event) -> bool:
+        """Return whether an event is granted, also one that leaves no other trace than a version."""
+        job = self.records[jobs[place]]
+        return machine.settle(job, event, NOW, Usage(), None)[0] is not job
 
     def change(self, jobs: Jobs, name: str, change: Callable[[JobRecord], JobRecord]) -> Jobs:
         """Return the jobs after what no event does: time that passes, a process that dies."""

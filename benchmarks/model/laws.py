@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from benchmarks.model.book import NOW
+from benchmarks.model.book import NOW, WITHIN
 from benchmarks.model.world import FLYING, Setting, World
 from pika_async._ledger.events import (
     Abandon,
@@ -324,6 +324,14 @@ def no_post_after_a_cancel(job: JobRecord) -> bool:
     return job.state is JobState.OPEN and not job.cancel_requested
 
 
+def a_replay_leaves_within_t(job: JobRecord, attempt: Attempt) -> bool:
+    """The same bytes leave again only within T of the claim, and not once anything else may follow."""
+    in_time = attempt.claimed_at is not None and attempt.claimed_at + WITHIN >= NOW
+    wanted = job.state is JobState.OPEN and not job.cancel_requested and not attempt.superseded
+    alive = any(a.state in _LIVE or a.state is S.QUEUED for a in job.attempts)
+    return in_time and wanted and not alive and attempt.state in {S.SENDING, S.AMBIGUOUS}
+
+
 OF_EVENTS = (
     no_attempt_without_a_reason,
     nothing_is_queued_again,
@@ -353,7 +361,14 @@ OF_WORLDS = (
     a_paid_task_keeps_its_job_open,
 )
 OF_ENDS = (each_job_ends_or_waits_for_a_word,)
-LAWS: tuple[Callable[[Any], bool], ...] = (*OF_EVENTS, *OF_FENCES, *OF_RECORDS, *OF_WORLDS, *OF_ENDS)
+LAWS: tuple[Callable[..., bool], ...] = (
+    a_replay_leaves_within_t,
+    *OF_EVENTS,
+    *OF_FENCES,
+    *OF_RECORDS,
+    *OF_WORLDS,
+    *OF_ENDS,
+)
 
 
 def name_of(law: Callable[[Any], bool]) -> str:

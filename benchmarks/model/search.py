@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -20,12 +20,13 @@ from benchmarks.model.laws import (
     Records,
     Told,
     Truth,
+    a_replay_leaves_within_t,
 )
 from benchmarks.model.steps import Step, Steps
 from benchmarks.model.world import Setting, World
 from pika_async._ledger.events import Unbind
 
-Law: TypeAlias = Callable[[Any], bool]
+Law: TypeAlias = Callable[..., bool]
 
 
 @frozen(kw_only=True)
@@ -110,6 +111,11 @@ class Search:
             job = next(j for j in jobs if j.attempt(step.fenced) is not None)
             if (law := self._broken(OF_FENCES, job)) is not None:
                 return law
+        if step.replayed is not None and step.place is not None:
+            job = self._records(world)[0].jobs[step.place]
+            attempt = job.attempt(step.replayed)
+            if attempt is None or not a_replay_leaves_within_t(job, attempt):
+                return a_replay_leaves_within_t
         if step.event is None or step.place is None:
             return None
         key = world.jobs, step.place, step.name

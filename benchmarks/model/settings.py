@@ -10,6 +10,7 @@ SMALL = (
         name="a commit unheard, a cancel", owners=1, attempts=2, fails=False, left=Left(unheard=1, cancel=1)
     ),
     Setting(name="a word", owners=1, attempts=2, fails=False, left=Left(lose=1, resubmit=1)),
+    Setting(name="a replay", attempts=1, fails=False, left=Left(replay=1, crash=1)),
     Setting(name="a copy", attempts=1, left=Left(restore=1)),
     Setting(name="no echo", attempts=1, echoes=False, left=Left(lose=1, abandon=1, lost=1)),
     Setting(name="an adopted token", attempts=1, adopted=True, left=Left(abandon=1, lost=1)),
@@ -19,7 +20,9 @@ FULL = (
     *SMALL,
     Setting(name="a commit unheard, two owners", attempts=2, left=Left(unheard=1, crash=1, cancel=1)),
     Setting(name="a lost answer, two owners", attempts=2, left=Left(lose=1, crash=1, resubmit=1)),
-    Setting(name="three attempts", owners=1, attempts=3, left=Left(crash=1, lose=1, resubmit=1)),
+    Setting(name="replays and a word", owners=1, attempts=2, fails=False, left=Left(replay=2, resubmit=1)),
+    Setting(name="replays and a cancel", attempts=1, left=Left(replay=2, cancel=1, crash=1)),
+    Setting(name="three attempts", owners=1, attempts=3, fails=False, left=Left(crash=1, lose=1, resubmit=1)),
     Setting(name="all words", owners=1, attempts=2, left=Left(lose=1, cancel=1, resubmit=1, abandon=1)),
     Setting(name="all words, no echo", echoes=False, attempts=2, left=Left(lose=1, resubmit=1, abandon=1)),
     Setting(name="a copy, two owners", attempts=2, left=Left(restore=1, lose=1)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.model.book import AGES, NOW, REFUSAL, TIMES, Book, Jobs, age_of, older
+from benchmarks.model.book import AGES, NOW, REFUSAL, TIMES, WITHIN, Book, Jobs, age_of, older
 from benchmarks.model.world import (
     ANSWERED,
     CONNECTING,
     FLYING,
     GONE,
+    LOST,
     OWNERS,
     REFUSED,
     UNHEARD,
@@ -35,6 +36,7 @@ from pika_async._ledger.events import (
     NextAttempt,
     NothingFound,
     Refused,
+    Replaying,
     Restored,
     Resubmit,
     Sending,
@@ -61,6 +63,7 @@ class Step(NamedTuple):
     event: Event | None = None
     fenced: str | None = None
     restored: bool = False
+    replayed: str | None = None
 
 
 class Move(NamedTuple):
@@ -270,6 +273,12 @@ class Steps:
     def _provider(self, world: World, index: int, post: Post) -> Iterator[Step]:
         if post.phase != FLYING:
             return
+        known = next((b.task for b in world.billed if b.attempt == post.attempt), None)
+        if known is not None:
+            # The provider keeps the key of these bytes: nothing more is bought.
+            answered = post._replace(phase=ANSWERED, task=known) if post.owner is not None else None
+            yield Step(f"the provider knows {post.attempt} as {known}", _with(world, index, answered))
+            return
         task = f"t{len(world.billed)}"
         answered = post._replace(phase=ANSWERED, task=task) if post.owner is not None else None
         accepted = _with(world, index, answered)._replace(billed=(*world.billed, Billed(task, post.attempt)))
@@ -286,8 +295,19 @@ class Steps:
         without = _with(world, index, None)
         if post.phase == ANSWERED:
             yield self._evidence(without, post.attempt, Billed(post.task, post.attempt), "answer")
-        if post.phase == REFUSED:
+        if post.phase == REFUSED and not post.again:
             yield from self._refusals(without, post, "it was refused")
+        if post.phase == REFUSED and post.again:
+            yield self._unknown(without, post)
+        if post.phase == LOST:
+            yield self._unknown(without, post)
+            yield from self._replays(world, index, post)
+            return
+        if world.left.replay and post.phase != REFUSED:
+            orphan = [post._replace(owner=None, late=False)] if post.phase == FLYING else []
+            posts = (*without.posts, *orphan, post._replace(phase=LOST, task=""))
+            lost = without._replace(posts=tuple(sorted(posts, key=_order)))
+            yield _spent(Step(f"{post.owner} loses the answer to {post.attempt}", lost), "replay")
         if self._setting.echoes and world.left.stranger and post.phase != REFUSED:
             others = [b.task for b in world.billed if b.attempt != post.attempt]
             for task in (STRANGER, *others):
@@ -295,11 +315,23 @@ class Steps:
                 step = self._evidence(_unheard(world, index, post), post.attempt, mixed_up, "answer")
                 yield _spent(step, "stranger")
         if post.phase == VANISHED or world.left.lose:
-            event = Unknown(attempt=post.attempt, owner=post.owner)
-            name = f"{post.owner} does not know what became of {post.attempt}"
-            lost = _unheard(world, index, post)
-            step = self._told(lost, _place(post.attempt), name, event) or Step(name, lost)
+            step = self._unknown(_unheard(world, index, post), post)
             yield step if post.phase == VANISHED else _spent(step, "lose")
+
+    def _unknown(self, world: World, post: Post) -> Step:
+        assert post.owner is not None
+        event = Unknown(attempt=post.attempt, owner=post.owner)
+        name = f"{post.owner} does not know what became of {post.attempt}"
+        return self._told(world, _place(post.attempt), name, event) or Step(name, world)
+
+    def _replays(self, world: World, index: int, post: Post) -> Iterator[Step]:
+        """The owner sends the same bytes again, if the machine allows it."""
+        assert post.owner is not None
+        place = _place(post.attempt)
+        event = Replaying(attempt=post.attempt, owner=post.owner, within=WITHIN)
+        if self._book.moves(world.jobs, place, event):
+            after = _with(world, index, post._replace(phase=FLYING, again=True))
+            yield Step(f"{post.owner} sends {post.attempt} again", after, place, replayed=post.attempt)
 
     def _evidence(self, world: World, attempt: str, told: Billed, source: Source) -> Step:
         of_task = snapshot(told.task, told.end)

@@ -21,6 +21,8 @@ ANSWERED = "answered"
 """The provider took it; the answer is on its way."""
 REFUSED = "refused"
 """The provider said no; the answer is on its way."""
+LOST = "lost"
+"""The answer is lost, and its owner may send the same bytes again."""
 VANISHED = "vanished"
 """The bytes never arrive; nobody knows."""
 
@@ -29,6 +31,7 @@ class Post(NamedTuple):
     """One POST, from its claim on; *owner* is None once nobody waits for its answer.
 
     *late*: more than W has passed since the claim. *task* is what the answer names.
+    *again*: these bytes were sent before, and the provider keeps their key.
     """
 
     attempt: str
@@ -36,6 +39,7 @@ class Post(NamedTuple):
     phase: str
     late: bool = False
     task: str = ""
+    again: bool = False
 
 
 class Billed(NamedTuple):
@@ -50,6 +54,7 @@ class Left(NamedTuple):
     """How often each fault, and each word of a person, may still happen."""
 
     crash: int = 0
+    replay: int = 0
     lose: int = 0
     unheard: int = 0
     stranger: int = 0

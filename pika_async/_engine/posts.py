@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from inspect import signature
 
+from attrs import evolve
+
 from pika_async._engine import answers
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
@@ -17,6 +19,7 @@ from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
+from pika_async._engine.replaying import window
 from pika_async._engine.sending import Outcome, send
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of
@@ -57,7 +60,7 @@ class Posts:
         self._max_submits = max_submits
         # Transports written for the first release do not know the option.
         self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
-        self._times: dict[tuple[bool, float], Times] = {}
+        self._times: dict[tuple[bool, float, float], Times] = {}
 
     async def prepared(self, line: Line, flight: Flight) -> bool:
         """Bring the media of *flight* into form; return whether it may be sent. No slot is held meanwhile."""
@@ -144,11 +147,16 @@ class Posts:
         return self._clock.now() - built_at >= _BUILT_LASTS
 
     def _claim(self, line: Line, flight: Flight, request: HttpRequest) -> Claim:
-        render = line.account.capabilities.longest_render
-        if (times := self._times.get((request.held, render))) is None:
+        capabilities = line.account.capabilities
+        render, replayable = capabilities.longest_render, window(capabilities.replay)
+        if (times := self._times.get((request.held, render, replayable))) is None:
             timeouts = self._transport.timeouts
             deadline = timeouts.held if request.held else timeouts.submit
-            times = self._times[request.held, render] = Times(deadline=deadline, longest_render=render)
+            times = Times(deadline=deadline, longest_render=render)
+            # What may still be sent again is not shown to a person yet.
+            shown_after = replayable + deadline + times.acceptance + times.slack - times.lease
+            times = evolve(times, resolve=max(times.resolve, shown_after))
+            self._times[request.held, render, replayable] = times
         return Claim(
             attempt=flight.record.newest.id,
             owner=self._desk.owner,

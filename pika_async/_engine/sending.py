@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from pika_async._engine.answers import Posted, held_back, read_answer, unknown, unsent
 from pika_async._engine.clock import Clock, Moment
+from pika_async._engine.replaying import replayed
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Sending, Times, Unknown
@@ -30,6 +31,10 @@ def _late(claimed_at: Moment, clock: Clock) -> bool:
     return clock.now() - now > _WINDOW or clock.wall() - wall > _WINDOW or clock.boot() - boot > _WINDOW
 
 
+def _lost(posted: Posted, error: SendError) -> Outcome:
+    return unknown(posted, f"The answer was lost: {error}")
+
+
 async def send(
     posted: Posted,
     order: VideoRequest,
@@ -46,12 +51,14 @@ async def send(
     first byte may leave: whoever finds a claim without that mark knows that nothing was sent.
     """
     may_have_left = False
+    status: int | None
 
     async def fence() -> None:
         nonlocal may_have_left
         if _late(claimed_at, clock):
             raise StaleFenceError
-        sending = Sending(attempt=posted.attempt.id, owner=posted.owner)
+        claimed = posted.attempt
+        sending = Sending(attempt=claimed.id, owner=posted.owner, version=claimed.version)
         if not (await ledger.apply(posted.attempt.job_id, sending)).moved:
             raise StaleFenceError
         # Once more, because the commit may itself have taken too long.
@@ -67,11 +74,19 @@ async def send(
     except StaleFenceError:
         return held_back(posted)
     except SendError as error:
-        return unknown(posted, f"The answer was lost: {error}") if error.sent else unsent(posted, str(error))
+        if not error.sent:
+            return unsent(posted, str(error))
+        status, event = None, _lost(posted, error)
     except LedgerError as error:
         return held_back(posted, error)
     except Exception as error:
         log.exception("job %s: the engine failed after the claim", posted.attempt.job_id)
         why = f"A defect in pika_async, please report it: {error!r}"
         return unknown(posted, why) if may_have_left else held_back(posted, PikaError(f"{why}."))
-    return read_answer(posted, order, response, clock.wall())
+    else:
+        status, event = response.status, read_answer(posted, order, response, clock.wall())
+    if isinstance(event, Unknown):
+        return await replayed(
+            posted, order, request, event, status, transport=transport, ledger=ledger, clock=clock
+        )
+    return event

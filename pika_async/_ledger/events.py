@@ -48,10 +48,23 @@ class Claim:
 
 @frozen(kw_only=True)
 class Sending:
-    """The owner stands at the fence: once this is committed, the first byte may leave."""
+    """The owner stands at the fence: once this is committed, the first byte may leave.
+
+    *version* is that of the row it claimed; None asks for no version.
+    """
 
     attempt: str
     owner: str
+    version: int | None = None
+
+
+@frozen(kw_only=True)
+class Replaying:
+    """The owner is about to send the same bytes again, *within* so many seconds of the claim."""
+
+    attempt: str
+    owner: str
+    within: float
 
 
 @frozen(kw_only=True)
@@ -179,6 +192,7 @@ class Restored:
 Event: TypeAlias = (
     Claim
     | Sending
+    | Replaying
     | Refused
     | Evidence
     | Unknown

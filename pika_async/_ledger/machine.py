@@ -1,7 +1,7 @@
 """The pay-once table as one pure, total function. No clock, no storage, no randomness.
 
-The main rule: time and leases may lead to a look-up, never to a POST. The moves are those of
-docs/pay-once.md; what `Evidence` does is in `evidence`.
+The main rule: time leads to a look-up, or to a replay of the same bytes within T, never to a new purchase.
+The moves are those of docs/pay-once.md; what `Evidence` does is in `evidence`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pika_async._ledger.events import (
     NextAttempt,
     NothingFound,
     Refused,
+    Replaying,
     Restored,
     Resubmit,
     Sending,
@@ -43,6 +44,7 @@ from pika_async._ledger.standing import (
     CLAIMED,
     LOST,
     OPEN,
+    REPLAYABLE,
     UNANSWERED,
     UNSENT,
     doubted,
@@ -116,13 +118,10 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
     match event:
         case Claim():
             return _claim(job, event, now, usage)
-        case Sending(attempt=id_, owner=owner):
-            return _move(
-                job,
-                id_,
-                lambda a: a.state is AttemptState.SUBMITTING and a.owner == owner and may_send(job, a),
-                state=AttemptState.SENDING,
-            )
+        case Sending():
+            return _pass_the_fence(job, event)
+        case Replaying():
+            return _replay(job, event, now)
         case Refused():
             return _refuse(job, event)
         case Evidence():
@@ -207,6 +206,37 @@ def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
         slot_until=now + times.claim_to_byte + times.acceptance + times.longest_render + times.slack,
     )
     return evolve(job, attempts=replaced(job, claimed))
+
+
+def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
+    """Mark that the first byte may leave, if the row is still what its owner claimed."""
+    return _move(
+        job,
+        event.attempt,
+        lambda a: (
+            a.state is AttemptState.SUBMITTING
+            and a.owner == event.owner
+            and event.version in {None, a.version}
+            and may_send(job, a)
+        ),
+        state=AttemptState.SENDING,
+    )
+
+
+def _replay(job: JobRecord, event: Replaying, now: float) -> JobRecord:
+    """Grant one more sending of the same bytes; the attempt stays as open as it was."""
+    return _move(
+        job,
+        event.attempt,
+        lambda a: (
+            a.state in REPLAYABLE
+            and a.owner == event.owner
+            and not a.superseded
+            and a.claimed_at is not None
+            and now <= a.claimed_at + event.within
+            and may_send(job, a)
+        ),
+    )
 
 
 def _refuse(job: JobRecord, event: Refused) -> JobRecord:

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from pika_async._ledger import events
 from pika_async._ledger.records import AttemptState
-from pika_async._ledger.standing import CLAIMED, FINAL, LOST, UNANSWERED, UNSENT
+from pika_async._ledger.standing import CLAIMED, FINAL, LOST, REPLAYABLE, UNANSWERED, UNSENT
 
 _S = AttemptState
 _WATCHED = frozenset({_S.RUNNING, _S.UNRESOLVED})
@@ -40,6 +40,15 @@ MOVES = (
         start=frozenset({_S.SUBMITTING}),
         guard="the fence: connected, within W; job open and not cancelled, siblings as for the claim",
         effect="sending; COMMIT **acknowledged**, then the first byte",
+        who="owner",
+    ),
+    MoveRule(
+        event=events.Replaying,
+        start=REPLAYABLE,
+        guard="the provider keeps the key in these bytes; within T of the claim; not superseded; job open "
+        "and not cancelled, siblings as for the claim",
+        effect="the same; COMMIT **acknowledged**, then the same bytes again; of their answers only an "
+        "acceptance counts",
         who="owner",
     ),
     MoveRule(

@@ -22,6 +22,8 @@ CLAIMED = frozenset({AttemptState.SUBMITTING, AttemptState.SENDING})
 """In the hands of the process that claimed it: before the fence, and past it."""
 UNANSWERED = LOST | CLAIMED
 """Sent or about to be, and without an answer that counts."""
+REPLAYABLE = frozenset({AttemptState.SENDING, AttemptState.AMBIGUOUS})
+"""May have left; where the provider allows it, the same bytes may be sent again for a while."""
 UNSENT = frozenset({AttemptState.QUEUED, AttemptState.SUBMITTING})
 """No byte has left, if the ledger is not a copy."""
 UNDER_WAY = OPEN - {AttemptState.UNRESOLVED}

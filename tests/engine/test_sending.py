@@ -142,6 +142,17 @@ async def test_a_claim_that_is_old_already_is_not_marked():
     assert world.ledger.known("j").newest.state is AttemptState.SUBMITTING
 
 
+async def test_a_row_of_another_version_is_not_sent():
+    """Whatever moved it, this claim is no longer what the row says."""
+
+    async def moved(world):
+        mine = world.ledger.known("j")
+        newer = evolve(mine.newest, version=mine.newest.version + 1)
+        world.ledger._jobs["j"] = evolve(mine, attempts=(newer,))
+
+    await held_back(moved)
+
+
 async def test_what_is_marked_already_is_not_sent():
     """Somebody was at this fence before: one mark, one POST."""
     await held_back(lambda world: world.ledger.apply("j", Sending(attempt="j-1", owner=OWNER)))

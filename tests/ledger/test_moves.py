@@ -19,6 +19,7 @@ from pika_async._ledger.events import (
     Mismatch,
     NothingFound,
     Refused,
+    Replaying,
     Restored,
     Resubmit,
     Sending,
@@ -38,6 +39,7 @@ TASK = Task("t1")
 EVENTS = {
     Claim: Claim(attempt="j-1", owner="w"),
     Sending: Sending(attempt="j-1", owner="w"),
+    Replaying: Replaying(attempt="j-1", owner="w", within=2 * LATE),
     Refused: Refused(attempt="j-1", owner="w", refusal=Refusal(error="SubmitRefused", message="no")),
     Evidence: Evidence(attempt="j-1", snapshot=Pending(task=TASK), source="echo"),
     Unknown: Unknown(attempt="j-1", owner="w"),
