@@ -30,6 +30,7 @@ NAMES = (
     "imports",
     "ledger",
     "shared_ledger",
+    "fleet",
     "kills",
     "chaos",
     "power_cut",

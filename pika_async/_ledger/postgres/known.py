@@ -50,7 +50,8 @@ class Known:
     def keep(self, job_id: str, held: Held) -> None:
         """Remember a job; the oldest are forgotten."""
         was = self.jobs.pop(job_id, None)
-        self.media += _weight(held) - _weight(was)
+        if _request(held) is not _request(was):
+            self.media += _weight(held) - _weight(was)
         self.jobs[job_id] = held
         while len(self.jobs) > _REMEMBERED or self.media > _MEDIA_REMEMBERED:
             oldest = next(iter(self.jobs))
@@ -84,8 +85,12 @@ class Known:
         }
 
 
+def _request(held: Held | None) -> object:
+    return None if held is None or held.record is None else held.record.request
+
+
 def _weight(held: Held | None) -> int:
-    request = None if held is None or held.record is None else held.record.request
+    request = _request(held)
     total = 0
     for name in MEDIA_FIELDS if request is not None else ():
         value = getattr(request, name, None)
