@@ -22,7 +22,7 @@ from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Claim, Event, Resubmit
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
-from pika_async._ledger.standing import LOST
+from pika_async._ledger.standing import LOST, OPEN
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Failed, Pending, Succeeded
@@ -213,9 +213,13 @@ class Desk:
         return flight
 
     def account_of(self, record: JobRecord) -> Account:
-        """Return the account of the newest attempt; raises `ConfigError` if one of an attempt is not open."""
+        """Return the account of the newest attempt; raises `ConfigError` if it is not open here.
+
+        So it does for an older one that has not ended; one that was refused, say, concerns nobody any more.
+        """
         for attempt in record.attempts:
-            if attempt.account not in self.accounts:
+            matters = attempt is record.newest or attempt.state in OPEN
+            if matters and attempt.account not in self.accounts:
                 provider, _, label = attempt.account.partition(":")
                 raise ConfigError(
                     f"Job {record.id} belongs to {provider} (account {label}); open the client with that "

@@ -8,7 +8,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.jobs import Job
 
 from pika_async import errors
-from pika_async._tasks import CARE, DELIVER, DELIVERIES, PROCESS, RESCUE, SEEK
+from pika_async._tasks import CARE, DELIVER, DELIVERIES, PROCESS, RESCUE, SEEK, queue_of
 
 _RESCUE_EVERY: Final = "* * * * * */10"
 _SEEK_EVERY: Final = "* * * * * */5"
@@ -32,11 +32,21 @@ class Duties(Protocol):
         """Give tasks to the finished videos that nobody delivered."""
 
 
+class ElsewhereError(Exception):
+    """The job is to be sent on *account*, which this worker does not serve."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(f"the job went on to {account}")
+        self.account = account
+
+
 class Sending(BaseRetryStrategy):
     """An order that was not sent comes again: at once to another worker, later where waiting may help."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Return when to try again; None for what no try mends."""
+        if isinstance(exception, ElsewhereError):
+            return RetryDecision(retry_in={"seconds": 0}, queue=queue_of(exception.account))
         seconds = again_in(exception, job.attempts)
         return None if seconds is None else RetryDecision(retry_in={"seconds": seconds})
 

@@ -21,7 +21,7 @@ from pika_async._secret import Secret
 from pika_async._tasks import CARE, DELIVERIES, connected, queue_of
 from pika_async.fleet import rescue as rescuing
 from pika_async.fleet import statements
-from pika_async.fleet.app import add_tasks
+from pika_async.fleet.app import ElsewhereError, add_tasks
 from pika_async.fleet.delivery import Hook, deliver, hook_of
 from pika_async.fleet.health import answering
 from pika_async.fleet.tables import make_tables
@@ -225,11 +225,21 @@ class Shift:
         """Bring a job to the provider; whoever polls its account sees the rest."""
         if self._ending:
             raise JobTimeout("The worker ends; the task goes to another.", charged="no")
+        await self._check_it_is_ours(job_id)
         try:
             await self._pika.process(job_id, accepted=True, patience=_PATIENCE)
         except AuthError as error:
             self._refused(error)
             raise
+        except PikaError:
+            await self._check_it_is_ours(job_id)
+            raise
+
+    async def _check_it_is_ours(self, job_id: str) -> None:
+        """Raise `ElsewhereError` for a job that goes on with a provider which this worker does not serve."""
+        record = await engine_of(self._pika).desk.ledger.get(job_id)
+        if record is not None and record.newest.account not in self.accounts:
+            raise ElsewhereError(record.newest.account)
 
     def _refused(self, error: PikaError) -> None:
         """Take no tasks for a while: a key that is refused must not draw in the orders of good ones."""

@@ -173,6 +173,27 @@ async def test_an_order_keeps_its_fallbacks_and_its_callback_address():
         assert hosts["second"].tasks["t1"]["callback_url"].startswith("https://shop.test/done")
 
 
+async def test_an_order_goes_on_at_a_worker_that_serves_its_second_provider():
+    """The first worker does not know that provider, and the second not the first."""
+    clock, ledger = FakeClock(), SharedLedger()
+    first, second = (Scripted(capabilities=capable(name)) for name in ("first", "second"))
+    hosts = {name: Host(clock) for name in ("first", "second")}
+    together = {"ledger": ledger, "clock": clock, "hosts": hosts}
+    async with (
+        scene(first, second, work=False, **together) as shop,
+        scene(first, **together) as one,
+        scene(second, **together) as other,
+    ):
+        hosts["first"].at_submit.append(refusal("SubmitRefused"))
+        job = await shop.pika.enqueue("a cat")
+        with pytest.raises(JobTimeout, match="not sent"):
+            await one.after(10, one.pika.process(job.id, patience=5))
+        with pytest.raises(ConfigError, match="second"):
+            await one.pika.process(job.id)
+        assert await other.after(60, other.pika.process(job.id)) == "succeeded"
+        assert hosts["second"].billed == {"a cat": 1}
+
+
 async def test_what_is_about_the_account_leaves_the_order_queued_for_the_next_try():
     """An empty balance fails no order: the queue tries again, and that alone asks the provider nothing."""
     async with two() as (shop, worker):

@@ -116,3 +116,18 @@ async def test_what_cannot_work_is_said_at_once(place):
         await work(
             Work(providers=("acedata",), ledger=place.dsn, health="8080x", options={"api_key": "k"}), stop
         )
+
+
+async def test_an_order_goes_on_at_a_worker_of_its_second_provider(place):
+    """A task in the queue of the first moves to that of the account which comes next."""
+    async with place.working("duomi"):
+        pass
+    async with place.client() as shop:
+        await shop.enqueue("a cat")
+    # As the worker of the first provider leaves it that was refused, and does not know the second.
+    place.cluster.sql("UPDATE pika.attempts SET account = 'duomi:default'")
+    async with place.working("acedata"):
+        moved = (
+            "SELECT 1 FROM procrastinate_jobs WHERE queue_name = 'pika1 duomi:default' AND status = 'todo'"
+        )
+        await until(lambda: place.cluster.sql(moved))

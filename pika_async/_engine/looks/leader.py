@@ -68,7 +68,8 @@ class Leader:
         self._complete.clear()
 
     def _wanted(self, _: Flight, effect: Look) -> None:
-        self._later(effect.attempt.account, 0.0)
+        if effect.attempt.account in self._looks:
+            self._later(effect.attempt.account, 0.0)
 
     def _later(self, key: str, seconds: float) -> None:
         if not (self._desk.closing or key in self._trying or key in self._timers):
