@@ -86,7 +86,8 @@ class Pika:
     all processes. *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP
     proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work*
     False the client records orders and waits: it sends and looks up nothing, needs no key, and leaves that to
-    the processes that work on the same ledger (docs/many-machines.md).
+    the processes that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of
+    pictures and the like leave the ledger once their job has ended.
 
     With *reuse*, a `timedelta`, an order that equals one of that age whose video can still be read buys
     nothing and returns that job: same fields, same bytes of media, one of this client's accounts.
@@ -119,6 +120,7 @@ class Pika:
         poll_interval: float = 1.0,
         trust_env: bool = True,
         work: bool = True,
+        keep_media: bool = True,
         media_hosts: Iterable[str] = (),
         media_proxy: str | Secret | Literal[False] | None = None,
         max_download_bytes: int | None = 4 * 1024**3,
@@ -145,6 +147,7 @@ class Pika:
             poll_interval=poll_interval,
             trust_env=trust_env,
             work=work,
+            keep_media=keep_media,
             transport=transport,
             clock=clock,
         )

@@ -55,6 +55,7 @@ class Options:
     transport: Sender | None
     clock: Clock | None
     work: bool = True
+    keep_media: bool = True
 
     def __attrs_post_init__(self) -> None:
         check.count("max_concurrency", self.max_concurrency)
@@ -68,6 +69,7 @@ class Options:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)
         check.flag("work", self.work)
+        check.flag("keep_media", self.keep_media)
         if self.prefer is not None:
             check.word("prefer", self.prefer, ("cheapest",))
         check.label("account", self.account)
@@ -107,6 +109,7 @@ class Options:
             secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
             mounted=None if self.callbacks is None else self.callbacks.address,
             work=self.work,
+            keep_media=self.keep_media,
             rule=None if self.prefer is None else Cheapest(self.own_prices, clock),
         )
         transport = self.transport or Transport(trust_env=self.trust_env)

@@ -27,6 +27,7 @@ from pika_async._engine.looks.watched import Watched
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
+from pika_async._engine.retention import drop_media
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
 from pika_async._engine.uploads import Uploads
@@ -61,6 +62,7 @@ class Settings:
     secrets: tuple[bytes, ...] = field(factory=lambda: (os.urandom(32),), repr=False)
     mounted: Callable[[str], Secret] | None = None
     work: bool = True
+    keep_media: bool = True
     rule: Rule | None = None
 
 
@@ -83,6 +85,8 @@ class Engine:
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
         )
         self.desk = Desk({a.key: a for a in accounts}, ledger, clock, random_id(), handle)
+        if not settings.keep_media and ledger.remembers:
+            drop_media(self.desk)
         watched = {a.key: Watched(a, clock, self.addresses, self.desk.owner) for a in accounts}
         _carry_out_looks(self.desk, watched)
         working = settings.work

@@ -17,12 +17,14 @@ log = logging.getLogger("pika_async")
 
 _OFTEN = 0.25
 _RARELY = 2.0
+_TOGETHER = 0.005
+"""Seconds for which news gather, so that a busy fleet is not asked for each job."""
 _PAGE = 500
 """Jobs read at a time, so that a long absence does not read everything at once."""
 
 
 class News:
-    """Asks the ledger what changed: four times a second while this process has jobs, rarely otherwise."""
+    """Asks the ledger what changed: when it tells of news, else four times a second while there are jobs."""
 
     def __init__(
         self, desk: Desk, leader: Leader, clock: Clock, reread: Callable[[], Awaitable[None]]
@@ -34,24 +36,36 @@ class News:
         self._timer: Timer | None = None
         self._pause = _OFTEN
         self._unread: dict[str, None] = {}
+        self._asking = self._told = False
 
     async def open(self) -> None:
         """Begin; what changed before is not news."""
         if self._desk.ledger.shared:
             await self._desk.ledger.news()
             self._later()
+            self._desk.ledger.tells(self._heard_of)
 
     def stop(self) -> None:
         """Ask no more."""
         if self._timer is not None:
             self._timer.cancel()
 
+    def _heard_of(self) -> None:
+        if self._told:
+            return
+        self._told = True
+        if not self._asking:
+            self.stop()
+            self._later()
+
     def _later(self) -> None:
         if not self._desk.closing:
-            self._timer = self._clock.call_at(self._clock.now() + self._pause, self._due)
+            pause = _TOGETHER if self._told else self._pause
+            self._timer = self._clock.call_at(self._clock.now() + pause, self._due)
 
     def _due(self) -> None:
         if not self._desk.closing:
+            self._asking, self._told = True, False
             self._desk.spawn(self._ask())
 
     async def _ask(self) -> None:
@@ -62,6 +76,7 @@ class News:
         except Exception:
             log.exception("what changed in the ledger broke the engine")
         finally:
+            self._asking = False
             busy = self._desk.flights or self._leader.leads
             self._pause = _OFTEN if busy else min(self._pause * 2, _RARELY)
             self._later()

@@ -143,5 +143,8 @@ class Ledger(Jobs, Accounts, Inbox, Archive, Protocol):
         None says that it is not known which: read again what matters. The first call returns nothing.
         """
 
+    def tells(self, call: Callable[[], None]) -> None:
+        """Have *call* called, in the event loop, when there is news. Not every ledger can."""
+
     async def secret(self) -> bytes:
         """Return the secret that signs callback tokens, made once."""

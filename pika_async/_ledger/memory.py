@@ -166,6 +166,9 @@ class MemoryLedger:
         """Return nothing: no other process writes here."""
         return ()
 
+    def tells(self, call: Callable[[], None]) -> None:
+        """Call nothing: there is no news."""
+
     async def find(self, text: str) -> JobRecord | None:
         """Read the job with that id, or attempt's id, or unique start of an id."""
         exact = self.known(text) or self.known(text.partition("-")[0])

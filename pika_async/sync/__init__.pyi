@@ -170,6 +170,7 @@ class Pika:
         poll_interval: float = 1.0,
         trust_env: bool = True,
         work: bool = True,
+        keep_media: bool = True,
         media_hosts: Iterable[str] = (),
         media_proxy: str | Secret | Literal[False] | None = None,
         max_download_bytes: int | None = ...,

@@ -36,6 +36,31 @@ async def test_an_end_that_another_found_is_told_here():
         assert sorted(wait.result().id for wait in waits) == ["t1", "t2"]
 
 
+async def test_a_ledger_that_tells_is_asked_at_once(monkeypatch):
+    """Once for all that comes together, and not again before the next."""
+    asked: list[float] = []
+    calls = []
+
+    class Telling(SharedLedger):
+        def tells(self, call):
+            calls.append(call)
+
+        async def news(self):
+            asked.append(clock.now())
+            return ()
+
+    clock = FakeClock()
+    async with scene(ledger=Telling(), clock=clock) as s:
+        (call,) = calls
+        await s.clock.advance(10)
+        asked.clear()
+        told_at = clock.now()
+        for _ in range(3):
+            call()
+        await s.clock.advance(0.1)
+        assert [round(at - told_at, 3) for at in asked] == [0.005]
+
+
 async def test_only_what_was_named_is_read(monkeypatch):
     """Reading everything on each change would stop a large fleet."""
     ledger, read = SharedLedger(), []

@@ -176,6 +176,10 @@ class PostgresLedger:
         """Return the ids of jobs that other processes changed since the last call."""
         return await self._listening.news()
 
+    def tells(self, call: Callable[[], None]) -> None:
+        """Have *call* called as soon as another process tells of a job."""
+        self._listening.call = call
+
     async def find(self, text: str) -> JobRecord | None:
         """Read the job with that id, or attempt's id, or unique start of an id."""
         if not text or not text.isascii() or not holdable(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -49,6 +49,7 @@ class Listening:
         self._untold: dict[str, None] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hears = asyncio.Event()
+        self.call: Callable[[], None] = _nobody
         self._closing = False
 
     def open(self, ledger_id: str) -> None:
@@ -131,6 +132,8 @@ class Listening:
             self._hears.set()
         elif self._heard is not None:
             self._heard.update(dict.fromkeys(job_ids))
+            if job_ids:
+                self.call()
 
     async def _look(self) -> None:
         while True:
@@ -146,3 +149,7 @@ class Listening:
                 continue
             now = self._known.open()
             self._note("", *(job_id for (job_id,) in rows if now.get(job_id) == revisions[job_id]))
+
+
+def _nobody() -> None:
+    """Call nobody: whoever wants the news asks for it."""

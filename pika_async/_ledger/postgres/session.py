@@ -58,6 +58,7 @@ _REGISTER: Final = (
     "INSERT INTO pika.processes (owner, label, version, cluster) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (owner) DO UPDATE SET cluster = excluded.cluster, seen = now() RETURNING written"
 )
+_CLEAR_AWAY: Final = b"DELETE FROM pika.processes WHERE seen < now() - interval '7 days'"
 _LEAVE: Final = b"DELETE FROM pika.processes WHERE owner = $1"
 _FENCE: Final = (
     "WITH o AS (SELECT written FROM pika.processes WHERE owner = $1 FOR UPDATE) "
@@ -170,6 +171,7 @@ class Session:
         """Find or make the own row; on another database than before, settle first what it may have lost."""
         if not self._cluster:
             await self._prepare(connection)
+            await connection.execute(_CLEAR_AWAY)
         clock, cluster = await one(connection, f"SELECT {CLOCK}, {CLUSTER}")
         self._clock.told(clock)
         if cluster != self._cluster:

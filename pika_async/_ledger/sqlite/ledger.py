@@ -110,6 +110,9 @@ class SqliteLedger:
         """Return the ids of jobs that other ledger objects changed since the last call."""
         return await self._writer.read(self._news)
 
+    def tells(self, call: Callable[[], None]) -> None:
+        """Call nothing: a file must be asked."""
+
     async def find(self, text: str) -> JobRecord | None:
         """Read the job with that id, or attempt's id, or unique start of an id."""
         return await self._writer.read(partial(listing.find, text)) if text.isascii() and text else None
