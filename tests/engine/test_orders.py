@@ -364,7 +364,7 @@ async def test_a_resubmitted_job_is_reconciled_even_when_its_new_attempt_waits()
         first.host.at_submit.append(LOST)
         job = await lost(first)
         hidden = first.host.tasks.pop("t1")
-        await clock.advance(1000)
+        await clock.advance(2100)
         first.host.render_time = 10_000
         first.begin(first.pika.generate("other"))
         await clock.advance(1)
