@@ -44,6 +44,7 @@ PARTS = {
     "posts": "_engine/posts.py",
     "processing": "_engine/processing.py",
     "readings": "_engine/looks/readings.py",
+    "replaying": "_engine/replaying.py",
     "sending": "_engine/sending.py",
     "sweeper": "_engine/sweeper.py",
     "uploads": "_engine/uploads.py",
