@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from attrs import frozen
 
@@ -13,6 +13,7 @@ from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
 from pika_async._engine.schedule.schedule import Schedule
+from pika_async._powers import Replay
 from pika_async._registry import Loaded, load
 from pika_async._transport import Sender, SendError
 from pika_async.errors import BadReply, ConfigError, PikaError
@@ -31,6 +32,9 @@ from pika_async.results import Snapshot, Task
 
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
+
+LONGEST_REPLAY: Final = 600.0
+"""T at most, and T itself where the provider does not publish for how long it keeps a key."""
 
 
 @frozen(kw_only=True)
@@ -213,6 +217,17 @@ class Account:
         self._closing = True
         for turn in self._turns:
             _resolve(turn, value=False)
+
+
+def replay_window(replay: Replay | None) -> float:
+    """Return T, the seconds after the claim within which the same bytes may be sent again; 0 for never.
+
+    >>> replay_window(None), replay_window(Replay()), replay_window(Replay(seconds=60))
+    (0.0, 600.0, 60)
+    """
+    if replay is None:
+        return 0.0
+    return LONGEST_REPLAY if replay.seconds is None else min(replay.seconds, LONGEST_REPLAY)
 
 
 def _resolve(turn: asyncio.Future[bool], *, value: bool) -> None:

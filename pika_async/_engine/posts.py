@@ -11,6 +11,7 @@ from inspect import signature
 from attrs import evolve
 
 from pika_async._engine import answers
+from pika_async._engine.account import replay_window
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock, moment
@@ -19,7 +20,6 @@ from pika_async._engine.files import with_blobs
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
-from pika_async._engine.replaying import window
 from pika_async._engine.sending import Outcome, send
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of
@@ -148,7 +148,7 @@ class Posts:
 
     def _claim(self, line: Line, flight: Flight, request: HttpRequest) -> Claim:
         capabilities = line.account.capabilities
-        render, replayable = capabilities.longest_render, window(capabilities.replay)
+        render, replayable = capabilities.longest_render, replay_window(capabilities.replay)
         if (times := self._times.get((request.held, render, replayable))) is None:
             timeouts = self._transport.timeouts
             deadline = timeouts.held if request.held else timeouts.submit

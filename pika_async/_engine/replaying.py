@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
+from pika_async._engine.account import replay_window
 from pika_async._engine.answers import Posted, read_answer
 from pika_async._engine.clock import Clock, sleep
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Replaying, Unknown
-from pika_async._powers import Replay
 from pika_async._transport import Sender, SendError
 from pika_async.errors import LedgerError, RateLimited
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
 
-LONGEST: Final = 600.0
-"""T at most, and T itself where the provider does not publish for how long it keeps a key."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 
 
 class TooLateError(Exception):
     """The ledger does not allow the same bytes any more."""
-
-
-def window(replay: Replay | None) -> float:
-    """Return T, the seconds after the claim within which the same bytes may be sent again; 0 for never.
-
-    >>> window(None), window(Replay()), window(Replay(seconds=60)), window(Replay(seconds=86_400))
-    (0.0, 600.0, 60, 600.0)
-    """
-    if replay is None:
-        return 0.0
-    return LONGEST if replay.seconds is None else min(replay.seconds, LONGEST)
 
 
 async def replayed(
@@ -58,7 +44,7 @@ async def replayed(
     pause = _FIRST_PAUSE
 
     async def fence() -> None:
-        event = Replaying(attempt=posted.attempt.id, owner=posted.owner, within=window(replay))
+        event = Replaying(attempt=posted.attempt.id, owner=posted.owner, within=replay_window(replay))
         if not (await ledger.apply(posted.attempt.job_id, event)).moved:
             raise TooLateError
 

@@ -10,7 +10,7 @@ from attrs import Factory, define, field, frozen
 
 import pika_async.provider as api
 from pika_async import SubmitUnknown
-from pika_async._engine.replaying import LONGEST
+from pika_async._engine.account import LONGEST_REPLAY
 from pika_async._ledger.events import Cancel, Replaying
 from pika_async._ledger.records import AttemptState
 from pika_async._transport import SendError
@@ -98,7 +98,7 @@ async def test_nothing_is_sent_again_after_t():
     async with keyed(ledger=ledger) as s:
         s.host.at_submit.extend([NEVER_ARRIVED] * 1000)
         wait = s.begin(s.pika.generate("a cat", timeout=None))
-        await s.clock.advance(LONGEST - 1)
+        await s.clock.advance(LONGEST_REPLAY - 1)
         assert not wait.done()
         assert ledger.job.newest.state in {AttemptState.SENDING, AttemptState.AMBIGUOUS}
         await s.clock.advance(60)
