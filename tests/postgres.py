@@ -70,6 +70,11 @@ class Cluster:
         )
         self.control("-o", options, "-l", str(self.folder / "log"), "start")
 
+    def restart(self) -> None:
+        """End it at once, and start it again as it was."""
+        self.kill()
+        self.start()
+
     def kill(self) -> None:
         """End it at once, as a power cut does."""
         pid = int((self.folder / "postmaster.pid").read_text().split()[0])

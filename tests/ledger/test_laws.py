@@ -6,9 +6,11 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -44,6 +46,7 @@ from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._ledger.sqlite import commit as plain_commit
 from pika_async._ledger.standing import FINAL
 from pika_async.errors import LedgerError
+from tests import postgres
 from tests.ledger.records import ACCOUNT, REFUSAL, failed, job, next_attempt, pending, succeeded
 
 T = TypeVar("T")
@@ -351,6 +354,7 @@ class LawsOfTheDatabase(LawsOfTheFile):
     """
 
     cluster: ClassVar[Any]
+    direct: ClassVar[str]
 
     def prepare(self) -> None:
         self.cluster.sql("DROP SCHEMA IF EXISTS pika CASCADE")
@@ -358,7 +362,7 @@ class LawsOfTheDatabase(LawsOfTheFile):
     def opened(self) -> Ledger:
         from pika_async._ledger.postgres import PostgresLedger
 
-        return PostgresLedger(self.cluster.dsn(), wall=self.wall, commit=self.ends)
+        return PostgresLedger(self.cluster.dsn(), listen_dsn=self.direct, wall=self.wall, commit=self.ends)
 
     def ends(self) -> tuple[bytes, ...]:
         fault, self.fault = self.fault, None
@@ -393,9 +397,14 @@ TestLawsOfTheFile = LawsOfTheFile.TestCase
 TestLawsOfTheFile.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
 
 
-def test_the_laws_of_the_database(postgres_cluster):
-    """In Postgres as in a file."""
-    LawsOfTheDatabase.cluster = postgres_cluster
-    run_state_machine_as_test(
-        LawsOfTheDatabase, settings=settings(max_examples=6, stateful_step_count=30, deadline=None)
-    )
+@pytest.mark.parametrize("pooled", [False, True])
+def test_the_laws_of_the_database(postgres_cluster, pooled):
+    """In Postgres as in a file; also through pgbouncer, where the server's side dies."""
+    if pooled and postgres.POOLER is None:
+        pytest.skip("pgbouncer is not installed here")
+    with postgres.pooled(postgres_cluster) if pooled else nullcontext(postgres_cluster) as cluster:
+        LawsOfTheDatabase.cluster, LawsOfTheDatabase.direct = cluster, postgres_cluster.dsn()
+        run_state_machine_as_test(
+            LawsOfTheDatabase,
+            settings=settings(max_examples=3 if pooled else 5, stateful_step_count=30, deadline=None),
+        )

@@ -12,9 +12,13 @@ from pika_async._ledger.records import AttemptState
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, LedgerError
 from pika_async.ledger import ledger_at, open_ledger
+from tests import postgres
 from tests.ledger.records import ACCOUNT, OWNER, attempt, claim, job, names, pending, states, told
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(postgres.MISSING is not None, reason=str(postgres.MISSING)),
+]
 
 
 @pytest.fixture
@@ -83,6 +87,30 @@ async def test_a_backend_that_is_gone_is_not_noticed_by_callers(opened, postgres
     )
     assert (await ledger.get("a")).id == "a"
     assert (await ledger.apply("a", claim(1, "a"))).moved
+
+
+async def test_a_restart_of_the_database_is_waited_for():
+    """Nothing fails and nothing is done twice, whatever was under way."""
+    with postgres.running() as cluster:
+        ledger = _made(cluster.dsn())
+        await ledger.open()
+
+        async def bought(name: str) -> int:
+            await ledger.create(job(name=name))
+            moves = 0
+            for event in (claim(1, name), told(1, pending(name), job_id=name)):
+                moves += (await ledger.apply(name, event)).moved
+                assert states(await ledger.get(name))
+            return moves
+
+        first = await asyncio.gather(*(bought(f"a{n}") for n in range(5)))
+        restart = asyncio.create_task(asyncio.to_thread(cluster.restart))
+        under_way = [await bought(f"b{n}") for n in range(10)]
+        await restart
+        last = await asyncio.gather(*(bought(f"c{n}") for n in range(5)))
+        assert [*first, *under_way, *last] == [2] * 20
+        assert (await ledger.usage(ACCOUNT)).submits == 20
+        await ledger.aclose()
 
 
 async def test_what_another_process_changed_is_decided_on_as_it_is(opened):

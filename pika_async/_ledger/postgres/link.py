@@ -38,6 +38,7 @@ class Link:
         self._patience = patience
         self._ready = ready
         self._connection: Connection | None = None
+        self._was_open = False
         self._lock = asyncio.Lock()
 
     @property
@@ -55,10 +56,15 @@ class Link:
                     self._connection = await self._opened()
             except (LedgerError, psycopg.Error, TimeoutError) as error:
                 said = _said(error)
-                if not _may_pass(error) or asyncio.get_running_loop().time() >= give_up:
+                if not self._may_pass(error) or asyncio.get_running_loop().time() >= give_up:
                     raise said from None
                 await asyncio.sleep(next(pauses, _PAUSES[-1]))
         return self._connection
+
+    def _may_pass(self, error: BaseException) -> bool:
+        """Return whether the database may be back soon; a standby may become the primary where one was."""
+        said = str(_said(error))
+        return "does not answer" in said or (self._was_open and "this is a standby" in said)
 
     async def _opened(self) -> Connection:
         connection = await connect(self._address)
@@ -69,6 +75,7 @@ class Link:
         except BaseException:
             await _closed(connection)
             raise
+        self._was_open = True
         return connection
 
     async def ask(self, statements: Sequence[Statement]) -> list[list[Row]]:
@@ -126,10 +133,6 @@ def _parts(sql: bytes) -> list[bytes]:
 async def _closed(connection: Connection) -> None:
     with suppress(psycopg.Error, OSError):
         await connection.close()
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, TimeoutError) or "does not answer" in str(_said(error))
 
 
 def _said(error: BaseException) -> LedgerError:
