@@ -21,9 +21,11 @@ PROCESS: Final = "pika.process"
 DELIVER: Final = "pika.deliver"
 RESCUE: Final = "pika.rescue"
 SEEK: Final = "pika.seek"
+TIDY: Final = "pika.tidy"
 CARE: Final = "pika1 care"
 """The queue of what any worker may do."""
 DELIVERIES: Final = "pika1 deliver"
+SEARCHES: Final = "pika1 seek"
 
 _CONNECTIONS: Final = 1
 _PATIENCE: Final = 5.0

@@ -17,6 +17,7 @@ import pika_async
 import pika_async.callbacks
 import pika_async.emulator
 import pika_async.errors
+import pika_async.fleet
 import pika_async.installed
 import pika_async.ledger
 import pika_async.provider
@@ -30,6 +31,7 @@ from tests.wheels import ROOT
 PUBLIC = [
     pika_async,
     pika_async.batch,
+    pika_async.fleet,
     pika_async.installed,
     pika_async.ledger,
     pika_async.provider,

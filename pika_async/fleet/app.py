@@ -8,10 +8,11 @@ from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.jobs import Job
 
 from pika_async import errors
-from pika_async._tasks import CARE, DELIVER, DELIVERIES, PROCESS, RESCUE, SEEK, queue_of
+from pika_async._tasks import CARE, DELIVER, DELIVERIES, PROCESS, RESCUE, SEARCHES, SEEK, TIDY, queue_of
 
 _RESCUE_EVERY: Final = "* * * * * */10"
 _SEEK_EVERY: Final = "* * * * * */5"
+_TIDY_EVERY: Final = "17 * * * *"
 _SLOWEST: Final = 600
 _DELIVERIES_AT_MOST: Final = 20
 
@@ -27,6 +28,9 @@ class Duties(Protocol):
 
     async def rescue(self) -> None:
         """Give tasks to the orders, and workers to the tasks, that lost them."""
+
+    async def tidy(self) -> None:
+        """Forget tasks that ended long ago."""
 
     async def seek(self) -> None:
         """Give tasks to the finished videos that nobody delivered."""
@@ -100,6 +104,11 @@ def add_tasks(app: App, *, delivers: bool) -> None:
     async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
         await _duties(context).rescue()
 
+    @app.periodic(cron=_TIDY_EVERY)
+    @app.task(name=TIDY, queue=CARE, queueing_lock=TIDY, pass_context=True)
+    async def tidy(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
+        await _duties(context).tidy()
+
     if delivers:
 
         @app.task(name=DELIVER, queue=DELIVERIES, pass_context=True, retry=Delivering())
@@ -107,7 +116,7 @@ def add_tasks(app: App, *, delivers: bool) -> None:
             await _duties(context).deliver(job_id, account)
 
         @app.periodic(cron=_SEEK_EVERY)
-        @app.task(name=SEEK, queue=DELIVERIES, queueing_lock=SEEK, pass_context=True)
+        @app.task(name=SEEK, queue=SEARCHES, queueing_lock=SEEK, pass_context=True)
         async def seek(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
             await _duties(context).seek()
 

@@ -10,7 +10,7 @@ from procrastinate import App
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
-from pika_async._tasks import DELIVER, DELIVERIES, task_of
+from pika_async._tasks import CARE, DELIVER, DELIVERIES, SEARCHES, task_of
 from pika_async.fleet import statements
 
 log = logging.getLogger("pika_async")
@@ -20,6 +20,7 @@ SILENT: Final = 12.0
 """Seconds between the signs of life of a worker, and after how many without one it counts as dead."""
 _AT_ONCE: Final = 500
 _OURS: Final = "pika."
+_KEPT_HOURS: Final = 72
 
 
 async def rescue(app: App, untasked_after: float = statements.UNTASKED_AFTER) -> None:
@@ -54,6 +55,14 @@ async def _bring_back(app: App, job: Job) -> None:
     except ConnectorException as error:
         # Its worker lives after all and has ended it, or another task for the same job waits already.
         log.debug("task %s: not brought back: %s", job.id, error)
+
+
+async def tidy(app: App, queues: Sequence[str]) -> None:
+    """Forget tasks that ended: what comes back every few seconds after an hour, the others after days."""
+    for queue in (CARE, SEARCHES):
+        await app.job_manager.delete_old_jobs(1, queue=queue, include_failed=True, include_aborted=True)
+    for queue in queues:
+        await app.job_manager.delete_old_jobs(_KEPT_HOURS, queue=queue)
 
 
 async def seek(app: App, accounts: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from procrastinate.worker import Worker
 from pika_async import AuthError, ConfigError, JobTimeout, Pika, PikaError, __version__
 from pika_async._client import engine_of
 from pika_async._secret import Secret
-from pika_async._tasks import CARE, DELIVERIES, connected, queue_of
+from pika_async._tasks import CARE, DELIVERIES, SEARCHES, connected, queue_of
 from pika_async.fleet import rescue as rescuing
 from pika_async.fleet import statements
 from pika_async.fleet.app import ElsewhereError, add_tasks
@@ -118,8 +118,7 @@ class Shift:
         ending = asyncio.create_task(self._end(stop))
         limiting = asyncio.create_task(self._keep_to_the_least())
         try:
-            # Whoever enqueued before there was a worker could give no task.
-            await rescuing.rescue(self._app, untasked_after=0.0)
+            await self._begin()
             while not self._ending:
                 await self._take_tasks()
                 await self._pause(stop)
@@ -127,6 +126,13 @@ class Shift:
             for task in (ending, limiting):
                 task.cancel()
             await asyncio.gather(ending, limiting, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        """Find the orders of before: whoever enqueues when there is no worker yet can give no task."""
+        try:
+            await rescuing.rescue(self._app, untasked_after=0.0)
+        except ConnectorException as error:
+            log.warning("the tasks cannot be read yet (%s)", type(error).__name__)
 
     async def _keep_to_the_least(self) -> None:
         """Keep to the least cap that a living worker was started with; differing ones are a mistake."""
@@ -158,7 +164,7 @@ class Shift:
         await self._pika.drain()
 
     async def _take_tasks(self) -> None:
-        queues = [CARE, *map(queue_of, self.accounts), *([DELIVERIES] if self._delivers else [])]
+        queues = [CARE, *map(queue_of, self.accounts), *([DELIVERIES, SEARCHES] if self._delivers else [])]
         worker = self._worker = Worker(
             self._app,
             queues=queues,
@@ -256,6 +262,10 @@ class Shift:
     async def rescue(self) -> None:
         """Give tasks to orders that lost them, and other workers to tasks that did."""
         await rescuing.rescue(self._app)
+
+    async def tidy(self) -> None:
+        """Forget tasks that ended long ago."""
+        await rescuing.tidy(self._app, [*map(queue_of, self.accounts), DELIVERIES])
 
     async def seek(self) -> None:
         """Give tasks to finished videos that nobody delivered."""

@@ -8,7 +8,7 @@ import pytest
 
 from pika_async._secret import Secret
 from pika_async._tasks import connected
-from pika_async.fleet.rescue import rescue
+from pika_async.fleet.rescue import rescue, tidy
 from pika_async.fleet.tables import make_tables
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +81,18 @@ async def test_tables_are_made_once_though_many_workers_start_together(place):
     finally:
         for app in apps:
             await app.close_async()
+
+
+async def test_tasks_that_ended_long_ago_are_forgotten_and_those_that_failed_are_kept(place, app):
+    """What comes back every ten seconds would fill the database."""
+    async with place.client() as shop:
+        for prompt in ("done", "failed", "new"):
+            await shop.enqueue(prompt)
+    ids = [row[0] for row in place.cluster.sql("SELECT id FROM procrastinate_jobs ORDER BY id")]
+    place.cluster.sql(
+        f"UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = {ids[0]}",
+        f"UPDATE procrastinate_jobs SET status = 'failed' WHERE id = {ids[1]}",
+        "UPDATE procrastinate_events SET at = now() - interval '80 hours'",
+    )
+    await tidy(app, ["pika1 acedata:default"])
+    assert place.tasks() == {"failed": 1, "todo": 1}
