@@ -10,9 +10,11 @@ from attrs import evolve
 import pika_async.provider as api
 from pika_async import Generate
 from pika_async._engine import posts
+from pika_async._engine.flight import Stage
 from pika_async._ledger.events import Cancel, Claim, Sending, Unknown
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
+    AuthError,
     ConfigError,
     ContentBlocked,
     InsufficientBalance,
@@ -27,6 +29,7 @@ from pika_async.testing import FakeClock
 from tests.engine.clocks import SkewedClock
 from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
 from tests.engine.scripted import LOST, UNSENT, Historian, Scripted, answer, capable, refusal, scene
+from tests.ledger.records import attempt, job
 
 pytestmark = pytest.mark.anyio
 
@@ -525,3 +528,219 @@ async def test_no_slots_but_in_another_process_are_waited_for_in_peace():
         assert second.done()
         assert one.host.billed == {"first": 1, "second": 1}
         assert one.stats.in_flight == two.stats.in_flight == 0
+
+
+class KeptLedger(WatchedLedger):
+    """Outlives the process, so that an order does as well; `claims` may fail, or wait for `gate`."""
+
+    remembers = True
+
+    def __init__(self):
+        super().__init__()
+        self.failing, self.gate = False, None
+
+    async def create(self, job, first=None):
+        await self._maybe(first)
+        return await super().create(job, first)
+
+    async def apply(self, job_id, event):
+        await self._maybe(event)
+        return await super().apply(job_id, event)
+
+    async def _maybe(self, event):
+        if isinstance(event, Claim):
+            if self.failing:
+                raise LedgerError("The disk is full.")
+            if self.gate is not None:
+                await self.gate.wait()
+
+
+def only(name, kind):
+    """Return a provider of one kind of request."""
+    return Scripted(capabilities=capable(name, kinds={api.Generate, kind}))
+
+
+async def test_a_claim_that_is_granted_while_the_client_closes_sends_nothing():
+    """Nobody would be there for the answer; the order stays queued."""
+    ledger = KeptLedger()
+    ledger.gate = asyncio.Event()
+    async with scene(ledger=ledger) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(0)
+        closing = s.begin(s.pika.aclose())
+        await s.clock.advance(0)
+        ledger.gate.set()
+        await closing
+        assert not s.wire.submits
+        assert wait.done()
+    assert ledger.job.newest.state is AttemptState.QUEUED
+
+
+async def test_a_defect_before_the_claim_ends_the_order_unsent(monkeypatch, caplog):
+    """The error says so, and that nothing was bought."""
+
+    async def broken(*_):
+        raise KeyError("a defect")
+
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger) as s:
+        monkeypatch.setattr(posts, "with_blobs", broken)
+        with pytest.raises(PikaError, match="report it") as caught:
+            await s.pika.generate("a cat", image=b"GIF89a")
+        assert caught.value.charged == "no"
+        assert not s.wire.submits
+        assert s.stats.in_flight == 0
+    assert "before the claim" in caplog.text
+
+
+@pytest.mark.parametrize(("waits", "builds"), [(50, 2), (70, 3)])
+async def test_a_post_that_waited_long_is_built_anew(waits, builds):
+    """What it holds of the time is told to the provider."""
+    built = []
+
+    class Counting(Scripted):
+        def build_submit(self, request, call, /):
+            built.append(call.now)
+            return Scripted.build_submit(self, request, call)
+
+    async with scene(Counting(), max_concurrency=1) as s:
+        s.host.render_time = waits
+        both = asyncio.gather(s.pika.generate("first"), s.pika.generate("second"))
+        await s.after(3 * waits, both)
+        assert len(built) == builds
+
+
+async def test_an_answer_that_is_waited_for_has_a_longer_lease():
+    """Its POST ends with the video; until then nobody may believe its owner dead."""
+    leases = []
+    for held in (False, True):
+
+        class Holding(Scripted):
+            def build_submit(self, request, call, /, held=held):
+                return evolve(Scripted.build_submit(self, request, call), held=held)
+
+        ledger = WatchedLedger()
+        async with scene(Holding(), ledger=ledger) as s:
+            await s.pika.submit(Generate("a cat"))
+            attempt, timeouts = ledger.job.newest, s.wire.timeouts
+            leases.append(attempt.lease_until - attempt.claimed_at)
+    assert leases[1] - leases[0] == pytest.approx(timeouts.held - timeouts.submit)
+
+
+async def test_without_a_ledger_that_outlives_it_each_order_asks_the_provider():
+    """A pause holds nothing back that nobody could bring later."""
+    async with scene() as s:
+        for _ in range(2):
+            s.host.at_submit.append(refusal("InsufficientBalance", 402))
+            with pytest.raises(InsufficientBalance, match="The host said"):
+                await s.pika.generate("a cat")
+        assert len(s.wire.submits) == 2
+
+
+async def test_a_pause_that_another_process_caused_holds_what_was_asked_for_before():
+    """It stays queued in the ledger, and nothing was bought."""
+    ledger, clock, ready = SharedLedger(), FakeClock(), asyncio.Event()
+    options = {"ledger": ledger, "clock": clock, "max_concurrency": 1}
+    async with scene(**options) as one, scene(**options, hosts=one.hosts) as two:
+        one.wire.connecting = ready.wait
+        one.host.at_submit.append(refusal("InsufficientBalance", 402))
+        first = one.begin(one.pika.generate("first"))
+        await clock.advance(0)
+        second = two.begin(two.pika.generate("second"))
+        await clock.advance(0.5)
+        ready.set()
+        await clock.advance(10)
+        assert isinstance(first.exception(), InsufficientBalance)
+        assert second.exception().code == "paused"
+        assert second.exception().charged == "no"
+        assert not two.wire.submits
+        assert len(one.wire.submits) == 1
+
+
+async def test_a_refused_key_is_not_tried_with_every_order_that_waits():
+    """They are left unsent with its error; what is asked for later is tried, and ends that."""
+    async with scene(ledger=KeptLedger(), max_concurrency=1) as s:
+        s.host.at_submit.append(refusal("AuthError", 401))
+        waits = [s.begin(s.pika.generate(str(n))) for n in range(4)]
+        await s.clock.advance(1)
+        assert [type(wait.exception()) for wait in waits] == [AuthError] * 4
+        assert len(s.wire.submits) == 1
+        assert s.stats.paused
+        await s.clock.advance(2)
+        await s.after(30, s.pika.generate("later"))
+        assert s.stats.paused is None
+
+
+async def test_an_order_that_another_provider_can_take_is_sent_although_a_key_was_refused():
+    """It goes on to the next provider after its own refusal."""
+    providers = only("scripted", api.Ingredients), only("second", api.Generate)
+    async with scene(*providers, ledger=KeptLedger(), max_concurrency=1) as s:
+        s.host.at_submit.extend([refusal("AuthError", 401), refusal("AuthError", 401)])
+        alone = s.begin(s.pika.ingredients("a cat", images=[b"GIF89a"]))
+        both = s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(30)
+        assert isinstance(alone.exception(), AuthError)
+        assert both.result().id == "t1"
+        assert s.hosts["second"].billed == {"a dog": 1}
+
+
+async def test_an_order_with_a_key_is_not_burned_by_the_spending_cap():
+    """Whoever raises the cap and asks again with the key gets it bought; one without a key is over."""
+    ledger = WatchedLedger()
+    async with scene(ledger=ledger, max_submits=0) as s:
+        for key in (None, "k"):
+            with pytest.raises(InsufficientBalance, match="max_submits"):
+                await s.pika.generate("a cat", idempotency_key=key)
+            await s.clock.advance(0)
+        states = {record.key: record.state for record in ledger.last.values()}
+        assert states["k"] is JobState.OPEN
+        assert states[None] is not JobState.OPEN
+
+
+async def test_what_is_left_unsent_says_what_an_earlier_attempt_may_have_cost():
+    """The job is no longer under way here."""
+    async with scene(ledger=KeptLedger()) as s:
+        (account,) = s.engine.desk.accounts
+        doubtful = attempt(state=AttemptState.AMBIGUOUS, account=account, superseded=True)
+        record = job(doubtful, attempt(2, account=account))
+        flight = s.engine.desk.take_up(record)
+        wait = s.begin(flight.wait(Stage.ENDED))
+        await s.clock.advance(0)
+        error = AuthError("no", charged="no")
+        s.engine._dispatch._posts.leave(flight, error)
+        assert error.charged == "unknown"
+        assert flight.error is error
+        assert flight.id not in s.engine.desk.flights
+        await s.clock.advance(0)
+        assert wait.done()
+
+
+async def test_a_ledger_that_fails_for_a_minute_ends_the_wait_and_not_the_order():
+    """The error is the ledger's; the order is sent for whoever asks again."""
+    ledger = KeptLedger()
+    async with scene(ledger=ledger) as s:
+        ledger.failing = True
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(55)
+        assert not wait.done()
+        assert "ledger fails" in s.stats.paused
+        await s.clock.advance(15)
+        assert isinstance(wait.exception(), LedgerError)
+        ledger.failing = False
+        assert (await s.after(40, wait.exception().job.wait())).id == "t1"
+        assert s.stats.paused is None
+
+
+async def test_a_claim_that_is_not_granted_shows_that_the_ledger_works():
+    """Another process had claimed the job before."""
+    async with scene(ledger=KeptLedger()) as s:
+        desk, line = s.engine.desk, s.engine._lines["scripted:default"]
+        record = job(attempt(account="scripted:default"))
+        await desk.ledger.create(record)
+        flight = desk.take_up(record)
+        await desk.ledger.apply(record.id, Claim(attempt=record.newest.id, owner="another"))
+        line.ledger_failed(s.clock.now())
+        line.add(flight)
+        await s.engine._dispatch._posts.post(line, line.take())
+        assert line.paused(0.0) is None
+        assert not s.wire.submits
