@@ -1,4 +1,4 @@
-"""The providers' own clients, as they are, against our emulators: what works for them works for a stranger."""
+"""The providers' own clients, as they are, against our emulators: what serves them serves a stranger."""
 
 from __future__ import annotations
 
