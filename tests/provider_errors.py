@@ -25,6 +25,7 @@ from pika_async import (
     RateLimited,
     SubmitRefused,
     SubmitUnknown,
+    VideoResult,
 )
 from pika_async.emulator import Outcome
 from pika_async.provider import HttpResponse
@@ -162,7 +163,7 @@ ERRORS: Mapping[str, Mapping[Key, Answer]] = {
 class Ends:
     """How `generate` ends for a magic word; *charged* as the provider's own words allow to tell it."""
 
-    kind: type[PikaError]
+    kind: type[PikaError | VideoResult]
     charged: Charged
     billed: int = 0
     code: str | None = None

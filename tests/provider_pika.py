@@ -23,6 +23,7 @@ from pika_async import (
     Style,
     SubmitRefused,
     SubmitUnknown,
+    VideoResult,
 )
 from pika_async.emulator import Outcome
 from tests.provider_errors import PAGE, Answer, Ends, Key, Looks, failure, refusal, response, silent
@@ -233,5 +234,5 @@ MAGIC: Mapping[Outcome, Ends] = {
     Outcome.NO_BALANCE: refusal(InsufficientBalance, 403, "insufficient_balance"),
     Outcome.SERVER_ERROR: Ends(SubmitUnknown, "unknown", status=500),
     Outcome.HTML: Ends(SubmitUnknown, "unknown", status=502),
-    Outcome.DROPPED: Ends(SubmitUnknown, "unknown", billed=1),
+    Outcome.DROPPED: Ends(VideoResult, "yes", billed=1),
 }
