@@ -4,7 +4,8 @@ See docs/many-machines.md. It needs the extra `[distributed]`.
 """
 
 from pika_async.fleet.delivery import Delivery
+from pika_async.fleet.options import Work
 from pika_async.fleet.status import AccountStatus, FleetStatus, WorkerStatus, status
-from pika_async.fleet.worker import Work, work
+from pika_async.fleet.worker import work
 
 __all__ = ["AccountStatus", "Delivery", "FleetStatus", "Work", "WorkerStatus", "status", "work"]
