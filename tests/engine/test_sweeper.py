@@ -6,15 +6,19 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from pika_async import Generate
+from pika_async._engine import sweeper
 from pika_async._engine.ids import attempt_id
+from pika_async._ledger.events import NothingFound, SlotOver
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async._transport import SendError
 from pika_async.errors import AuthError, JobUnresolved, LedgerError, SubmitUnknown
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
-from tests.engine.scripted import LOST, Historian, Scripted, answer, refusal, scene
+from tests.engine.scripted import LOST, Historian, Host, Scripted, answer, capable, refusal, scene
+from tests.ledger.records import attempt, job
 
 pytestmark = pytest.mark.anyio
 
@@ -301,7 +305,7 @@ async def test_an_answer_that_comes_after_everything_lands():
         s.host.render_time = 10
         wait = s.begin(s.pika.generate("a cat", timeout=None))
         await s.clock.advance(1)
-        await s.clock.advance(3000)
+        await s.clock.advance(1000)
         assert ledger.job.newest.state is AttemptState.UNRESOLVED
         s.host.gate.set()
         await s.clock.advance(30)
@@ -386,3 +390,116 @@ async def test_slots_that_doubts_hold_are_told_once(caplog):
         told = [r.getMessage() for r in caplog.records if "every slot is held" in r.getMessage()]
         assert len(told) == 1
         assert "pika-async resolve" in told[0]
+
+
+class Telling(SharedLedger):
+    """Keeps the events that it was told."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    async def apply(self, job_id, event):
+        self.told.append(event)
+        return await super().apply(job_id, event)
+
+    def kinds(self):
+        return {type(event) for event in self.told}
+
+
+async def left(ledger, name="j", state=AttemptState.AMBIGUOUS, **fields):
+    """Put an attempt of a process that is gone into the ledger, claimed now."""
+    now = ledger.now()
+    times = {"claimed_at": now, "lease_until": now + 900, "resolve_after": now + 900, "slot_until": now + 900}
+    fields = {"account": "scripted:default", "owner": "dead", "slot": True, **times, **fields}
+    await ledger.create(job(attempt(job_id=name, state=state, **fields), name=name))
+
+
+async def test_the_answer_of_another_process_is_searched_for_ever_more_rarely():
+    """Not before it is due; its owner may be alive, and its POST slow."""
+    ledger = Telling()
+    async with scene(Historian(), ledger=ledger) as s:
+        await left(ledger, state=AttemptState.SENDING)
+        begun = s.clock.now()
+        await s.clock.advance(120)
+        ages = [at - begun for at in s.host.searched]
+        assert ages[0] >= 4.0
+        assert 3 <= len(ages) <= 6
+        assert [b - a for a, b in pairwise(ages)] == sorted(b - a for a, b in pairwise(ages))
+        assert NothingFound not in ledger.kinds()
+
+
+async def test_one_of_many_processes_searches():
+    """Each would ask for the same, out of one budget."""
+    ledger, clock = Telling(), FakeClock()
+    shared = {"ledger": ledger, "clock": clock, "hosts": {"scripted": Host(clock)}}
+    async with scene(Historian(), **shared) as s, scene(Historian(), **shared):
+        await left(ledger)
+        await clock.advance(60)
+        assert 8 <= len(s.host.searched) <= 15
+
+
+async def test_the_history_is_searched_from_before_the_oldest_claim():
+    """The provider's clock may be two minutes off."""
+    ledger = Telling()
+    async with scene(Historian(), ledger=ledger) as s:
+        await left(ledger, "new")
+        await left(ledger, "old", claimed_at=ledger.now() - 1000)
+        at = ledger.now()
+        await s.engine._sweeper.sweep()
+        query = s.wire.polls[-1].query
+        assert float(query["since"]) == pytest.approx(at - 1120, abs=1)
+        assert float(query["until"]) == pytest.approx(at + 120, abs=1)
+
+
+async def test_nothing_found_says_when_the_search_began():
+    """Only a search after E is evidence; the ledger decides on it."""
+    ledger = Telling()
+    async with scene(Historian(), ledger=ledger) as s:
+        await left(ledger)
+        await s.engine._sweeper.sweep()
+        (event,) = [event for event in ledger.told if isinstance(event, NothingFound)]
+        assert event.sent_at == pytest.approx(ledger.now())
+
+
+async def test_the_search_ends_when_everything_is_found():
+    """Further pages are asked for only while something is missing."""
+
+    class Endless(Historian):
+        def read_find(self, response, /):
+            return evolve(Historian.read_find(self, response), next_cursor="more")
+
+    ledger = Telling()
+    async with scene(Endless(), ledger=ledger) as s:
+        await left(ledger)
+        address = s.engine.addresses.make("j-1", None, "scripted", capable(echoes_token=True))
+        s.host.tasks["t1"] = {"id": "t1", "done_at": 1e9, "callback_url": address.reveal()}
+        searching = s.begin(s.engine._sweeper.sweep())
+        await s.clock.advance(0)
+        assert searching.done()
+        assert len(s.host.searched) == 1
+        assert ledger.last["j"].newest.task.id == "t1"
+
+
+async def test_every_page_of_the_ledger_is_swept(monkeypatch):
+    """A crash may leave thousands."""
+    ledger = Telling()
+    async with scene(ledger=ledger) as s:
+        monkeypatch.setattr(sweeper, "_PAGE", 2)
+        for number in range(5):
+            await left(ledger, f"j{number}")
+        assert await s.engine._sweeper.sweep() == 5
+
+
+@pytest.mark.parametrize("account", ["scripted:default", "elsewhere:default"])
+async def test_time_tells_nothing_before_it_is_over(account):
+    """Nor does it where the account's own processes may know of a history."""
+    ledger = Telling()
+    async with scene(ledger=ledger) as s:
+        await left(ledger, account=account)
+        await s.engine._sweeper.sweep()
+        assert ledger.told == []
+        await s.clock.advance(901)
+        await s.engine._sweeper.sweep()
+        told = {NothingFound, SlotOver} if account.startswith("scripted") else {SlotOver}
+        assert ledger.kinds() == told
