@@ -87,7 +87,7 @@ class Entry(Value):
     """What is known of one row.
 
     *number* counts from 1; *request* is what `described` made of it; *key* is the idempotency key of its job;
-    *why* says why *provider* has it;
+    *why* says why *provider* has it; *cost* is in the provider's unit, *trace_id* is for its support;
     *file* and *poster* are relative to the manifest's folder, with forward slashes; *address* is
     where the video is instead, in a store; *size* is in bytes and
     *sha256* in hex. A manifest may come from anywhere: use `media_path` before a name is opened or linked.
@@ -98,6 +98,8 @@ class Entry(Value):
     state: RowState = field(default=RowState.QUEUED, converter=RowState)
     provider: str | None = None
     why: str | None = None
+    cost: float | None = None
+    trace_id: str | None = None
     key: str | None = None
     token: str | None = field(default=None, repr=False)
     result: VideoResult | None = field(default=None, converter=_video)

@@ -114,6 +114,8 @@ class BatchRun:
             token=job.token,
             provider=job.provider,
             why=job.why_provider,
+            cost=job.cost,
+            trace_id=job.trace_id,
             result=video,
             file=row.file,
             timings=timings,

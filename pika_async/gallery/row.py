@@ -57,6 +57,10 @@ def _moment(value: float | None) -> float | None:
     return _bounded(value, _LAST_MOMENT)
 
 
+def _amount(value: float | None) -> float | None:
+    return _bounded(value, _MOST_SECONDS)
+
+
 def _size(value: int | None) -> int | None:
     return _bounded(value, _MOST_BYTES)
 
@@ -66,8 +70,9 @@ class Row(Value):
     """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
-    1970 (UTC); *size* is in bytes; *settings* are names and values for people. *address* is where a store
-    keeps the video; it is shown and not linked. Numbers that cannot be right are left out.
+    1970 (UTC); *size* is in bytes, *cost* in the provider's unit; *settings* are names and values for
+    people. *address* is where a store keeps the video; it is shown and not linked. Numbers that cannot be
+    right are left out.
     """
 
     number: int
@@ -75,6 +80,8 @@ class Row(Value):
     prompt: str
     state: RowState
     provider: str | None = None
+    cost: float | None = field(default=None, converter=_amount)
+    trace_id: str | None = None
     file: str | None = None
     address: str | None = None
     poster: str | None = None
@@ -98,6 +105,8 @@ class Row(Value):
             prompt=_text(request.get("prompt")),
             state=entry.state,
             provider=entry.provider,
+            cost=entry.cost,
+            trace_id=_text(entry.trace_id) or None,
             file=media_path(entry.file, VIDEO_TYPES)
             if entry.state is RowState.DONE and entry.address is None
             else None,

@@ -108,6 +108,14 @@ def test_every_state_has_a_card(state: RowState):
     assert state.capitalize() in text
 
 
+def test_card_shows_cost_and_trace_id():
+    """A trace id is a provider's text, and stays text; a video without a known cost shows none."""
+    card = render_card(Row.of(done(1, cost=0.25, trace_id="<b>trace-7</b>")))
+    assert "<dt>cost</dt><dd>0.25</dd>" in card
+    assert "&lt;b&gt;trace-7&lt;/b&gt;" in card
+    assert "<dt>cost</dt>" not in render_card(Row.of(done(2)))
+
+
 def test_card_shows_what_there_is_to_know():
     """Prompt, kind, provider, state, times, settings and file of a row are on its card."""
     request = {"kind": "style", "style": "Inflate", "prompt": "A rubber duck", "seed": 7}

@@ -13,6 +13,13 @@ def test_row_of_a_finished_entry():
     assert (row.file, row.poster, row.seconds, row.duration) == ("003.mp4", "003.jpg", 42.0, 5.0)
 
 
+def test_row_says_what_the_video_cost_and_how_support_finds_it():
+    """A cost that cannot be right is left out."""
+    row = Row.of(done(1, cost=0.25, trace_id="trace-7"))
+    assert (row.cost, row.trace_id) == (0.25, "trace-7")
+    assert Row.of(done(1, cost=float("nan"))).cost is None
+
+
 def test_row_holds_nothing_secret():
     """Neither the token, nor signed links, nor the user's extra body reach the page."""
     request = {
