@@ -35,6 +35,8 @@ NAMES = (
     "chaos",
     "power_cut",
     "model",
+    "mutations",
+    "replay",
     "callbacks",
     "download",
     "install_size",

@@ -1,0 +1,164 @@
+"""Answers that are lost on real sockets: one bill each, and how many doubts are left for a person."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import aiohttp
+from aiohttp import web
+from attrs import Factory, define
+
+from benchmarks._report import Figure, Report
+from pika_async import SubmitUnknown
+from pika_async.errors import PikaError
+from pika_async.sandbox import Sandbox
+
+CLAIM = (
+    "where the provider keeps keys, a lost answer is asked for again: one bill each, and no person is needed"
+)
+_FAULTS = ("cut before", "cut after", "half an answer", "5xx before", "5xx after")
+_AT_ONCE = 200
+_JOBS = {"pika": (200, 19_000), "acedata": (50, 1_000), "duomi": (50, 1_000)}
+"""Jobs of each provider, in quick and in full form; about a third of all POSTs meet a fault."""
+
+
+@define(eq=False)
+class Line:
+    """The way to the provider: a POST meets a fault with probability *chance*; *random* draws its kind."""
+
+    target: str
+    random: Random
+    chance: float = 0.35
+    faults: Counter[str] = Factory(Counter)
+
+    async def relay(self, request: web.Request) -> web.StreamResponse:
+        fault = (
+            self.random.choice(_FAULTS)
+            if request.method == "POST" and self.random.random() < self.chance
+            else ""
+        )
+        self.faults[fault] += bool(fault)
+        if fault == "cut before":
+            return _cut(request)
+        if fault == "5xx before":
+            return web.Response(status=502, text="Bad Gateway")
+        status, headers, body = await self._forward(request)
+        match fault:
+            case "cut after":
+                return _cut(request)
+            case "5xx after":
+                return web.Response(status=503, text="Service Unavailable")
+            case "half an answer":
+                half = web.StreamResponse(status=status, headers={"content-length": str(len(body))})
+                await half.prepare(request)
+                await half.write(body[: len(body) // 2])
+                return _cut(request)
+        return web.Response(status=status, headers=headers, body=body)
+
+    async def _forward(self, request: web.Request) -> tuple[int, dict[str, str], bytes]:
+        session = request.app[_SESSION]
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in {"host", "content-length"}}
+        async with session.request(
+            request.method, self.target + request.path_qs, headers=headers, data=await request.read()
+        ) as answer:
+            return answer.status, {"content-type": answer.content_type}, await answer.read()
+
+
+_SESSION: web.AppKey[aiohttp.ClientSession] = web.AppKey("session", aiohttp.ClientSession)
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+@asynccontextmanager
+async def line_to(sandbox: Sandbox, seed: int) -> AsyncIterator[tuple[Line, str]]:
+    """Open a faulty line to *sandbox*; returns its address as well."""
+    line = Line(sandbox.url, Random(seed))
+    app = web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{path:.*}", line.relay)
+    async with aiohttp.ClientSession() as session:
+        app[_SESSION] = session
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield line, f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+@define
+class Tally:
+    """What became of a provider's jobs."""
+
+    faults: int = 0
+    jobs: int = 0
+    videos: int = 0
+    doubts: int = 0
+    refused: int = 0
+    bought_twice: int = 0
+
+
+async def tried(provider: str, jobs: int, seed: int) -> Tally:
+    """Order *jobs* videos over the faulty line, and count."""
+    tally = Tally(jobs=jobs)
+    async with Sandbox(render_time=0.0) as sandbox, line_to(sandbox, seed) as (line, url):
+        async with sandbox.client(provider, base_url=url, max_concurrency=jobs) as pika:
+            room = asyncio.Semaphore(_AT_ONCE)
+
+            async def order(number: int) -> None:
+                async with room:
+                    try:
+                        await pika.generate(f"A cat, number {number}", timeout=None)
+                        tally.videos += 1
+                    except SubmitUnknown:
+                        tally.doubts += 1
+                    except PikaError:
+                        tally.refused += 1
+
+            await asyncio.gather(*(order(number) for number in range(jobs)))
+        tally.faults = line.faults.total()
+        tally.bought_twice = sum(count - 1 for count in sandbox.billed.values())
+    return tally
+
+
+def measure(*, full: bool) -> Report:
+    """Lose about 10,000 answers of the provider that keeps keys, and some of those that do not."""
+    logging.getLogger("pika_async").setLevel(logging.ERROR)  # each doubt is counted below
+    found = {
+        name: asyncio.run(tried(name, sizes[full], seed)) for seed, (name, sizes) in enumerate(_JOBS.items())
+    }
+    kept = found["pika"]
+    return Report(
+        name="replay",
+        claim=CLAIM,
+        quick=not full,
+        rows=[
+            {
+                "provider": name,
+                "faults": t.faults,
+                "jobs": t.jobs,
+                "videos": t.videos,
+                "refused": t.refused,
+                "doubts": t.doubts,
+                "bought twice": t.bought_twice,
+            }
+            for name, t in found.items()
+        ],
+        figures=[
+            Figure(name="faults of pika", value=kept.faults, goal=10_000 if full else None, at_least=True),
+            Figure(name="bought twice", value=sum(t.bought_twice for t in found.values()), goal=0),
+            Figure(name="doubts of pika", value=100 * kept.doubts / kept.jobs, goal=0.1, unit="%"),
+        ],
+        remarks=[
+            "Doubts are told at once where nothing can be asked again; some of them the history finds later."
+        ],
+    )
