@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pika_async._engine.looks import leader
 from pika_async._engine.looks.leader import LEASE
 from pika_async._ledger.records import AttemptState
 from pika_async.errors import LedgerError
@@ -158,3 +159,77 @@ async def test_a_leader_sends_no_attempt_of_an_account_that_is_not_open_here():
         assert await s.pika.jobs() == []
         await clock.advance(20)
         assert not s.wire.submits
+
+
+async def theirs(ledger, count=1):
+    """Put running tasks of a process that is dead into the ledger."""
+    for number in range(count):
+        running = attempt(
+            job_id=f"j{number}",
+            state=AttemptState.RUNNING,
+            task=Task(f"t{90 + number}"),
+            account=ACCOUNT,
+            owner="dead",
+        )
+        await ledger.create(job(running, name=f"j{number}"))
+
+
+async def test_a_lease_that_is_over_is_taken_within_a_second():
+    """Whoever waits for a video must not wait for a dead process."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        await ledger.lease(NAME, "another", 12.0)
+        s.host.render_time = 60
+        await s.pika.submit("a cat")
+        await s.clock.advance(11.5)
+        assert not s.stats.polls
+        await s.clock.advance(1.7)
+        assert s.stats.polls
+
+
+async def test_every_page_of_running_tasks_is_taken_over(monkeypatch):
+    """A large fleet leaves more than one."""
+    ledger = SharedLedger()
+    monkeypatch.setattr(leader, "_PAGE", 2)
+    async with scene(ledger=ledger):
+        await theirs(ledger, 5)
+    async with scene(ledger=ledger) as s:
+        assert len(s.engine.desk.flights) == 5
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_leader_that_was_none_for_a_while_takes_over_what_came_meanwhile(fails, monkeypatch):
+    """Whether another had the lease, or the ledger could not say."""
+    ledger, lease = SharedLedger(), SharedLedger.lease
+
+    async def lost(*_):
+        if fails:
+            raise LedgerError("The disk is full.")
+        return False
+
+    async def news():
+        return ()
+
+    async with scene(ledger=ledger) as s:
+        s.host.render_time = 600
+        await s.pika.submit("a cat")
+        await s.clock.advance(1)
+        monkeypatch.setattr(ledger, "news", news)
+        monkeypatch.setattr(ledger, "lease", lost)
+        await s.clock.advance(6)
+        assert s.stats.polls is fails
+        await theirs(ledger)
+        monkeypatch.setattr(ledger, "lease", lambda *args: lease(ledger, *args))
+        await s.clock.advance(7)
+        assert s.stats.polls
+        assert "j0" in s.engine.desk.flights
+
+
+async def test_who_does_not_lead_leaves_the_tasks_of_others_alone():
+    """Their leader looks; here nobody asked."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        await ledger.lease(NAME, "another", 1000.0)
+        await theirs(ledger)
+        s.engine._leader.notice(await ledger.get("j0"))
+        assert "j0" not in s.engine.desk.flights
