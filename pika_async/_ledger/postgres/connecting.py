@@ -90,7 +90,7 @@ def _in_words(error: psycopg.Error, address: Address) -> Exception:
     text = address.dsn.hidden_in(str(error))
     if error.sqlstate is None and "FATAL" in text:
         told = text.rpartition("FATAL:")[2].strip().splitlines()[0].rstrip(".")
-        if re.search("starting up|shutting down|recovery|too many|remaining connection slots", told):
+        if re.search("the database system is|too many|remaining connection slots|server_login_retry", told):
             return unreachable(f" ({told})")
         if "authentication" in told or "role" in told or "pg_hba" in told:
             return unusable("the database refuses this user. Check the user and the password in the address")
