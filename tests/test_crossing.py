@@ -33,6 +33,7 @@ from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._secret import Secret
 from pika_async.errors import RateLimited
 from pika_async.provider import HttpRequest, Raw, Refusals
+from pika_async.testing import ProviderTests
 from pika_async.types import Item
 
 NAMES = [found.name for found in pkgutil.iter_modules(pika_async.__path__)]
@@ -60,8 +61,8 @@ def is_shape(kind):
 
 FACTS = [kind for kind in public_classes() if is_fact(kind)]
 BOUND = [kind for kind in public_classes() if not is_fact(kind) and not is_shape(kind)]
-BOUND = [kind for kind in BOUND if kind not in {Raw, Secret}]  # they are tested below, and in test_results
-WORDS = {"aspect_ratio": "16:9", "model": "2.0"}
+BOUND = [kind for kind in BOUND if kind not in {ProviderTests, Raw, Secret}]  # a class of tests; tested below
+WORDS = {"aspect_ratio": "16:9", "model": "2.0", "resolution": "720p"}
 
 
 class Locked:

@@ -51,7 +51,9 @@ class Derived:
         self._background = background
         self._errands = errands
 
-    def __init_subclass__(cls, *, of: type) -> None:
+    def __init_subclass__(cls, *, of: type | None = None) -> None:
+        if of is None:
+            return  # a class of the user's, which inherits all of it
         process_bound("hand over the tokens of jobs, and call pika.job(token) in the other process")(cls)
         cls._classes[of] = cls
         cls.__doc__ = cls.__doc__ or worded(of.__doc__)
