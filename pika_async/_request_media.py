@@ -50,10 +50,12 @@ def frames(value: Iterable[Frame | Media | Mapping[str, Any]] | None) -> tuple[F
 
 
 def _frame(value: Frame | Media | Mapping[str, Any]) -> Frame:
-    if not isinstance(value, Mapping):
-        return value if isinstance(value, Frame) else Frame(value)
+    if isinstance(value, Frame):
+        return value
     try:
-        return Frame(**value)
+        return Frame(**value) if isinstance(value, Mapping) else Frame(value)
+    except UnsupportedRequest as error:
+        raise UnsupportedRequest(f"A frame of frames is refused: {error.message}") from None
     except TypeError as error:
         raise UnsupportedRequest(
             "A frame takes image, seconds and prompt only, and needs an image; correct it and call again."

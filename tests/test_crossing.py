@@ -33,6 +33,7 @@ from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._secret import Secret
 from pika_async.errors import RateLimited
 from pika_async.provider import HttpRequest, Raw, Refusals
+from pika_async.pytest_plugin import PikaSandbox
 from pika_async.testing import ProviderTests
 from pika_async.types import Item
 
@@ -61,8 +62,11 @@ def is_shape(kind):
 
 FACTS = [kind for kind in public_classes() if is_fact(kind)]
 BOUND = [kind for kind in public_classes() if not is_fact(kind) and not is_shape(kind)]
-BOUND = [kind for kind in BOUND if kind not in {ProviderTests, Raw, Secret}]  # a class of tests; tested below
+BOUND = [kind for kind in BOUND if kind not in {PikaSandbox, ProviderTests, Raw, Secret}]  # for tests; below
 WORDS = {"aspect_ratio": "16:9", "model": "2.0", "resolution": "720p"}
+
+EXCLUSIVE = {"frames", "last_image", "region"}
+"""Fields that cannot go beside others of their request."""
 
 
 class Locked:
@@ -97,7 +101,8 @@ def sample(kind):
     if kind is Refusals:  # made from other types than it holds
         return Refusals(provider="acedata", codes={AuthError: "no_key bad_key"}, open_codes=("late",))
     attrs.resolve_types(kind, localns=vars(pika_async.provider))  # for what is imported for checkers only
-    return kind(**{a.alias: example(a.type, a.alias) for a in attrs.fields(kind) if a.init})
+    names = {a.alias: a for a in attrs.fields(kind) if a.init and a.alias not in EXCLUSIVE}
+    return kind(**{name: example(a.type, name) for name, a in names.items()})
 
 
 def example(annotation, name):
@@ -125,7 +130,9 @@ def example(annotation, name):
     if annotation in SIMPLE:
         return SIMPLE[annotation]
     if annotation is str:
-        return "https://media.test/a.png" if re.search("url|image|video", name) else WORDS.get(name, name)
+        return (
+            "https://media.test/a.png" if re.search("url|image|video|mask", name) else WORDS.get(name, name)
+        )
     return sample(annotation)
 
 

@@ -11,7 +11,7 @@ from pika_async.errors import ConfigError
 
 def _folder(address: str) -> str:
     if not is_address(address):
-        raise ConfigError(f"{address!r} is no store; write it as s3://bucket/folder.")
+        raise ConfigError("store is no address of an object store; write it as s3://bucket/folder.")
     return address.rstrip("/")
 
 

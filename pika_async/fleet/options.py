@@ -6,9 +6,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pika_async._crossing import process_bound
 from pika_async._secret import Secret
 
 
+@process_bound("call work(Work(...)) in the other process")
 @frozen(kw_only=True)
 class Work:
     """What a worker is to do; see `pika-async work --help`.

@@ -46,5 +46,5 @@ async def test_the_gallery_says_where_a_video_is_kept(store, shop):
 
 async def test_an_address_that_is_no_store_is_refused(shop):
     """It is refused before a client is opened."""
-    with pytest.raises(ConfigError, match="is no store"):
+    with pytest.raises(ConfigError, match="is no address"):
         shop.batch("A cat", store="ftp://videos")
