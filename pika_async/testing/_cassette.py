@@ -22,7 +22,7 @@ _KEPT: Final = re.compile(r"content-type|retry-after|.*(request|trace)-?id")
 _SIGNED: Final = re.compile(r"""(https?://[^\s"'\\?<>]+)\?[^\s"'\\<>]*""")
 
 
-@process_bound("name the same file in the other process")
+@process_bound("make Cassette(path) in the other process")
 class Cassette:
     """The answers in a file, for `Pika(transport=Cassette("tests/cat.json"))`: no connection is made.
 
