@@ -90,11 +90,12 @@ def _in_words(error: psycopg.Error, address: Address) -> Exception:
     text = address.dsn.hidden_in(str(error))
     if error.sqlstate is None and "FATAL" in text:
         told = text.rpartition("FATAL:")[2].strip().splitlines()[0].rstrip(".")
-        if re.search("the database system is|too many|remaining connection slots|server_login_retry", told):
-            return unreachable(f" ({told})")
-        if "authentication" in told or "role" in told or "pg_hba" in told:
+        if re.search("authentication|role|pg_hba|permission", told):
             return unusable("the database refuses this user. Check the user and the password in the address")
-        return unusable(f"the database says {told}. Check the address")
+        if "does not exist" in told:
+            return unusable(f"the database says {told}. Check the address")
+        # It starts, stops or has no connection left, in the words of the server or of a pool.
+        return unreachable(f" ({told})")
     if error.sqlstate is None and "read-only" in text:
         return unusable("this is a standby or read-only. Name the primary in the address")
     return unreachable() if is_lost(error) else from_postgres(error)
