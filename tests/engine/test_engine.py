@@ -188,7 +188,7 @@ async def test_a_fresh_link_is_asked_for():
 async def test_transitions_are_logged_without_secrets(caplog):
     """One line for each move at INFO, a warning for what is in doubt, and never a key or a callback token."""
     caplog.set_level(logging.DEBUG, "pika_async")
-    async with scene() as s:
+    async with scene(Scripted(capabilities=capable(callbacks="required"))) as s:
         await s.after(30, s.pika.generate("a cat"))
         s.host.at_submit.append(LOST)
         await lost(s)
