@@ -162,7 +162,7 @@ async def test_a_key_goes_with_exactly_one_named_provider(providers, options, mo
 
 async def test_a_provider_nobody_installed_is_named_with_those_that_are():
     """The user sees the spelling."""
-    with pytest.raises(ConfigError, match=r"'ace'.*acedata, duomi"):
+    with pytest.raises(ConfigError, match=r"'ace'.*acedata, comfy, duomi, fal, pika"):
         Pika("ace", api_key="x")
 
 
