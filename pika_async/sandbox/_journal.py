@@ -152,11 +152,21 @@ class Remembering:
 
 
 def last_port(file: Path) -> int:
-    """Return the port at which the last order of *file* came, or 0."""
+    """Return the port at which the last order of *file* came that can be read, or 0.
+
+    Tokens know the address of their provider, so a damaged line must not move the sandbox to another.
+    """
     try:
-        line = file.read_bytes().rstrip(b"\n").rpartition(b"\n")[2]
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return 0
+    return next(filter(None, map(_port, reversed(lines))), 0)
+
+
+def _port(line: bytes) -> int:
+    try:
         return urlsplit(json.loads(line)["url"]).port or 0
-    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return 0
 
 
