@@ -443,7 +443,7 @@ class Pika:
         from pika_async._token import JobToken
 
         orders = self._open().orders
-        flight = orders.by_token(JobToken.decode(check.text("token", token)))
+        flight = orders.known.by_token(JobToken.decode(check.text("token", token)))
         flight.held = True
         return Job(orders, flight)
 

@@ -1,4 +1,4 @@
-"""How jobs enter the engine: ordered anew, or found by key, token or ledger; and what people say of them."""
+"""How jobs enter the engine: ordered, waited for or taken over; and what people say of them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.files import carried, hashes, reads_files
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id, new_job_id
+from pika_async._engine.known import Known
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.origins import Origins
 from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import refused_look, unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Receiver
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Receiver
 from pika_async._ledger.standing import OPEN, in_doubt, is_queued, is_watched, unsent
-from pika_async._token import JobToken
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
 from pika_async.results import Cancelled, VideoResult
@@ -42,7 +42,7 @@ _LEDGER_PAUSE = 1.0
 
 
 class Orders:
-    """Makes the flight of a job, and sets it on the way that its record calls for."""
+    """Sets jobs on the way that their records call for; `known` finds them."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Orders:
     ) -> None:
         self.desk = desk
         self.origins = Origins(desk)
+        self.known = Known(desk, clock)
         self._building = building
         self._dispatch = dispatch
         self._looks = looks
@@ -180,7 +181,7 @@ class Orders:
             raise UnsupportedRequest(
                 "This idempotency_key was used for another request; use a new key for a new video."
             )
-        flight = self._flight_of(record)
+        flight = self.known.taken_up(record)
         self._asked_for(flight)
         if kept:
             flight.kept = flight.held = True
@@ -193,19 +194,6 @@ class Orders:
     def _asked_for(self, flight: Flight) -> None:
         """Note that somebody here wants the job; a pause that began before does not hold it."""
         flight.wanted, flight.asked_at = True, self.desk.ledger.now()
-
-    def _flight_of(self, record: JobRecord) -> Flight:
-        return self._known(record.id) or self.desk.take_up(record)
-
-    def _known(self, job_id: str) -> Flight | None:
-        """Return the flight of a job that is or was under way here; raises `ConfigError`.
-
-        What is under way for its look-ups alone may have an account that is not open here.
-        """
-        known = self.desk.flights.get(job_id) or self.desk.ended.get(job_id)
-        if known is not None and not known.wanted:
-            self.desk.account_of(known.record)
-        return known
 
     def work_on(self, record: JobRecord) -> Flight:
         """Send what a job of the ledger has queued, and look at what it has running; returns its flight.
@@ -225,54 +213,6 @@ class Orders:
         if is_queued(flight.record) and not flight.ended and not flight.place:
             flight.requeued()
             self._dispatch.add(flight)
-
-    def by_token(self, token: JobToken) -> Flight:
-        """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
-        known = self._known(token.job_id) or self.desk.named.get(token.job_id)
-        if known is not None:
-            return known
-        if (record := self.desk.ledger.known(token.job_id)) is not None:
-            return self.of_record(record)
-        account = self.desk.accounts.get(f"{token.provider}:{token.label}")
-        if account is not None and token.address not in {None, account.address}:
-            raise ConfigError(
-                f"The job belongs to a {token.provider} (account {token.label}) at another address than the "
-                "one that this client was opened with; open it with the base_url of that time.",
-                provider=token.provider,
-            )
-        if account is None:
-            raise ConfigError(
-                f"The job belongs to {token.provider} (account {token.label}); open the client with that "
-                "provider.",
-                provider=token.provider,
-            )
-        attempt = Attempt(
-            id=attempt_id(token.job_id, 1),
-            job_id=token.job_id,
-            number=1,
-            account=account.key,
-            state=AttemptState.QUEUED if token.task is None else AttemptState.RUNNING,
-            task=token.task,
-            bound_by=None if token.task is None else "callback",  # anybody may write a token
-        )
-        record = JobRecord(
-            id=token.job_id, request=None, created_at=self.desk.ledger.now(), attempts=(attempt,)
-        )
-        flight = Flight(record, account, self._clock)
-        flight.recorded, flight.adopted = False, True
-        self.desk.named[flight.id] = flight
-        return flight
-
-    def of_record(self, record: JobRecord) -> Flight:
-        """Return the flight of a job of the ledger; nothing is asked before somebody waits for it."""
-        if (known := self._known(record.id)) is not None:
-            return known
-        flight = self.desk.flight_of(record)
-        if record.state is JobState.OPEN:
-            self.desk.flights[flight.id] = flight
-        else:
-            self.desk.enter(flight)
-        return flight
 
     async def settle_in(self, flight: Flight) -> None:
         """Take a job into flight that came by its token or from the ledger; once, at the first wait."""
@@ -320,7 +260,7 @@ class Orders:
                 ):
                     continue
                 try:
-                    flight = self.desk.take_up(record)
+                    flight = self.known.taken_up(record)
                 except ConfigError as error:
                     log.warning("job %s is not recovered: %s", record.id, error)
                     continue
@@ -338,7 +278,7 @@ class Orders:
         found = []
         for record in await self.desk.ledger.jobs(state, limit, before):
             try:
-                found.append(self.of_record(record))
+                found.append(self.known.of_record(record))
             except ConfigError as error:
                 log.debug("job %s is not listed: %s", record.id, error)
         return found
@@ -438,7 +378,7 @@ class Orders:
     def origin(self, video: VideoResult) -> Flight | None:
         """Return the job that a video of this client came from."""
         token = self.origins.token_of(video)
-        return None if token is None else self.by_token(token)
+        return None if token is None else self.known.by_token(token)
 
 
 def _request(record: JobRecord) -> VideoRequest | None:

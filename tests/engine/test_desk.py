@@ -283,7 +283,7 @@ async def test_an_adopted_task_is_recorded_as_a_doubt():
     ledger = WatchedLedger()
     async with scene(ledger=ledger) as s:
         token = JobToken(job_id="0pf3k2", provider="scripted", label="default", task=Task("t9"))
-        flight = s.engine.orders.by_token(token)
+        flight = s.engine.orders.known.by_token(token)
         await s.engine.desk.tell(flight, Cancel())
         first = ledger.last["0pf3k2"].newest
         assert (first.state, first.task, first.slot) == (AttemptState.AMBIGUOUS, None, False)

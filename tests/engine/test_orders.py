@@ -27,6 +27,8 @@ from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
 from tests.engine.test_sweeper import NEVER_ARRIVED, lost
+from tests.ledger.records import attempt
+from tests.ledger.records import job as job_of
 
 pytestmark = pytest.mark.anyio
 
@@ -312,19 +314,28 @@ async def test_jobs_of_other_providers_are_left_to_others(caplog):
         assert "not recovered" in caplog.text
 
 
-async def test_a_job_that_fell_back_needs_all_its_providers():
-    """The error names the one that is missing; with both open, ledger and token lead to the job."""
+async def test_a_job_that_fell_back_needs_the_provider_that_has_it_now():
+    """The one that refused it concerns nobody any more."""
     ledger, clock = SharedLedger(), FakeClock()
     other = Scripted(capabilities=capable("other"))
     async with scene(Scripted(), other, ledger=ledger, clock=clock) as first:
         first.host.at_submit.append(refusal("InsufficientBalance"))
         token = (await first.pika.submit(Generate("one"))).token
     async with scene(other, ledger=ledger, clock=clock, hosts=first.hosts) as s:
+        assert len([job async for job in s.pika.recover()]) == 1
+        assert (await s.after(30, s.pika.job(token).wait())).id == "t1"
+
+
+async def test_a_job_needs_every_provider_that_may_have_it():
+    """The error names the one that is missing; whoever leads looks at the other attempt all the same."""
+    ledger = SharedLedger()
+    doubtful = attempt(state=AttemptState.AMBIGUOUS, account="scripted:default", superseded=True)
+    running = attempt(2, state=AttemptState.RUNNING, task=Task("t9"), account="other:default")
+    await ledger.create(job_of(doubtful, running))
+    async with scene(Scripted(capabilities=capable("other")), ledger=ledger) as s:
         assert [job async for job in s.pika.recover()] == []
         with pytest.raises(ConfigError, match="scripted"):
-            await s.pika.job(token)
-    async with scene(other, Scripted(), ledger=ledger, clock=clock, hosts=first.hosts) as s:
-        assert (await s.after(30, s.pika.job(token).wait())).id == "t1"
+            await s.pika.job(JobToken(job_id="j", provider="other", task=Task("t9")).encode())
 
 
 async def test_a_token_from_before_a_fallback_leads_to_where_the_job_is_now():
