@@ -9,18 +9,22 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from benchmarks._report import Figure, Report
 from benchmarks.model.laws import name_of
 from benchmarks.model.search import Search
 from benchmarks.model.settings import FULL, SMALL
+from benchmarks.model.world import Left
 
 CLAIM = "the model check finds one-line faults of the machine"
 _MODULES = ("standing", "evidence", "machine")
-_AT_MOST = 12_000
+_AT_MOST = 6_000
 """States of one world: a fault that needs more is called a survivor."""
-_WORLDS = (*SMALL, *(setting for setting in FULL[len(SMALL) :] if setting.jobs == 2 or setting.adopted))
+_THREE = evolve(
+    next(setting for setting in FULL if setting.name == "three attempts"), left=Left(lose=1, resubmit=1)
+)
+_WORLDS = (*SMALL, *(setting for setting in FULL[len(SMALL) :] if setting.jobs == 2), _THREE)
 
 
 @frozen
@@ -40,7 +44,12 @@ MUTANTS = (
         "attempt.state is AttemptState.QUEUED and attempt.not_before <= now",
         "attempt.not_before <= now",
     ),
-    Mutant("machine", "attempt.not_before <= now and may_send(job, attempt)", "attempt.not_before <= now"),
+    Mutant(
+        "machine",
+        "attempt.not_before <= now and may_send(job, attempt)",
+        "attempt.not_before <= now",
+        "whatever makes a sibling live, or closes the job, has cancelled what is queued: a second line",
+    ),
     Mutant("machine", "or obstacle(claim, usage, now) is not None", ""),
     Mutant("machine", "        slot=True,\n", "        slot=False,\n"),
     Mutant("machine", "        owner=claim.owner,\n", "        owner=None,\n"),
@@ -89,8 +98,18 @@ MUTANTS = (
     Mutant("machine", "attempt is None or attempt.state not in UNANSWERED", "attempt is None"),
     Mutant("machine", "attempt.task is not None or attempt.owner != event.owner", "attempt.task is not None"),
     Mutant("machine", "state=AttemptState.REFUSED, slot=False", "state=AttemptState.REFUSED"),
-    Mutant("machine", "attempt.id == job.newest.id\n", "True\n"),
-    Mutant("machine", "        and not attempt.superseded\n", ""),
+    Mutant(
+        "machine",
+        "attempt.id == job.newest.id\n",
+        "True\n",
+        "an older attempt that is open is superseded, which the next guard asks",
+    ),
+    Mutant(
+        "machine",
+        "        and not attempt.superseded\n",
+        "",
+        "a superseded attempt is never the newest, which the guard before asks",
+    ),
     Mutant(
         "machine",
         "        and job.state is JobState.OPEN\n        and not job.cancel_requested\n",
@@ -246,7 +265,7 @@ def judged(mutant: Mutant) -> Verdict:
     _planted(mutant)
     for setting in _WORLDS:
         try:
-            violation = Search(setting).run(_AT_MOST).violation
+            violation = Search(setting).run(_AT_MOST * (4 if setting is _THREE else 1)).violation
         except Exception as error:  # noqa: BLE001 - a machine that raises is found out as well
             return Verdict(mutant, f"it raises {type(error).__name__}", setting.name)
         if violation is not None:

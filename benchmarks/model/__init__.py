@@ -8,6 +8,6 @@ from benchmarks._report import Report
 def measure(*, full: bool) -> Report:
     """Search every world, or in quick form those of the test suite."""
     from benchmarks.model.report import report, searched
-    from benchmarks.model.settings import FULL, SMALL
+    from benchmarks.model.settings import FULL, SUITE
 
-    return report(searched(FULL if full else SMALL), quick=not full)
+    return report(searched(FULL if full else SUITE), quick=not full)

@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.model.laws import LAWS, name_of
 from benchmarks.model.report import report, searched
-from benchmarks.model.settings import FULL, SMALL
+from benchmarks.model.settings import FULL, SUITE
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         print("\n".join(f"{name_of(law)}: {law.__doc__}" for law in LAWS))
         return
     found = []
-    for one in searched(SMALL if options.quick else FULL):
+    for one in searched(SUITE if options.quick else FULL):
         found.append(one)
         print(f"{one.setting.name}: {one.states:,} states in {one.seconds:.0f} s", file=sys.stderr)
     result = report(found, quick=options.quick)

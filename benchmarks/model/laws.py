@@ -8,23 +8,29 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from benchmarks.model.book import NOW, WITHIN
+from benchmarks.model.book import NOW, REFUSAL, WITHIN
 from benchmarks.model.world import FLYING, Setting, World
+from pika_async._ledger import machine
 from pika_async._ledger.events import (
     Abandon,
     Cancel,
+    Claim,
     Event,
     Evidence,
     LeaseOver,
     NothingFound,
     Refused,
+    Replaying,
     Resubmit,
+    Sending,
     SlotOver,
+    Unknown,
 )
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage
 from pika_async._ledger.standing import FINAL, LOST, OPEN, in_doubt
 
 S = AttemptState
+_NOBODY = "nobody"
 _LIVE = frozenset({S.RUNNING, S.SUCCEEDED})
 _UNSENT = frozenset({S.QUEUED, S.SUBMITTING, S.CANCELLED})
 _HOLDS_A_SLOT = frozenset({S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED, S.RUNNING})
@@ -46,7 +52,9 @@ class Told:
 
     def claimed(self) -> Attempt | None:
         """Return the attempt that was claimed."""
-        return next((new for old, new in self.rows() if _was(old, S.QUEUED) and new.owner is not None), None)
+        return next(
+            (new for old, new in self.rows() if _was(old, S.QUEUED) and new.claimed_at is not None), None
+        )
 
     def entered(self, state: AttemptState) -> Iterator[tuple[Attempt | None, Attempt]]:
         """Return the attempts that are in *state* now and were not."""
@@ -171,17 +179,56 @@ def slots_are_rows_under_way(records: Records) -> bool:
     return all(a.state in _HOLDS_A_SLOT if a.slot else a.state is not S.RUNNING for a in records.attempts)
 
 
+def only_the_owner_speaks(records: Records) -> bool:
+    """A process that did not claim an attempt can neither send nor refuse it, nor call it unknown."""
+    return not any(
+        _moves(job, event)
+        for job in records.jobs
+        for a in job.attempts
+        for event in (
+            Sending(attempt=a.id, owner=_NOBODY),
+            Replaying(attempt=a.id, owner=_NOBODY, within=WITHIN),
+            Refused(attempt=a.id, owner=_NOBODY, refusal=REFUSAL),
+            Unknown(attempt=a.id, owner=_NOBODY),
+        )
+    )
+
+
+def the_owner_speaks_in_time(records: Records) -> bool:
+    """An owner's word counts only in the states of the table, and the fence lets pass what was claimed."""
+    for job in records.jobs:
+        quiet = job.cancel_requested or job.state is not JobState.OPEN
+        for a in job.attempts:
+            if a.owner is None:
+                continue
+            sends = _moves(job, Sending(attempt=a.id, owner=a.owner))
+            if sends and (quiet or a.state is not S.SUBMITTING):
+                return False
+            if a.state is S.SUBMITTING and not quiet and not sends and len(job.attempts) == 1:
+                return False
+            too_late = a.claimed_at is None or a.claimed_at + WITHIN < NOW
+            over = quiet or a.superseded or too_late or a.state not in {S.SENDING, S.AMBIGUOUS}
+            if over and _moves(job, Replaying(attempt=a.id, owner=a.owner, within=WITHIN)):
+                return False
+            answered = a.state not in {S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED}
+            if answered and _moves(job, Refused(attempt=a.id, owner=a.owner, refusal=REFUSAL)):
+                return False
+    return True
+
+
 def each_job_ends_or_waits_for_a_word(records: Records) -> bool:
     """Where nothing can happen any more, each job has ended, or shows a person what it is in doubt about."""
     return all(job.state is not JobState.OPEN or in_doubt(job) is not None for job in records.jobs)
 
 
 def no_attempt_without_a_reason(told: Told) -> bool:
-    """A second attempt exists only after a proven refusal or a person's word."""
+    """A second attempt exists only after a proven refusal or a word, and beside no sibling that lives."""
     for old, _ in told.entered(S.QUEUED):
         if old is not None or not isinstance(told.event, Refused | Resubmit | LeaseOver):
             return False
         if not isinstance(told.event, Resubmit) and told.after.attempts[-2].state is not S.REFUSED:
+            return False
+        if any(a.state in _LIVE for a in told.after.attempts):
             return False
     return True
 
@@ -225,9 +272,12 @@ def no_claim_beside_a_sibling(told: Told) -> bool:
 
 
 def a_claim_keeps_to_the_slots(told: Told) -> bool:
-    """A claim takes a slot, and never exceeds the cap."""
+    """A claim takes a slot for its owner, and never exceeds the cap."""
     claimed, caps = told.claimed(), told.setting.caps
-    return claimed is None or (claimed.slot and (caps is None or told.slots <= caps))
+    if claimed is None:
+        return True
+    is_its = isinstance(told.event, Claim) and claimed.owner == told.event.owner
+    return is_its and claimed.slot and (caps is None or told.slots <= caps)
 
 
 def nothing_follows_a_cancel(told: Told) -> bool:
@@ -302,7 +352,9 @@ def trouble_cancels_nothing(told: Told) -> bool:
 
 
 def a_word_is_kept(told: Told) -> bool:
-    """Superseded and abandoned stay, and only a person's word sets them."""
+    """A cancel is remembered; superseded and abandoned stay, and only a person's word sets them."""
+    if isinstance(told.event, Cancel) and not told.after.cancel_requested:
+        return told.before.state is not JobState.OPEN
     for old, new in told.rows():
         before = (False, False) if old is None else (old.superseded, old.abandoned)
         if before != (new.superseded, new.abandoned):
@@ -349,7 +401,13 @@ OF_EVENTS = (
     a_word_is_kept,
 )
 OF_FENCES = (no_post_after_a_siblings_evidence, no_post_after_a_cancel)
-OF_RECORDS = (a_task_has_one_attempt, one_attempt_is_alive, slots_are_rows_under_way)
+OF_RECORDS = (
+    a_task_has_one_attempt,
+    one_attempt_is_alive,
+    slots_are_rows_under_way,
+    only_the_owner_speaks,
+    the_owner_speaks_in_time,
+)
 OF_WORLDS = (
     each_attempt_is_posted_once,
     a_job_is_bought_once,
@@ -374,6 +432,10 @@ LAWS: tuple[Callable[..., bool], ...] = (
 def name_of(law: Callable[[Any], bool]) -> str:
     """Return a law's name as words."""
     return law.__name__.replace("_", " ")
+
+
+def _moves(job: JobRecord, event: Event) -> bool:
+    return machine.settle(job, event, NOW, Usage(), None)[0] is not job
 
 
 def _was(old: Attempt | None, state: AttemptState) -> bool:

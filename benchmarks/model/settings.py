@@ -16,6 +16,13 @@ SMALL = (
     Setting(name="an adopted token", attempts=1, adopted=True, left=Left(abandon=1, lost=1)),
     Setting(name="a stranger's answer", attempts=1, left=Left(stranger=1)),
 )
+SUITE = (
+    Setting(name="a dead process", owners=1, attempts=2, fails=False, left=Left(crash=1)),
+    Setting(name="a commit unheard", owners=1, attempts=1, left=Left(unheard=1, cancel=1)),
+    Setting(name="a word, no echo", owners=1, attempts=2, fails=False, echoes=False, left=Left(resubmit=1)),
+    *SMALL[3:],
+)
+"""What runs with the tests, in a few seconds."""
 FULL = (
     *SMALL,
     Setting(name="a commit unheard, two owners", attempts=2, left=Left(unheard=1, crash=1, cancel=1)),

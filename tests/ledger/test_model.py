@@ -8,7 +8,7 @@ from attrs import evolve
 from benchmarks.model.laws import LAWS, each_time_has_come, name_of
 from benchmarks.model.report import report, trace
 from benchmarks.model.search import Search
-from benchmarks.model.settings import FULL, SMALL
+from benchmarks.model.settings import FULL, SUITE
 from benchmarks.model.world import Left, Setting
 from pika_async._ledger import machine
 from pika_async._ledger.events import LeaseOver, Refused
@@ -16,7 +16,7 @@ from pika_async._ledger.events import LeaseOver, Refused
 ONE = Setting(name="one attempt", attempts=1, left=Left(crash=1))
 
 
-@pytest.mark.parametrize("setting", SMALL, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", SUITE, ids=lambda setting: setting.name)
 def test_no_law_is_broken_in_any_state(setting):
     """Every state of a small world is visited, and each law holds in it; `benchmarks.model` searches more."""
     found = Search(setting).run()
