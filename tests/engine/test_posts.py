@@ -667,7 +667,7 @@ async def test_a_refused_key_is_not_tried_with_every_order_that_waits():
         assert len(s.wire.submits) == 1
         assert s.stats.paused
         await s.clock.advance(2)
-        await s.after(30, s.pika.generate("later"))
+        await s.pika.submit(Generate("later"))
         assert s.stats.paused is None
 
 
@@ -744,3 +744,17 @@ async def test_a_claim_that_is_not_granted_shows_that_the_ledger_works():
         await s.engine._dispatch._posts.post(line, line.take())
         assert line.paused(0.0) is None
         assert not s.wire.submits
+
+
+async def test_a_job_is_being_sent_from_its_claim_to_its_answer():
+    """Until then this process knows more than any record; afterwards news counts again."""
+    async with scene() as s:
+        s.host.hold()
+        order = s.begin(s.pika.submit(Generate("a cat")))
+        await s.clock.advance(0)
+        (flight,) = s.engine.desk.flights.values()
+        assert flight.sending
+        s.host.gate.set()
+        await s.clock.advance(0)
+        assert order.done()
+        assert not flight.sending
