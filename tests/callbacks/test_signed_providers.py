@@ -1,4 +1,4 @@
-"""Signed callbacks of the shipped providers, from their emulators to the caller's video, over real sockets."""
+"""Signed callbacks of the shipped providers, from their emulators to the caller's video, on real sockets."""
 
 from __future__ import annotations
 
