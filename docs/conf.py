@@ -1,6 +1,12 @@
 """The documentation site: `sphinx-build -W docs site`. The reference is read from docstrings."""
 
+from importlib import import_module as _import
 from importlib.metadata import version as _version
+
+# autodoc sees only what is loaded, and these modules load their names where they are first used.
+for _module in (_import("pika_async"), _import("pika_async.callbacks")):
+    for _name in _module.__all__:
+        getattr(_module, _name)
 
 project = "pika_async"
 author = "The developers of pika_async"
