@@ -213,6 +213,7 @@ async def test_what_stops_returns_what_was_not_sent():
     world = World(slots=1, shared=True)
     flights = await world.add(3)
     assert world.dispatch.stop() == flights[1:]
+    assert not [timer for _, _, timer in world.clock._timers if timer.callback is not None]
     await world.clock.advance(60)
     assert world.posts.sent == flights[:1]
     await world.over()

@@ -12,7 +12,7 @@ from pika_async import Generate, State
 from pika_async._engine.looks.looks import LOOKUPS_AT_ONCE
 from pika_async._token import JobToken
 from pika_async._transport import SendError
-from pika_async.errors import AuthError, JobFailed, JobTimeout, JobUnresolved
+from pika_async.errors import AuthError, JobFailed, JobTimeout, JobUnresolved, PikaError
 from tests.engine.scripted import Scripted, answer, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
@@ -439,3 +439,41 @@ async def test_poll_lag_tells_how_late_the_looks_are():
         await s.pika.submit(Generate("a cat"))
         await s.clock.advance(10)
         assert s.stats.poll_lag <= 1
+
+
+BOT_CHECK = PikaError("The page asks whether you are human.", status=403)
+
+
+async def test_a_refusal_of_something_in_between_pauses_at_the_third_in_half_a_minute():
+    """A page that is not the provider's own word may be gone at the next look."""
+    async with scene() as s:
+        looks, account = s.engine.looks["scripted:default"], s.engine.desk.accounts["scripted:default"]
+        for _ in range(3):
+            looks._refused((), BOT_CHECK)
+            assert account.refused_look is None
+            await s.clock.advance(20)
+        looks._refused((), BOT_CHECK)
+        assert account.refused_look is None
+        looks._refused((), BOT_CHECK)
+        assert account.refused_look is BOT_CHECK
+
+
+async def test_an_answer_shows_that_the_key_is_good():
+    """What was counted against it is over."""
+    async with scene() as s:
+        looks, account = s.engine.looks["scripted:default"], s.engine.desk.accounts["scripted:default"]
+        looks._refused((), BOT_CHECK)
+        looks._refused((), BOT_CHECK)
+        await s.after(20, s.pika.generate("a cat"))
+        looks._refused((), BOT_CHECK)
+        assert account.refused_look is None
+
+
+async def test_a_bad_request_about_one_task_says_nothing_about_the_batch():
+    """Only one that named several may have named too many."""
+    async with scene() as s:
+        looks, schedule = s.engine.looks["scripted:default"], s.engine.looks["scripted:default"]._schedule
+        looks._refused(["a"], PikaError("bad", status=400))
+        assert schedule.batch == 50
+        looks._refused(["a", "b"], PikaError("bad", status=400))
+        assert schedule.batch < 50
