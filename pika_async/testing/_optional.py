@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from pika_async.provider import REFUSALS, Blob, Uploaded, Uploading
+from pika_async.provider import REFUSALS, Balance, Blob, Uploaded, Uploading
 from pika_async.testing._builds import NOW, hold
-from pika_async.testing._drive import Drive, told_by
+from pika_async.testing._drive import Drive, shown, told_by
 from pika_async.testing._world import FakeWorld, as_received
 
 _STEPS: Final = 4
@@ -22,6 +22,7 @@ def check_powers(drive: Drive) -> None:
     _uploads(drive)
     _cancels(drive)
     _forged_callbacks(drive)
+    _balance(drive)
 
 
 def _replays(drive: Drive) -> None:
@@ -134,3 +135,16 @@ def _keys(drive: Drive, world: FakeWorld) -> bytes | None:
         answer = drive.ask(world, (own.build_keys()))
         return None if answer is None else answer.body
     return drive.secret
+
+
+def _balance(drive: Drive) -> None:
+    """Read the balance that the emulator tells."""
+    if "reports_balance" not in drive.builds.powers:
+        return
+    own: Any = drive.provider
+    answer = drive.ask(FakeWorld(now=NOW), drive.builds.sound(own.build_balance()))
+    told = None if answer is None else told_by(own.read_balance, answer)
+    hold(
+        isinstance(told, Balance) and told.amount > 0 and bool(told.unit),
+        f"The emulator's balance ({shown(answer)}) is read as {told!r}.",
+    )

@@ -70,6 +70,10 @@ def _with_media(drive: Drive) -> Iterator[VideoRequest]:
 
 def _words_reach_the_wire(drive: Drive) -> None:
     fields = drive.provider.capabilities.fields
+    for plain in drive.builds.kinds:
+        if isinstance(plain, Style):
+            seen = _plain_text(drive.builds.submit(plain))
+            hold(plain.style in seen, f"The style {plain.style} does not reach the wire as it was given.")
     for plain in drive.wordy():
         seen = _plain_text(drive.builds.submit(evolve(plain, prompt="Zebra crossing")))
         hold("Zebra crossing" in seen, f"{kind_of(plain)}.prompt does not reach the wire as it was given.")
@@ -108,8 +112,13 @@ def _names_are_documented(drive: Drive) -> None:
             not unknown,
             f"{kind_of(plain)} sends {', '.join(sorted(unknown))}, which the documents do not have.",
         )
-    asked = as_received(drive.builds.sound(drive.provider.build_poll([Task("task-1")])))
-    unknown = {*_names(asked.body), *asked.query} - known
+    own: Any = drive.provider
+    tasks = [Task(f"task-{number}") for number in range(min(2, drive.provider.capabilities.poll_batch))]
+    looks = [drive.provider.build_poll(tasks), drive.provider.build_poll(tasks[:1])]
+    if "finds" in drive.builds.powers:
+        looks += [own.build_find(NOW - 60, NOW, None)]
+    asked = [as_received(drive.builds.sound(look)) for look in looks]
+    unknown = {name for look in asked for name in (*_names(look.body), *look.query)} - known
     hold(not unknown, f"A look-up sends {', '.join(sorted(unknown))}, which the documents do not have.")
 
 
