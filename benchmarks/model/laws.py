@@ -18,6 +18,7 @@ from pika_async._ledger.events import (
     Event,
     Evidence,
     LeaseOver,
+    NextAttempt,
     NothingFound,
     Refused,
     Replaying,
@@ -38,13 +39,17 @@ _HOLDS_A_SLOT = frozenset({S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED, S
 
 @frozen(eq=False)
 class Told:
-    """One job before and after *event*; *slots* are what all jobs hold after it."""
+    """One job before and after *event*; *slots* are what all jobs hold after it.
+
+    *proof* is the source of evidence that was told to another job and changed this one.
+    """
 
     setting: Setting
     event: Event
     before: JobRecord
     after: JobRecord
     slots: int
+    proof: str | None = None
 
     def rows(self) -> Iterator[tuple[Attempt | None, Attempt]]:
         """Return each attempt as it was and as it is."""
@@ -174,6 +179,24 @@ def one_attempt_is_alive(records: Records) -> bool:
     )
 
 
+def nothing_waits_beside_a_sibling_that_lives(records: Records) -> bool:
+    """Evidence cancels what is queued: no attempt waits to be sent while another runs or has succeeded."""
+    return not any(
+        any(a.state is S.QUEUED for a in job.attempts) and any(a.state in _LIVE for a in job.attempts)
+        for job in records.jobs
+    )
+
+
+def a_word_orders_once(records: Records) -> bool:
+    """A person's word orders again only what is unresolved, and each doubt once."""
+    for job in records.jobs:
+        open_doubt = any(a.state is S.UNRESOLVED and not a.superseded for a in job.attempts)
+        word = Resubmit(next=NextAttempt(id=f"{job.id}99", account=job.newest.account))
+        if not open_doubt and _moves(job, word):
+            return False
+    return True
+
+
 def slots_are_rows_under_way(records: Records) -> bool:
     """A row that is over or unsent holds no slot; a running one does."""
     return all(a.state in _HOLDS_A_SLOT if a.slot else a.state is not S.RUNNING for a in records.attempts)
@@ -201,11 +224,13 @@ def the_owner_speaks_in_time(records: Records) -> bool:
         for a in job.attempts:
             if a.owner is None:
                 continue
-            sends = _moves(job, Sending(attempt=a.id, owner=a.owner))
-            if sends and (quiet or a.state is not S.SUBMITTING):
+            sent = _after(job, Sending(attempt=a.id, owner=a.owner))
+            if sent is not job and (quiet or a.state is not S.SUBMITTING):
                 return False
-            if a.state is S.SUBMITTING and not quiet and not sends and len(job.attempts) == 1:
-                return False
+            if a.state is S.SUBMITTING and not quiet and len(job.attempts) == 1:
+                marked = sent.attempt(a.id)
+                if marked is None or marked.state is not S.SENDING:
+                    return False
             too_late = a.claimed_at is None or a.claimed_at + WITHIN < NOW
             over = quiet or a.superseded or too_late or a.state not in {S.SENDING, S.AMBIGUOUS}
             if over and _moves(job, Replaying(attempt=a.id, owner=a.owner, within=WITHIN)):
@@ -344,6 +369,18 @@ def a_bare_callback_waits(told: Told) -> bool:
     )
 
 
+def a_task_leaves_for_more_proof(told: Told) -> bool:
+    """Another attempt takes a task over only with more proof than binds it here."""
+    ranks = {None: 0, "callback": 1, "answer": 2, "echo": 3}
+    return told.proof is None or not any(
+        old is not None
+        and old.task is not None
+        and new.task is None
+        and ranks[told.proof] <= ranks[old.bound_by]
+        for old, new in told.rows()
+    )
+
+
 def trouble_cancels_nothing(told: Told) -> bool:
     """Only a cancel ends a job as cancelled; an attempt is cancelled by it or by a sibling's evidence."""
     if told.after.state is JobState.CANCELLED and not told.after.cancel_requested:
@@ -397,6 +434,7 @@ OF_EVENTS = (
     each_time_has_come,
     echo_before_the_result,
     a_bare_callback_waits,
+    a_task_leaves_for_more_proof,
     trouble_cancels_nothing,
     a_word_is_kept,
 )
@@ -404,6 +442,8 @@ OF_FENCES = (no_post_after_a_siblings_evidence, no_post_after_a_cancel)
 OF_RECORDS = (
     a_task_has_one_attempt,
     one_attempt_is_alive,
+    nothing_waits_beside_a_sibling_that_lives,
+    a_word_orders_once,
     slots_are_rows_under_way,
     only_the_owner_speaks,
     the_owner_speaks_in_time,
@@ -434,8 +474,12 @@ def name_of(law: Callable[[Any], bool]) -> str:
     return law.__name__.replace("_", " ")
 
 
+def _after(job: JobRecord, event: Event) -> JobRecord:
+    return machine.settle(job, event, NOW, Usage(), None)[0]
+
+
 def _moves(job: JobRecord, event: Event) -> bool:
-    return machine.settle(job, event, NOW, Usage(), None)[0] is not job
+    return _after(job, event) is not job
 
 
 def _was(old: Attempt | None, state: AttemptState) -> bool:

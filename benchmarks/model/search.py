@@ -24,7 +24,7 @@ from benchmarks.model.laws import (
 )
 from benchmarks.model.steps import Step, Steps
 from benchmarks.model.world import Setting, World
-from pika_async._ledger.events import Unbind
+from pika_async._ledger.events import Evidence, Unbind
 
 Law: TypeAlias = Callable[..., bool]
 
@@ -126,10 +126,11 @@ class Search:
     def _of_event(self, world: World, step: Step) -> Law | None:
         before, after = self._records(world)[0].jobs, self._records(step.world)[0].jobs
         slots = sum(a.slot for job in after for a in job.attempts)
+        proof = step.event.source if isinstance(step.event, Evidence) else None
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             event = step.event if place == step.place else Unbind(attempt="")
             if (place == step.place or old is not new) and event is not None:
-                told = Told(self._setting, event, old, new, slots)
+                told = Told(self._setting, event, old, new, slots, proof if place != step.place else None)
                 if (law := self._broken(OF_EVENTS, told)) is not None:
                     return law
         return None
