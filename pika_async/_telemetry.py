@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from weakref import WeakMethod
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Observation
@@ -35,6 +35,11 @@ class HasStats(Protocol):
     """What the gauges read: the numbers of each account, by its name."""
 
     def stats(self) -> Mapping[str, Any]: ...
+
+
+_watched: WeakSet[HasStats] = WeakSet()
+_made: list[object] = []
+"""The gauges of this process: of several clients on one account, the largest number counts."""
 
 
 def span(
@@ -112,28 +117,28 @@ def watch(engine: HasStats) -> None:
     """Let metrics be read of *engine* as long as it lives."""
     from opentelemetry.metrics import get_meter
 
-    stats = WeakMethod(engine.stats)
-    meter = get_meter(_SCOPE)
-    for name, (field, description) in _GAUGES.items():
-        meter.create_observable_gauge(name, [_reader(stats, field)], description=description)
+    first = not _made
+    _watched.add(engine)
+    if first:
+        # Once a process: a second instrument of the same name would be read in vain.
+        meter = get_meter(_SCOPE)
+        for name, (field, description) in _GAUGES.items():
+            gauge = meter.create_observable_gauge(name, [_reader(field)], description=description)
+            _made.append(gauge)
 
 
-def _reader(
-    stats: WeakMethod[Callable[[], Mapping[str, Any]]], field: str
-) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _reader(field: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def read(_: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
-        if (now := stats()) is None:
-            return []
+        told: dict[str, float] = {}
         try:
-            found = now()
+            for engine in tuple(_watched):
+                for account, one in engine.stats().items():
+                    if (value := getattr(one, field)) is not None:
+                        told[account] = max(value, told.get(account, value))
         except RuntimeError:
             return []  # metrics are read in another thread, and a table changed under it: next time then
-        return [
-            Observation(value, {"pika.account": account})
-            for account, one in found.items()
-            if (value := getattr(one, field)) is not None
-        ]
+        return [Observation(value, {"pika.account": account}) for account, value in told.items()]
 
     return read

@@ -19,6 +19,7 @@ import aiohttp
 from attrs import define, frozen
 
 from pika_async._connections import Choice, choose, connector
+from pika_async._crossing import Value
 from pika_async._encoding import address, encoded, revealed
 from pika_async._http import HttpRequest, HttpResponse, Multipart
 from pika_async._proxies import Proxies
@@ -34,7 +35,7 @@ Fence = Callable[[], Awaitable[None]]
 
 
 @frozen(kw_only=True)
-class Timeouts:
+class Timeouts(Value):
     """Seconds each kind of call may take; *connect* is part of the others."""
 
     connect: float = 10.0

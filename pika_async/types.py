@@ -16,6 +16,7 @@ if typing.TYPE_CHECKING:
     from pika_async._events import JobEvent, JobEvents
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
+    from pika_async._transport import Timeouts
     from pika_async.callbacks import Receiver, Reply
     from pika_async.callbacks._asgi import AsgiApp
     from pika_async.errors import Charged, JobHandle, Phase
@@ -42,6 +43,7 @@ __all__ = [
     "Recovered",
     "Reply",
     "Row",
+    "Timeouts",
     "VideoRequest",
 ]
 
@@ -51,6 +53,7 @@ _HOMES = {
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
     "_prices": ("Quote",),
+    "_transport": ("Timeouts",),
     "_recovery": ("Recovered",),
     "callbacks": ("Receiver", "Reply"),
     "callbacks._asgi": ("AsgiApp",),

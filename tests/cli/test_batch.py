@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pika_acedata import AceDataEmulator
 from pika_async import LedgerError
-from pika_async._engine import sweeper
+from pika_async._engine import rounds, sweeper
 from pika_async._ledger.events import Times
 from pika_async._ledger.sqlite import opening
 from pika_async.batch import folder
@@ -350,14 +350,15 @@ def test_sandbox_and_real_videos_do_not_mix(run, tried, sandbox, listed, videos)
 
 def test_a_lost_answer_is_found_and_brought(run, sandbox, listed, videos, monkeypatch):
     """An order whose answer is cut off is looked for in the provider's history, in the same run."""
-    monkeypatch.setattr(sweeper, "_FIRST", 0.01)
+    monkeypatch.setattr(rounds, "_FIRST", 0.01)
     assert run("batch", listed("A cat sandbox-dropped"), "--out", videos).exit_code == 0
     assert sandbox.billed == {"A cat sandbox-dropped": 1}
 
 
 def test_what_nobody_can_tell_is_for_a_person(run, sandbox, listed, videos, monkeypatch):
     """An order that is never found is told with the command that settles it; the next run orders nothing."""
-    monkeypatch.setattr(sweeper, "_FIRST", 0.01)
+    monkeypatch.setattr(rounds, "_FIRST", 0.01)
+    monkeypatch.setattr(rounds, "_PERIOD", 0.01)
     monkeypatch.setattr(sweeper, "_PERIOD", 0.01)
     monkeypatch.setattr(Times, "lease", 0.05)
     monkeypatch.setitem(Times.__init__.__kwdefaults__, "resolve", 0.05)

@@ -157,7 +157,7 @@ def test_no_key_says_what_to_set(run):
     """Without a key the variables are named, and the sandbox."""
     result = run("generate", "A cat")
     assert result.exit_code == 1
-    assert "ACEDATA_API_KEY or DUOMI_API_KEY" in result.stderr
+    assert "set ACEDATA_API_KEY or COMFY_API_KEY or DUOMI_API_KEY" in result.stderr
     assert "--sandbox" in result.stderr
 
 
