@@ -362,6 +362,7 @@ def test_what_nobody_can_tell_is_for_a_person(run, sandbox, listed, videos, monk
     monkeypatch.setattr(sweeper, "_PERIOD", 0.01)
     monkeypatch.setattr(Times, "lease", 0.05)
     monkeypatch.setitem(Times.__init__.__kwdefaults__, "resolve", 0.05)
+    monkeypatch.setitem(Times.__init__.__kwdefaults__, "acceptance", -1800.0)
     words = ["batch", listed("A cat", "A bat sandbox-html"), "--out", videos]
     for result in (run(*words), run(*words)):
         assert result.exit_code == 1
