@@ -75,7 +75,7 @@ ENDING = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 @pytest.mark.parametrize(("number", "code"), ENDING)
 def test_whatever_ends_a_command_leaves_the_token_and_the_job(process, run, sandbox_beside, number, code):
     """Ctrl-C, `kill` and a closed terminal print the token, also as JSON; `jobs`, `recover` know the job."""
-    sandbox = sandbox_beside(render_time=0.5)
+    sandbox = sandbox_beside(render_time=2.0)
     with process("generate", "A cat", "--json") as running:
         running.await_stderr("acedata is rendering")
         running.signal(number)
