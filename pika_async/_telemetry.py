@@ -7,15 +7,19 @@ made of the job's id: so what several processes did for a job can be found toget
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.trace import SpanContext
+
+log = logging.getLogger("pika_async")
 
 _SCOPE: Final = "pika_async"
 _NO_SPAN: Final = nullcontext()
@@ -52,33 +56,61 @@ def span(
     """
     if "opentelemetry.trace" not in sys.modules:
         return _NO_SPAN
-    return _span(name, tuple(jobs), alone, provider)
+    return _Span(name, tuple(jobs), alone, provider)
 
 
-@contextmanager
-def _span(name: str, jobs: tuple[str, ...], alone: bool, provider: str | None) -> Iterator[None]:
+class _Span:
+    """A span that never raises: an order that has left must not be taken for one that was refused."""
+
+    def __init__(self, name: str, jobs: tuple[str, ...], alone: bool, provider: str | None) -> None:
+        self._told = name, jobs, alone, provider
+        self._open: AbstractContextManager[Any] | None = None
+        self._span: Any = None
+
+    def __enter__(self) -> None:
+        try:
+            made = _started(*self._told)
+            self._span, self._open = made.__enter__(), made
+        except Exception:
+            log.exception("a span could not be begun")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._open is None:
+            return
+        try:
+            if kind is not None:
+                _failed(self._span, kind, error)
+            self._open.__exit__(None, None, None)
+        except Exception:
+            log.exception("a span could not be ended")
+
+
+def _started(
+    name: str, jobs: tuple[str, ...], alone: bool, provider: str | None
+) -> AbstractContextManager[Any]:
     from opentelemetry.context import Context
-    from opentelemetry.trace import Link, Status, StatusCode, get_tracer
+    from opentelemetry.trace import Link, get_tracer
 
     given = {} if provider is None else {"gen_ai.provider.name": provider}
     if len(jobs) == 1:
         given["pika.job.id"] = jobs[0]
-    with get_tracer(_SCOPE).start_as_current_span(
+    return get_tracer(_SCOPE).start_as_current_span(
         name,
         context=Context() if alone else None,
         links=[Link(context_of(job)) for job in jobs],
         attributes=given,
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as current:
-        try:
-            yield
-        except BaseException as error:
-            current.set_status(Status(StatusCode.ERROR))
-            current.set_attribute("error.type", type(error).__name__)
-            if (charged := getattr(error, "charged", None)) is not None:
-                current.set_attribute("pika.charged", charged)
-            raise
+    )
+
+
+def _failed(span: Any, kind: type[BaseException], error: BaseException | None) -> None:
+    from opentelemetry.trace import Status, StatusCode
+
+    span.set_status(Status(StatusCode.ERROR))
+    span.set_attribute("error.type", kind.__name__)
+    if (charged := getattr(error, "charged", None)) is not None:
+        span.set_attribute("pika.charged", charged)
 
 
 def context_of(job_id: str) -> SpanContext:
@@ -101,6 +133,13 @@ def measured() -> bool:
 
 def ended(provider: str, state: str, seconds: float, cost: float | None) -> None:
     """Count a job that has ended after *seconds*; *cost* is in the provider's own unit."""
+    try:
+        _count(provider, state, seconds, cost)
+    except Exception:
+        log.exception("what ended could not be counted")
+
+
+def _count(provider: str, state: str, seconds: float, cost: float | None) -> None:
     from opentelemetry.metrics import get_meter
 
     meter = get_meter(_SCOPE)

@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -24,12 +24,32 @@ from pika_async.sandbox import Sandbox
 pytestmark = pytest.mark.anyio
 
 
+class Broken(SpanProcessor):
+    """A processor of the application's, which raises while it is *on*."""
+
+    on = False
+
+    def on_start(self, span, parent_context=None):
+        self._fail("start")
+
+    def on_end(self, span):
+        self._fail("end")
+
+    def _fail(self, when):
+        if self.on == when:
+            raise RuntimeError("the application's processor")
+
+
+BROKEN = Broken()
+
+
 @pytest.fixture(scope="module")
 def exported():
     """Return what is exported; a process has one provider of each."""
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
+    tracers.add_span_processor(BROKEN)
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(MeterProvider([reader]))
     return spans, reader
@@ -81,6 +101,15 @@ async def test_an_error_ends_a_span_without_its_text(spans, pika):
     assert dict(wait.attributes)["error.type"] == "ContentBlocked"
     assert dict(wait.attributes)["pika.charged"] == "no"
     assert "cat" not in wait.to_json()
+
+
+@pytest.mark.parametrize("when", ["start", "end"])
+async def test_a_trace_that_fails_changes_nothing_of_an_order(spans, monkeypatch, when):
+    """An order that left must never be taken for a refused one because its span could not be ended."""
+    monkeypatch.setattr(BROKEN, "on", when)
+    async with Sandbox(render_time=0.02) as sandbox, sandbox.client(poll_interval=0.02) as pika:
+        assert (await pika.generate("A cat")).video_url
+        assert sandbox.billed == {"A cat": 1}
 
 
 async def test_accounts_and_ends_are_measured(exported, pika):
