@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
+import anyio.to_thread
 
 from pika_async._job import Job
 from pika_async._job_view import view_of
@@ -65,8 +65,14 @@ async def fetch(
             if isinstance(place, InStore):
                 await place.put(SIDECAR, notes)
             else:
-                await anyio.Path(f"{place}{SIDECAR}").write_bytes(notes)
+                await anyio.to_thread.run_sync(_write_private, f"{place}{SIDECAR}", notes)
         return saved
+
+
+def _write_private(path: str, data: bytes) -> None:
+    """Write a file for its owner alone: the notes hold the job's token, as a manifest does."""
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
 
 
 def _jobs_of(orders: Orders, video: VideoResult | Job) -> list[str]:

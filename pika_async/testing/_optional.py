@@ -45,9 +45,8 @@ def _replays(drive: Drive) -> None:
     read = [told_by(drive.provider.read_submit, one, request) for one in answers if one is not None]
     tasks = {getattr(getattr(one, "task", None), "id", None) for one in read}
     hold(len(world.billed) == 1 and len(tasks) == 1, f"A replay is read as another job: {read!r}.")
-    changed = evolve(as_received(other), headers=as_received(first).headers)
     clash = drive.ask(world, evolve(first, body=drive.builds.submit(evolve(request, prompt="A dog")).body))
-    if clash is not None and changed is not None and clash.status == 409:
+    if clash is not None and clash.status == 409:
         told = told_by(drive.provider.read_submit, clash, request)
         hold(
             not isinstance(told, REFUSALS),

@@ -57,10 +57,12 @@ async def test_a_sidecar_tells_where_an_object_came_from(store, pika):
 
 
 async def test_a_sidecar_lies_beside_a_file_as_well(pika, tmp_path):
-    """The same notes, under the name of the file with `.json` behind it."""
+    """The same notes, under the name of the file with `.json` behind it, for its owner alone."""
     job = await pika.submit("A cat")
     await pika.download(job, tmp_path / "cat.mp4", sidecar=True)
-    assert json.loads((tmp_path / "cat.mp4.json").read_text())["token"] == job.token
+    notes = tmp_path / "cat.mp4.json"
+    assert json.loads(notes.read_text())["token"] == job.token
+    assert notes.stat().st_mode & 0o077 == 0
 
 
 async def test_what_is_not_whole_does_not_appear(store, pika, monkeypatch):
