@@ -228,7 +228,7 @@ def test_whatever_happens(events):
         ends += kinds(found).count(Ended)
         for effect in found:
             match effect:
-                case SlotTaken(account=account):  # each attempt is on an account of its own
+                case SlotTaken(account=account):
                     slots[account] += 1
                 case SlotFreed(account=account):
                     slots[account] -= 1
@@ -239,7 +239,7 @@ def test_whatever_happens(events):
                 case Ended(outcome=Succeeded()):
                     assert record.winner
         assert (Forget in kinds(found)) is settled(record)
-        assert all(slots[a.account] == a.slot for a in record.attempts)
+        assert +slots == Counter(a.account for a in record.attempts if a.slot)
     assert ends <= 1
     assert watched == {a.id for a in record.attempts if is_watched(a)}
     read = effects(Change(before=None, after=record), ME)

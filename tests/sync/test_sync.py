@@ -82,6 +82,8 @@ def test_no_method_returns_something_to_await():
     """Docstrings and coroutines speak of no `await` either."""
     for name in plainly.__all__:
         for member in vars(getattr(plainly, name)).values():
+            if inspect.isclass(member):
+                continue  # attrs notes on a class that its types are resolved, in whichever test that was
             assert not inspect.iscoroutinefunction(member)
             assert "`await" not in (member.__doc__ or ""), member
 
