@@ -17,10 +17,10 @@ from attrs import frozen
 
 from pika_async import ConfigError, Pika, VideoResult
 from pika_async._crossing import Value
+from pika_async._fetching import SIDECAR
 from pika_async._token import JobToken
 
 GROUP: Final = "pika_async.deliver"
-_SIDECAR: Final = ".json"
 _PATIENCE: Final = 60.0
 
 
@@ -97,7 +97,7 @@ async def _saved(pika: Pika, video: VideoResult, told: Delivery, out: str, name:
 async def _whole(path: anyio.Path) -> tuple[int, str] | None:
     """Return size and hash of a file that an earlier delivery saved; None unless both are as it noted."""
     try:
-        notes = json.loads(await anyio.Path(f"{path}{_SIDECAR}").read_bytes())
+        notes = json.loads(await anyio.Path(f"{path}{SIDECAR}").read_bytes())
         data = await path.read_bytes()
         found = len(data), await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
     except (OSError, ValueError):
