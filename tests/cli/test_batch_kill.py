@@ -23,12 +23,14 @@ import os, sys
 from functools import partial
 import pika_async.gallery
 from pika_async import Pika
-from pika_async._engine import engine, rounds, sweeper
+from pika_async._engine import rounds, sweeper
+from pika_async._engine.looks import leader
 from pika_async._ledger.events import Times
 import pika_async.batch
 from pika_async.cli import _batch_display, _connection, batch, main
 
 _connection.Pika = partial(Pika, poll_rate=None, poll_interval=0.02)
+leader.LEASE, leader._RENEW = 1.0, 0.3
 Times.lease = property(lambda self: 1.0)
 Times.__init__.__kwdefaults__.update(resolve=0.5, acceptance=-1800.0, slack=0.0)
 rounds._FIRST = rounds._PERIOD = sweeper._PERIOD = 0.05

@@ -23,12 +23,13 @@ def kill(running):
     running._process.wait()
 
 
-def test_a_job_killed_while_rendering_is_fetched(run, process, sandbox_beside):
+def test_a_job_killed_while_rendering_is_fetched(run, process, sandbox_beside, ledger):
     """The video of a killed process is delivered by another, for the one POST."""
     sandbox = sandbox_beside(render_time=0.6)
     with process("generate", "A cat") as running:
         running.await_stderr("acedata is rendering")
         kill(running)
+    pass_time(ledger)
     result = run("recover", "--json")
     assert result.exit_code == 0
     end = json.loads(result.stdout)
