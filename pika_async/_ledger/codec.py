@@ -14,6 +14,7 @@ from typing import Any
 from attrs import fields
 
 from pika_async._ledger.records import Refusal
+from pika_async._money import Money
 from pika_async.errors import UnsupportedRequest
 from pika_async.requests import (
     MEDIA_FIELDS,
@@ -140,6 +141,21 @@ def decode_outcome(text: str) -> Any:
     if "state" in values:
         values["state"] = State(values["state"])
     return kind(**values)
+
+
+def encode_price(price: Money) -> str:
+    """Return a price as text: its millionths, and their unit.
+
+    >>> encode_price(Money.of(0.45, "USD"))
+    '450000 USD'
+    """
+    return f"{price.micros} {price.unit}"
+
+
+def decode_price(text: str) -> Money:
+    """Return the price again; raises `ValueError` for foreign text."""
+    micros, _, unit = text.partition(" ")
+    return Money(int(micros), unit)
 
 
 def encode_plain(value: object) -> str:

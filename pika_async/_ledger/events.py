@@ -7,6 +7,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from pika_async._ledger.records import Refusal, Source
+from pika_async._money import Money
 from pika_async.errors import PikaError
 from pika_async.results import Snapshot
 
@@ -31,7 +32,10 @@ class Times:
 
 @frozen(kw_only=True)
 class Claim:
-    """An owner is about to POST a queued attempt, if slots, pace, pause and spending cap allow.
+    """An owner is about to POST a queued attempt, if slots, pace, pause and spending caps allow.
+
+    *price* is what it is to cost. With *max_cost*, only a price in the same unit is granted, and only if all
+    that may be billed on the ledger stays within it.
 
     A pause holds what was asked for before it began: *asked_at* is when a person or program last asked for
     the order. One that has another provider to go on to is not held at all: *despite_pause*.
@@ -42,6 +46,8 @@ class Claim:
     times: Times = field(factory=Times)
     max_slots: int | None = None
     max_submits: int | None = None
+    price: Money | None = None
+    max_cost: Money | None = None
     asked_at: float = 0.0
     despite_pause: bool = False
 

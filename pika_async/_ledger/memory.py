@@ -24,6 +24,7 @@ from pika_async._ledger.records import (
     Usage,
     evolve,
 )
+from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import OPEN, frees_its_key, settled
 
 _CALLBACKS_REMEMBERED = 10_000
@@ -48,6 +49,7 @@ class MemoryLedger:
         self._by_task: dict[tuple[str, str], str] = {}
         self._accounts: dict[str, Usage] = {}
         self._submits = 0
+        self._spent: Mapping[str, int] = {}
         self._leases: dict[str, tuple[str, float]] = {}
         self._learned: dict[str, str] = {}
         self._had: dict[str, set[bytes]] = {}
@@ -145,8 +147,10 @@ class MemoryLedger:
     def _usage(self, account: str) -> Usage:
         usage = self._accounts.get(account)
         if usage is None:
-            return Usage(submits=self._submits)
-        return usage if usage.submits == self._submits else evolve(usage, submits=self._submits)
+            return Usage(submits=self._submits, spent=self._spent)
+        if usage.submits == self._submits and usage.spent == self._spent:
+            return usage
+        return evolve(usage, submits=self._submits, spent=self._spent)
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""
@@ -268,6 +272,8 @@ class MemoryLedger:
         held = old is not None and old.slot
         if new.claimed_at is not None and (old is None or old.claimed_at is None):
             self._submits += 1
+        if (money := added(old, new)) is not None:
+            self._spent = total(self._spent, money)
         if new.slot is not held:
             usage = self._accounts.get(new.account) or Usage()
             slots = usage.slots + new.slot - held

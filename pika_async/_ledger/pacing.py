@@ -18,7 +18,9 @@ PAUSE = 30.0
 _SLOWEST = 60.0
 _LONGEST_WISH = 3600.0
 
-Reason: TypeAlias = Literal["slots", "pace", "paused", "cap"]
+Reason: TypeAlias = Literal["slots", "pace", "paused", "cap", "cost", "unpriced"]
+OUR_CAPS = frozenset({"max_submits", "max_cost", "no_price"})
+"""Codes of refusals that are the user's own: the provider's account has money."""
 
 
 @frozen
@@ -34,6 +36,11 @@ def obstacle(claim: Claim, usage: Usage, now: float) -> Obstacle | None:
     """Return what stands in the way of *claim* on its account, the cheapest to remove last."""
     if claim.max_submits is not None and usage.submits >= claim.max_submits:
         return Obstacle("cap")
+    if claim.max_cost is not None:
+        if claim.price is None or claim.price.unit != claim.max_cost.unit:
+            return Obstacle("unpriced")
+        if usage.spent.get(claim.price.unit, 0) + claim.price.micros > claim.max_cost.micros:
+            return Obstacle("cost")
     is_older = claim.asked_at <= usage.paused_until - PAUSE
     if now < usage.paused_until and is_older and not claim.despite_pause:
         return Obstacle("paused", usage.paused_until, usage.paused_why)
@@ -56,7 +63,7 @@ def paced(usage: Usage, event: Event, now: float) -> Usage:
         case Refused(refusal=Refusal(error="RateLimited", retry_after=wish)):
             return _throttled(usage, now, wish)
         case Refused(refusal=Refusal(error="InsufficientBalance", message=why, code=code)) if (
-            code != "max_submits"
+            code not in OUR_CAPS
         ):
             return evolve(usage, paused_until=now + PAUSE, paused_why=why)
         case Evidence(source="answer") if usage.spacing or usage.paused_until:

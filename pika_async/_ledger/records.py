@@ -8,8 +8,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from attrs import AttrsInstance, fields, frozen, make_class
+from attrs import AttrsInstance, field, fields, frozen, make_class
 
+from pika_async._money import Money
 from pika_async.results import Failed, Snapshot, Succeeded, Task
 
 T = TypeVar("T", bound=AttrsInstance)
@@ -92,7 +93,8 @@ class Attempt:
     """One row is one POST, and never returns to `queued`.
 
     Times are wall-clock seconds. *resolve_after* is E of the document; *negatives* counts history
-    look-ups sent after it that did not find the token; *task* is kept once bound.
+    look-ups sent after it that did not find the token; *task* is kept once bound. *price* is what it was to
+    cost when it was claimed, None where nobody could tell.
     """
 
     id: str
@@ -114,6 +116,7 @@ class Attempt:
     task: Task | None = None
     bound_by: Source | None = None
     outcome: Succeeded | Failed | Refusal | None = None
+    price: Money | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -158,6 +161,8 @@ class JobRecord:
 class Usage:
     """What an account uses now: *slots* taken, and all *submits* ever claimed on this ledger.
 
+    *spent* is the sum of all prices on this ledger that may be billed, in millionths by unit.
+
     Nothing is submitted before *next_submit_at*; *spacing* is the pace in seconds between submits that a 429
     left; *recent* is the rate of submits per second at *recent_at*. *paused_until* and *paused_why* say that
     the provider refuses the account as such (an empty balance). Times are wall-clock seconds.
@@ -171,6 +176,7 @@ class Usage:
     recent_at: float = 0.0
     paused_until: float = 0.0
     paused_why: str | None = None
+    spent: Mapping[str, int] = field(factory=dict)
 
 
 @frozen(kw_only=True, weakref_slot=False)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar, get_args
 
-from pika_async._ledger.codec import decode_outcome, decode_task
+from pika_async._ledger.codec import decode_outcome, decode_price, decode_task
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
 from pika_async.results import Task
 
@@ -58,7 +58,7 @@ def salvaged(row: Row, attempts: Sequence[Row], request: object) -> JobRecord | 
 def _attempt(job_id: str, row: Row) -> Attempt | None:
     (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
     (claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome) = row[
-        11:
+        11:20
     ]
     if not isinstance(id_, str) or not isinstance(account, str):
         return None
@@ -83,6 +83,7 @@ def _attempt(job_id: str, row: Row) -> Attempt | None:
         task=_or(lambda: decode_task(task), _task(task_id)),
         bound_by=_or(lambda: SOURCES[bound_by], None),
         outcome=_or(lambda: decode_outcome(outcome), None),
+        price=_or(lambda: decode_price(row[20]), None),
     )
 
 

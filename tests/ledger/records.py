@@ -56,6 +56,11 @@ def failed(task: str = "t") -> Failed:
     return Failed(task=Task(task), reason="content", message="no")
 
 
+def refunded(task: str = "t") -> Failed:
+    """Say that the task gave none, and costs nothing."""
+    return Failed(task=Task(task), reason="provider", charged="no")
+
+
 def told(number: int, snapshot: Snapshot, source: Source = "answer", job_id: str = "j") -> Evidence:
     """Make evidence about an attempt of a job."""
     return Evidence(attempt=f"{job_id}-{number}", snapshot=snapshot, source=source)

@@ -44,10 +44,11 @@ from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async._ledger.sqlite import SqliteLedger
 from pika_async._ledger.sqlite import commit as plain_commit
-from pika_async._ledger.standing import FINAL
+from pika_async._ledger.standing import FINAL, charged
+from pika_async._money import Money
 from pika_async.errors import LedgerError
 from tests import postgres
-from tests.ledger.records import ACCOUNT, REFUSAL, failed, job, next_attempt, pending, succeeded
+from tests.ledger.records import ACCOUNT, REFUSAL, failed, job, next_attempt, pending, refunded, succeeded
 
 T = TypeVar("T")
 
@@ -57,8 +58,13 @@ places = st.integers(0, 3)
 owners = st.sampled_from(["one", "two"])
 sources = st.sampled_from(["answer", "echo", "callback"])
 snapshots = st.builds(
-    lambda kind, task: kind(task), st.sampled_from([pending, succeeded, failed]), st.sampled_from("tuv")
+    lambda kind, task: kind(task),
+    st.sampled_from([pending, succeeded, failed, refunded]),
+    st.sampled_from("tuv"),
 )
+
+MAX_COST = Money.of(1, "USD")
+prices = st.sampled_from([None, Money.of(0.3, "USD"), Money.of(0.5, "USD")])
 
 
 class Laws(RuleBasedStateMachine):
@@ -161,11 +167,23 @@ class Laws(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(name=names, place=places, owner=owners, cap=st.sampled_from([None, 1, 2]))
-    def claim(self, name: str, place: int, owner: str, cap: int | None) -> None:
-        event = Claim(attempt=self.attempt(name, place), owner=owner, max_slots=cap, max_submits=6)
+    @rule(name=names, place=places, owner=owners, cap=st.sampled_from([None, 1, 2]), price=prices)
+    def claim(self, name: str, place: int, owner: str, cap: int | None, price: Money | None) -> None:
+        """Grant no claim that would pass a cap: of slots, of submits or of money."""
+        event = Claim(
+            attempt=self.attempt(name, place),
+            owner=owner,
+            max_slots=cap,
+            max_submits=6,
+            price=price,
+            max_cost=None if price is None else MAX_COST,
+        )
         usage = self.run(self.ledger.usage(ACCOUNT))
-        room = (cap is None or usage.slots < cap) and usage.next_submit_at <= self.now
+        room = (
+            (cap is None or usage.slots < cap)
+            and usage.next_submit_at <= self.now
+            and (price is None or usage.spent.get("USD", 0) + price.micros <= MAX_COST.micros)
+        )
         claims = len(self.claims)
         self.apply(name, event)
         assert room or len(self.claims) == claims
@@ -233,10 +251,12 @@ class Laws(RuleBasedStateMachine):
 
     @invariant()
     def counters_agree(self) -> None:
-        """Slots are rows with a slot; submits are claims."""
-        held = sum(a.slot for name in JOBS for a in self.everything(name))
+        """Slots are rows with a slot; submits are claims; spent is what may be billed, each price once."""
+        attempts = [a for name in JOBS for a in self.everything(name)]
         usage = self.run(self.ledger.usage(ACCOUNT))
-        assert (usage.slots, usage.submits) == (held, len(self.claims))
+        assert (usage.slots, usage.submits) == (sum(a.slot for a in attempts), len(self.claims))
+        priced = [a.price.micros for a in attempts if a.price is not None and charged(a) != "no"]
+        assert usage.spent == ({"USD": sum(priced)} if priced else {})
 
     def record_or_none(self, name: str) -> JobRecord:
         return self.run(self.ledger.get(name)) or job(name=name)

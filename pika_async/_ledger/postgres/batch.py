@@ -15,7 +15,9 @@ from pika_async._ledger.pacing import paced
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
 from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import frees_its_key
+from pika_async._money import Money
 
 
 @define
@@ -32,6 +34,14 @@ class Charge:
     slack: int | None = None
     submits_slack: int | None = None
     pace: Usage | None = None
+
+
+@define
+class Sum:
+    """What a batch adds to the sum of prices in one unit; *slack* as in `Charge`."""
+
+    micros: int = 0
+    slack: int | None = None
 
 
 @define
@@ -56,6 +66,7 @@ class Batch:
     """Whether evidence was met whose task may be another job's, which no constraint tells."""
     history: list[Row] = field(factory=list)
     charges: dict[str, Charge] = field(factory=dict)
+    sums: dict[str, Sum] = field(factory=dict)
     stale: set[str] = field(factory=set)
     """Jobs to read before this batch may answer."""
     stale_accounts: bool = False
@@ -102,7 +113,10 @@ class Batch:
             self._usages[account] = self.known.usage(account)
         usage = self._usages[account]
         submits = self.known.usage("").submits + sum(charge.submits for charge in self.charges.values())
-        return usage if usage.submits == submits else evolve(usage, submits=submits)
+        spent = self.known.spent
+        for unit, sum_ in self.sums.items():
+            spent = total(spent, Money(sum_.micros, unit))
+        return evolve(usage, submits=submits, spent=spent)
 
     def _here(self, job_id: str) -> JobRecord | None:
         if (decided := self.after.get(job_id)) is not None:
@@ -163,6 +177,10 @@ class Batch:
             charge.slack = _least(charge.slack, claim.max_slots - 1 - usage.slots)
         if claim.max_submits is not None:
             charge.submits_slack = _least(charge.submits_slack, claim.max_submits - 1 - usage.submits)
+        if claim.max_cost is not None and (price := claim.price) is not None:
+            sum_ = self.sums.setdefault(price.unit, Sum())
+            left = claim.max_cost.micros - usage.spent.get(price.unit, 0)
+            sum_.slack = _least(sum_.slack, left - price.micros)
 
     def _change(self, before: JobRecord, after: JobRecord, note: str) -> None:
         self.before.setdefault(before.id, before)
@@ -191,6 +209,8 @@ class Batch:
             charge.slots += slots
             charge.submits += submits
             self._usages[new.account] = evolve(usage, slots=usage.slots + slots)
+        if (money := added(old, new)) is not None:
+            self.sums.setdefault(money.unit, Sum()).micros += money.micros
 
     def _charge(self, account: str) -> Charge:
         return self.charges.setdefault(account, Charge())

@@ -15,6 +15,7 @@ from pika_async._ledger.postgres.rows import (
     BLOBS,
     JOBS,
     ORDERS,
+    SPENDING,
     Row,
     grouped,
     ordered,
@@ -88,8 +89,9 @@ async def load(ask: Ask, known: Known, job_ids: Collection[str], *, accounts: bo
     """Read these jobs, and all accounts, into *known*."""
     await read_jobs(ask, known, job_ids)
     if accounts:
-        (rows,) = await ask([Statement(ACCOUNTS.encode(), ())])
+        rows, sums = await ask([Statement(ACCOUNTS.encode(), ()), Statement(SPENDING.encode(), ())])
         known.learn(rows)
+        known.learn_spending(sums)
 
 
 async def look(ask: Ask, known: Known, order: Decision) -> Found:

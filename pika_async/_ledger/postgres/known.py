@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from pika_async._ledger.postgres.rows import Row, usage_of
 from pika_async._ledger.records import JobRecord, Usage, evolve
@@ -41,6 +41,7 @@ class Known:
 
     jobs: dict[str, Held]
     accounts: dict[str, Account]
+    spent: Mapping[str, int] = field(factory=dict)
     media: int = 0
 
     @classmethod
@@ -70,11 +71,17 @@ class Known:
             usage, paced = usage_of(row)
             self.accounts[row[0]] = Account(usage=usage, submits=usage.submits, paced=paced)
 
+    def learn_spending(self, rows: Iterable[Row]) -> None:
+        """Take over the sums of prices as they were read or written, in millionths by unit."""
+        told = {**self.spent, **{unit: micros for unit, micros, *_ in rows}}
+        self.spent = {unit: micros for unit, micros in told.items() if micros}
+
     def usage(self, account: str) -> Usage:
-        """Return what an account uses, with the submits of all accounts."""
+        """Return what an account uses, with the submits and prices of all accounts."""
         found = self.accounts.get(account)
         submits = sum(other.submits for other in self.accounts.values())
-        return Usage(submits=submits) if found is None else evolve(found.usage, submits=submits)
+        usage = Usage() if found is None else found.usage
+        return evolve(usage, submits=submits, spent=self.spent)
 
     def open(self) -> dict[str, int]:
         """Return the revisions of all jobs that may still change."""

@@ -52,7 +52,7 @@ _JOB: Final = (
 )
 _ATTEMPT: Final = (
     "account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, lease_until, "
-    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
+    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
 )
 _IN_FILE: Final = ", ".join("a.claimed_by" if c == "owner" else f"a.{c}" for c in _ATTEMPT.split(", "))
 _ACCOUNT: Final = (
@@ -79,6 +79,7 @@ _TABLES: Final = (
     _Table("blobs", "sha256, data", "SELECT sha256, data FROM blobs"),
     _Table("blob_uses", "job_id, sha256", "SELECT id, sha256 FROM blob_uses JOIN jobs ON seq = job"),
     _Table("accounts", _ACCOUNT, f"SELECT {_ACCOUNT} FROM accounts"),
+    _Table("spending", "unit, micros", "SELECT unit, micros FROM spending"),
     _Table("learned", "account, state", "SELECT account, state FROM learned"),
     _Table("inbox", _INBOX, f"SELECT {_INBOX} FROM inbox ORDER BY id"),
 )
@@ -130,6 +131,7 @@ async def _moved(source: sqlite3.Connection, target: Connection) -> int:
         if count:
             raise unusable("it holds jobs already. Move the file into a database without a ledger")
         await target.execute(b"DELETE FROM pika.accounts")
+        await target.execute(b"DELETE FROM pika.spending")
         for table in _TABLES:
             rows = source.execute(table.query)
             await _copied(target, table, rows)

@@ -9,10 +9,12 @@ from typing import Any, Final, TypeAlias
 
 from pika_async._ledger.codec import (
     decode_outcome,
+    decode_price,
     decode_request,
     decode_task,
     encode_outcome,
     encode_plain,
+    encode_price,
     encode_request,
     encode_task,
 )
@@ -25,7 +27,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 ATTEMPT_COLUMNS: Final = (
     "number, id, account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, "
-    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
+    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
 )
 _JOB_COLUMNS: Final = (
     "seq, id, revision, version, state, created_at, cancel_requested, winner, key, digest, extras"
@@ -48,6 +50,8 @@ ACCOUNTS: Final = (
     "SELECT account, slots, submits, paced, next_submit_at, spacing, recent, recent_at, paused_until, "
     "paused_why FROM pika.accounts"
 )
+
+SPENDING: Final = "SELECT unit, micros FROM pika.spending"
 
 
 def holdable(text: str) -> bool:
@@ -109,6 +113,7 @@ def attempt_values(a: Attempt) -> Row:
         None if a.task is None else encode_task(a.task),
         a.bound_by,
         None if a.outcome is None else encode_outcome(a.outcome),
+        None if a.price is None else encode_price(a.price),
     )
 
 
@@ -200,7 +205,9 @@ def ordered(job: JobRecord, row: Row, blob: Callable[[str], bytes]) -> JobRecord
 
 def _attempt(job_id: str, row: Row) -> Attempt:
     (number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:10]
-    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome) = row[10:]
+    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome, price) = row[
+        10:
+    ]
     return Attempt(
         id=id_,
         job_id=job_id,
@@ -221,4 +228,5 @@ def _attempt(job_id: str, row: Row) -> Attempt:
         task=None if task is None else decode_task(task),
         bound_by=SOURCES[bound_by],
         outcome=None if outcome is None else decode_outcome(outcome),
+        price=None if price is None else decode_price(price),
     )

@@ -130,7 +130,15 @@ CREATE INDEX inbox_pending ON pika.inbox (id) WHERE NOT done;
 CREATE INDEX inbox_orphans ON pika.inbox (id) WHERE orphan;
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE pika.attempts ADD COLUMN price text;
+CREATE TABLE pika.spending (
+  unit text COLLATE "C" PRIMARY KEY,
+  micros bigint NOT NULL
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Step *n* makes version *n* + 1 of version *n*; all that are missing run in one transaction."""
 _MIN_READER: Final = 1
 """The oldest version of the schema whose code may still write to this one."""

@@ -1,7 +1,8 @@
 """What a batch decided, as the statements of one transaction. Pure.
 
 The order is that of the locks: jobs by id, attempts that give a task up, attempts, history, media, accounts
-by name. A statement that hits too few rows divides by zero, which undoes the whole transaction.
+by name, sums of prices by unit. A statement that hits too few rows divides by zero, which undoes the whole
+transaction.
 """
 # ruff: noqa: S608 - statements are made of our own words; values are bound
 
@@ -56,6 +57,7 @@ _TYPES: Final = {
     "task": "text",
     "bound_by": "text",
     "outcome": "text",
+    "price": "text",
 }
 _ATTEMPT: Final = ATTEMPT_COLUMNS.split(", ")
 _FIXED: Final = {"number", "id", "account"}
@@ -155,6 +157,14 @@ _SET_PACE: Final = (
     b"AND (spacing = 0 OR next_submit_at = $12)" + _FIGURES
 )
 
+_ADD_TO_SUM: Final = (
+    b"WITH w AS (INSERT INTO pika.spending AS s (unit, micros) VALUES ($1, $2) ON CONFLICT (unit) DO UPDATE "
+    b"SET micros = s.micros + excluded.micros WHERE $3::bigint IS NULL OR s.micros <= $3 "
+    b"RETURNING unit, micros) SELECT w.*, 1 / c.n FROM (SELECT count(*) AS n FROM w) c LEFT JOIN w ON true"
+)
+SUM_WIDTH: Final = 3
+"""What the statement of a sum answers with: its unit, the new sum, and a one."""
+
 
 def statements(batch: Batch) -> list[Statement]:
     """Return what is to be written, in the order of the locks."""
@@ -178,7 +188,15 @@ def statements(batch: Batch) -> list[Statement]:
         _charged(account, charge, batch.known.accounts[account], batch.now)
         for account, charge in sorted(batch.charges.items())
     ]
+    found += [
+        Statement(_ADD_TO_SUM, (unit, sum_.micros, _limit(batch.known.spent.get(unit, 0), sum_.slack)))
+        for unit, sum_ in sorted(batch.sums.items())
+    ]
     return found
+
+
+def _limit(known: int, slack: int | None) -> int | None:
+    return None if slack is None else known + slack
 
 
 def _added(jobs: Sequence[JobRecord]) -> list[Statement]:
@@ -221,7 +239,7 @@ def _attempts(batch: Batch) -> list[Statement]:
 
 
 def _charged(account: str, charge: Charge, known: Account, now: float) -> Statement:
-    limit = None if charge.slack is None else known.usage.slots + charge.slack
+    limit = _limit(known.usage.slots, charge.slack)
     if charge.pace is None:
         values: tuple[Any, ...] = (
             account,

@@ -18,7 +18,7 @@ from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look
 from pika_async._ledger.postgres.known import Held, Known
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.session import Session
-from pika_async._ledger.postgres.statements import Statement, statements
+from pika_async._ledger.postgres.statements import SUM_WIDTH, Statement, statements
 from pika_async._ledger.records import JobRecord
 from pika_async.errors import LedgerError
 
@@ -235,7 +235,9 @@ class Writer:
         if rows is None:
             known.accounts.clear()
         else:
-            known.learn(row for some in rows for row in some if len(row) > 1)
+            told = [row for some in rows for row in some if len(row) > 1]
+            known.learn(row for row in told if len(row) != SUM_WIDTH)
+            known.learn_spending(row for row in told if len(row) == SUM_WIDTH)
         self._tell(list(batch.before))
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pika_async._ledger.records import Usage
-from pika_async._ledger.sqlite.rows import ACCOUNT_COLUMNS
+from pika_async._ledger.spending import added, total
+from pika_async._ledger.sqlite.reading import attempt_of
+from pika_async._ledger.sqlite.rows import ACCOUNT_COLUMNS, ATTEMPT_COLUMNS
 from pika_async._ledger.sqlite.schema import read_int
 
 log = logging.getLogger("pika_async")
@@ -39,6 +43,20 @@ def _usage(connection: sqlite3.Connection, account: str, *figures: Any) -> Usage
         paused_until=paused_until,
         paused_why=why if isinstance(why, str) else None,
     )
+
+
+def read_spending(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """Read the sums of all prices that may be billed, in millionths by unit."""
+    rows = connection.execute("SELECT unit, micros FROM spending").fetchall()
+    if all(isinstance(unit, str) and isinstance(micros, int) for unit, micros in rows):
+        return {unit: micros for unit, micros in rows if micros}
+    log.warning("the sums of prices are damaged; they are counted anew")
+    spent: Mapping[str, int] = {}
+    for row in connection.execute(f"SELECT {ATTEMPT_COLUMNS} FROM job_attempts WHERE price IS NOT NULL"):
+        # What is damaged is told of when its job is read.
+        with suppress(Exception):
+            spent = total(spent, added(None, attempt_of("", row)))
+    return spent
 
 
 def lease(connection: sqlite3.Connection, name: str, owner: str, seconds: float, now: float) -> bool:

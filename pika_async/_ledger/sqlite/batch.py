@@ -12,6 +12,7 @@ from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
 from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.spending import added
 from pika_async._ledger.sqlite.known import Known
 from pika_async._ledger.sqlite.rows import indexable, marks
 from pika_async._ledger.sqlite.writes import Writes
@@ -38,6 +39,7 @@ class Batch:
         self._careful = careful
         self._writes = Writes()
         self._accounts: set[str] = set()
+        self._units: set[str] = set()
         self._keys: dict[str, str | None] = {}
         self._ended: set[str] = set()
 
@@ -116,8 +118,13 @@ class Batch:
 
     def flush(self) -> None:
         """Write what was decided."""
-        self._writes.flush(self.connection, [self._known.account(account) for account in self._accounts])
+        self._writes.flush(
+            self.connection,
+            [self._known.account(account) for account in self._accounts],
+            [self._known.spending(unit) for unit in self._units],
+        )
         self._accounts.clear()
+        self._units.clear()
 
     def forget(self, job_ids: Iterable[str] | None = None) -> None:
         """Keep these jobs, or else those that have ended, in memory no longer."""
@@ -206,6 +213,9 @@ class Batch:
         if slots or submits:
             self._known.count(self.connection, new.account, slots, submits)
             self._accounts.add(new.account)
+        if (money := added(old, new)) is not None:
+            self._known.spend(self.connection, money)
+            self._units.add(money.unit)
 
     def _remember(self, seq: int, job: JobRecord) -> None:
         self.changed[job.id] = None

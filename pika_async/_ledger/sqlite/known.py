@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pika_async._ledger.faults import unreadable_job
 from pika_async._ledger.records import JobRecord, Usage, evolve
-from pika_async._ledger.sqlite.accounts import read_accounts
+from pika_async._ledger.spending import total
+from pika_async._ledger.sqlite.accounts import read_accounts, read_spending
 from pika_async._ledger.sqlite.reading import Reading
 from pika_async._ledger.sqlite.rows import Row, account_row
 from pika_async._ledger.sqlite.schema import read_int
+from pika_async._money import Money
 
 _REMEMBERED = 10_000
 _MEDIA_REMEMBERED = 64 << 20
@@ -32,6 +34,7 @@ class Known:
         self._counted = False
         self._own_submits: dict[str, int] = {}
         self._submits = 0
+        self._spent: Mapping[str, int] = {}
         self._last_seq: int | None = None
         self.media = 0
         self._reading.weight = 0
@@ -78,9 +81,11 @@ class Known:
         return self._last_seq
 
     def usage(self, connection: sqlite3.Connection, account: str) -> Usage:
-        """Return what an account uses, with the submits of all accounts."""
+        """Return what an account uses, with the submits and prices of all accounts."""
         usage = self._of(connection).get(account) or Usage()
-        return usage if usage.submits == self._submits else evolve(usage, submits=self._submits)
+        if usage.submits == self._submits and usage.spent == self._spent:
+            return usage
+        return evolve(usage, submits=self._submits, spent=self._spent)
 
     def count(self, connection: sqlite3.Connection, account: str, slots: int, submits: int) -> None:
         """Add to what an account uses."""
@@ -88,6 +93,15 @@ class Known:
         self._submits += submits
         self._own_submits[account] = self._own_submits.get(account, 0) + submits
         self._accounts[account] = evolve(usage, slots=usage.slots + slots, submits=self._submits)
+
+    def spend(self, connection: sqlite3.Connection, money: Money) -> None:
+        """Add to the sum of prices; a negative amount gives money back."""
+        self._of(connection)
+        self._spent = total(self._spent, money)
+
+    def spending(self, unit: str) -> Row:
+        """Return the sum in *unit* as the row to write."""
+        return unit, self._spent.get(unit, 0)
 
     def set_usage(self, account: str, usage: Usage) -> None:
         """Replace an account's figures; its own submits are counted apart."""
@@ -103,4 +117,5 @@ class Known:
             self._accounts = read_accounts(connection)
             self._own_submits = {account: usage.submits for account, usage in self._accounts.items()}
             self._submits = sum(self._own_submits.values())
+            self._spent = read_spending(connection)
         return self._accounts

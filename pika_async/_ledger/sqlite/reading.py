@@ -8,7 +8,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pika_async._ledger.codec import decode_outcome, decode_request, decode_task
+from pika_async._ledger.codec import decode_outcome, decode_price, decode_request, decode_task
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async._ledger.salvage import SOURCES, salvaged
 from pika_async._ledger.sqlite.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Row, marks
@@ -90,7 +90,7 @@ class Reading:
             id=id_,
             request=self._request(id_, request, blob),
             created_at=created_at + 0.0,
-            attempts=tuple(_attempt(id_, attempt) for attempt in attempts),
+            attempts=tuple(attempt_of(id_, attempt) for attempt in attempts),
             files=None if files is None else json.loads(files),
             key=key,
             digest=digest,
@@ -146,9 +146,12 @@ def _rows(connection: sqlite3.Connection, job_ids: Sequence[str]) -> tuple[list[
     return rows, attempts
 
 
-def _attempt(job_id: str, row: Row) -> Attempt:
+def attempt_of(job_id: str, row: Row) -> Attempt:
+    """Return an attempt of a row of `ATTEMPT_COLUMNS`; damage raises whatever it leads to."""
     (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
-    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome) = row[11:]
+    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome, price) = row[
+        11:
+    ]
     # A text among numbers is damage, and so are bytes among texts: SQLite takes them, and this raises.
     _ = "".join((id_, account, owner or ""))
     _ = number + version + slot + not_before + lease_until + resolve_after + slot_until + negatives
@@ -172,6 +175,7 @@ def _attempt(job_id: str, row: Row) -> Attempt:
         task=None if task is None else decode_task(task),
         bound_by=SOURCES[bound_by],
         outcome=None if outcome is None else decode_outcome(outcome),
+        price=None if price is None else decode_price(price),
     )
 
 

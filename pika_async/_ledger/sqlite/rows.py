@@ -9,7 +9,13 @@ from functools import cache
 from itertools import chain
 from typing import Any, TypeAlias
 
-from pika_async._ledger.codec import encode_outcome, encode_plain, encode_request, encode_task
+from pika_async._ledger.codec import (
+    encode_outcome,
+    encode_plain,
+    encode_price,
+    encode_request,
+    encode_task,
+)
 from pika_async._ledger.records import Attempt, JobRecord, Usage
 
 Row: TypeAlias = tuple[Any, ...]
@@ -20,7 +26,7 @@ JOB_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "job, number, id, account, state, version, slot, superseded, abandoned, claimed_by, not_before, "
-    "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome"
+    "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
 )
 ACCOUNT_COLUMNS = (
     "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why"
@@ -61,6 +67,11 @@ COMPARE_AND_SET_JOBS = (
 SET_ACCOUNT = (
     f"INSERT INTO accounts ({ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account) "
     "DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in ACCOUNT_COLUMNS.split(", ") if c != "account")
+)
+
+SET_SPENDING = (
+    "INSERT INTO spending (unit, micros) VALUES (?, ?) ON CONFLICT (unit) "
+    "DO UPDATE SET micros = excluded.micros"
 )
 
 
@@ -124,6 +135,7 @@ def attempt_row(seq: int, a: Attempt, *, but_task: bool = False) -> Row:
         None if task is None else encode_task(task),
         a.bound_by,
         None if a.outcome is None else encode_outcome(a.outcome),
+        None if a.price is None else encode_price(a.price),
     )
 
 

@@ -144,7 +144,20 @@ def _version_3(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2, _version_3)
+def _version_4(connection: sqlite3.Connection) -> None:
+    for statement in (
+        "ALTER TABLE job_attempts ADD COLUMN price TEXT",
+        "CREATE TABLE spending (unit TEXT PRIMARY KEY, micros INTEGER NOT NULL) WITHOUT ROWID",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _version_1,
+    _version_2,
+    _version_3,
+    _version_4,
+)
 """Step *n* makes version *n* + 1 of version *n*, inside the transaction that opens the file."""
 
 

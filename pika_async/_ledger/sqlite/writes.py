@@ -15,6 +15,7 @@ from pika_async._ledger.sqlite.rows import (
     INSERT_HISTORY,
     INSERT_JOBS,
     SET_ACCOUNT,
+    SET_SPENDING,
     Row,
     attempt_row,
     job_change,
@@ -81,7 +82,9 @@ class Writes:
         before = None if old is None else old.state.value
         self._history.append((seq, new.number, new.version, at, before, new.state.value, note))
 
-    def flush(self, connection: sqlite3.Connection, accounts: Iterable[Row]) -> None:
+    def flush(
+        self, connection: sqlite3.Connection, accounts: Iterable[Row], spending: Iterable[Row] = ()
+    ) -> None:
         """Write all by compare-and-set; raises `ConflictError` if a row is not as it was read."""
         write_rows(connection, INSERT_JOBS, self._new_jobs)
         for statement, rows, compare_and_set in (
@@ -99,4 +102,6 @@ class Writes:
             connection.execute("INSERT OR IGNORE INTO blob_uses (job, sha256) VALUES (?, ?)", (job, sha256))
         for account in accounts:
             connection.execute(SET_ACCOUNT, account)
+        for sum_ in spending:
+            connection.execute(SET_SPENDING, sum_)
         self._clear()

@@ -1,0 +1,69 @@
+"""Amounts of money, exact: whole millionths of a unit. Pure.
+
+A unit is a currency such as `USD`, or a provider's own, such as `credits`. Amounts of different units are
+never added or compared.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
+from attrs import frozen
+
+_MICRO = Decimal("0.000001")
+_NOISE = Decimal("0.000000001")
+_MOST = 1_000_000_000
+
+
+@frozen
+class Money:
+    """An amount in millionths of *unit*."""
+
+    micros: int
+    unit: str
+
+    @classmethod
+    def of(cls, amount: float | Decimal | str, unit: str) -> Money:
+        """Make it of an amount as people and providers write it; what is finer than a millionth rounds up.
+
+        Raises `ValueError` for what is no amount of at least 0 and at most a billion.
+
+        >>> Money.of(3 * 0.1, "USD"), Money.of("0.0000001", "USD")
+        (Money(micros=300000, unit='USD'), Money(micros=1, unit='USD'))
+        """
+        try:
+            exact = Decimal(str(amount))
+        except InvalidOperation:
+            raise ValueError(f"{amount!r} is no amount") from None
+        if not (exact.is_finite() and 0 <= exact <= _MOST):
+            raise ValueError(f"{amount!r} is not between 0 and {_MOST:,}")
+        if not unit.isprintable() or unit != unit.strip() or not unit:
+            raise ValueError(f"{unit!r} is no unit of money")
+        # A float has noise behind its sixteenth digit, which must not cost a millionth.
+        rounded = exact.quantize(_NOISE).quantize(_MICRO, rounding=ROUND_CEILING)
+        return cls(int(rounded.scaleb(6)), unit)
+
+    @classmethod
+    def read(cls, text: str) -> Money:
+        """Read what a person wrote, an amount and perhaps its unit, which is US dollars where none is named.
+
+        >>> Money.read("20"), Money.read("1.5 credits")
+        (Money(micros=20000000, unit='USD'), Money(micros=1500000, unit='credits'))
+        """
+        amount, _, unit = text.strip().partition(" ")
+        return cls.of(amount, unit.strip() or "USD")
+
+    def __str__(self) -> str:
+        """Say the amount for people.
+
+        >>> str(Money(450_000, "USD"))
+        '0.45 USD'
+        """
+        return f"{self.amount:f} {self.unit}"
+
+    @property
+    def amount(self) -> Decimal:
+        """The amount in whole units, without zeros at its end."""
+        exact = Decimal(self.micros).scaleb(-6)
+        whole = exact.to_integral_value()
+        return whole if exact == whole else exact.normalize()
