@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mappi
 from typing import Any, Literal, TypeVar
 
 from pika_async import _links
+from pika_async._money import Money
 from pika_async.errors import ConfigError
 
 T = TypeVar("T")
@@ -70,6 +71,25 @@ def flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise refuse(name, "True or False", value)
     return value
+
+
+def money(name: str, value: object) -> Money | None:
+    """Check an amount of money: a number of US dollars, or a text such as `500 credits`.
+
+    >>> str(money("max_cost", 2.5)), str(money("max_cost", "500 credits"))
+    ('2.5 USD', '500 credits')
+    """
+    if value is None:
+        return None
+    from decimal import Decimal
+
+    rule = "an amount of at least 0: a number of US dollars, or a text such as '500 credits'"
+    if not isinstance(value, int | float | Decimal | str) or isinstance(value, bool):
+        raise refuse(name, rule, value)
+    try:
+        return Money.read(value) if isinstance(value, str) else Money.of(value, "USD")
+    except ValueError:
+        raise refuse(name, rule) from None
 
 
 def text(name: str, value: object) -> str:

@@ -32,6 +32,8 @@ from pika_async.requests import (
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from pika_async._bulk import Map, Order, Row
     from pika_async._download import Downloaded
     from pika_async._download.media import MediaSession
@@ -83,11 +85,15 @@ class Pika:
     *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
     never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
     the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
-    all processes. *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP
-    proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work*
-    False the client records orders and waits: it sends and looks up nothing, needs no key, and leaves that to
-    the processes that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of
-    pictures and the like leave the ledger once their job has ended.
+    all processes. *max_cost* caps what they may cost in all, by their prices (see `quote`): a number of US
+    dollars, or a text such as "500 credits". What may be billed counts, and what is proven unbilled does not.
+    Units are never added together, so an order without a price in that unit is refused. *prices* is your file
+    of prices, else the one that `PIKA_ASYNC_PRICES` names.
+    *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP proxies that the
+    environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work* False the client
+    records orders and waits: it sends and looks up nothing, needs no key, and leaves that to the processes
+    that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of pictures and
+    the like leave the ledger once their job has ended.
 
     With *reuse*, a `timedelta`, an order that equals one of that age whose video can still be read buys
     nothing and returns that job: same fields, same bytes of media, one of this client's accounts.
@@ -111,6 +117,7 @@ class Pika:
         callbacks: Callbacks | None = None,
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        max_cost: float | Decimal | str | None = None,
         reuse: timedelta | None = None,
         prices: str | os.PathLike[str] | None = None,
         prefer: Literal["cheapest"] | None = None,
@@ -138,6 +145,7 @@ class Pika:
             callbacks=callbacks,
             ledger=ledger,
             max_submits=max_submits,
+            max_cost=max_cost,
             reuse=reuse,
             prices=prices,
             prefer=prefer,

@@ -6,13 +6,14 @@ never added or compared.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-_MICRO = Decimal("0.000001")
-_NOISE = Decimal("0.000000001")
-_MOST = 1_000_000_000
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+_MOST: Final = 1_000_000_000
 
 
 @frozen
@@ -31,6 +32,9 @@ class Money:
         >>> Money.of(3 * 0.1, "USD"), Money.of("0.0000001", "USD")
         (Money(micros=300000, unit='USD'), Money(micros=1, unit='USD'))
         """
+        # Loaded by who counts money: it takes longer to load than most of what a client needs.
+        from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
         try:
             exact = Decimal(str(amount))
         except InvalidOperation:
@@ -40,8 +44,8 @@ class Money:
         if not unit.isprintable() or unit != unit.strip() or not unit:
             raise ValueError(f"{unit!r} is no unit of money")
         # A float has noise behind its sixteenth digit, which must not cost a millionth.
-        rounded = exact.quantize(_NOISE).quantize(_MICRO, rounding=ROUND_CEILING)
-        return cls(int(rounded.scaleb(6)), unit)
+        nanos = exact.scaleb(9).to_integral_value()
+        return cls(int((nanos / 1000).to_integral_value(rounding=ROUND_CEILING)), unit)
 
     @classmethod
     def read(cls, text: str) -> Money:
@@ -64,6 +68,8 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """The amount in whole units, without zeros at its end."""
+        from decimal import Decimal
+
         exact = Decimal(self.micros).scaleb(-6)
         whole = exact.to_integral_value()
         return whole if exact == whole else exact.normalize()

@@ -16,11 +16,14 @@ from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from pika_async._download.media import MediaSession
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
     from pika_async._ledger import Ledger
+    from pika_async._money import Money
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
@@ -34,6 +37,10 @@ def _callback_url(value: str | Literal[False] | None) -> str | Literal[False] | 
     return check.callback_url("callback_url", value)
 
 
+def _max_cost(value: float | Decimal | str | None) -> Money | None:
+    return check.money("max_cost", value)
+
+
 @frozen(kw_only=True)
 class Options:
     """What a client was made with; see `Pika` for the meaning of each."""
@@ -44,6 +51,7 @@ class Options:
     callbacks: Callbacks | None
     ledger: str | os.PathLike[str] | Secret | Ledger | None
     max_submits: int | None
+    max_cost: Money | None = field(converter=_max_cost)
     reuse: timedelta | None
     prices: str | os.PathLike[str] | None
     prefer: Literal["cheapest"] | None
@@ -87,9 +95,10 @@ class Options:
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
         from pika_async._job import Job
-        from pika_async._quotes import Cheapest
+        from pika_async._quotes import Asked, Cheapest
         from pika_async._transport import Transport
 
+        prices = self.own_prices
         ledger = _ledger(self.ledger)
         if not (self.work or ledger.shared):
             raise ConfigError("work=False leaves the jobs to other processes; name the ledger= they share.")
@@ -101,6 +110,8 @@ class Options:
             label=self.account,
             max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
+            max_cost=self.max_cost,
+            price=Asked(prices, clock, asks=self.max_cost is not None),
             poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
             declared_rates=isinstance(self.poll_rate, Unset),
             poll_batch=self.poll_batch,
@@ -110,7 +121,7 @@ class Options:
             mounted=None if self.callbacks is None else self.callbacks.address,
             work=self.work,
             keep_media=self.keep_media,
-            rule=None if self.prefer is None else Cheapest(self.own_prices, clock),
+            rule=None if self.prefer is None else Cheapest(prices, clock),
         )
         transport = self.transport or Transport(trust_env=self.trust_env)
         engine: Engine

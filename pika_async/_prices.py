@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -74,9 +73,11 @@ class Price:
 
     def of(self, request: VideoRequest) -> Estimate:
         """Return what *request* costs."""
-        times = 1.0 if self.per == "video" else float(request.duration or 0)
+        from decimal import Decimal
+
+        times = 1 if self.per == "video" else Decimal(str(request.duration or 0))
         return Estimate(
-            amount=self.amount * times,
+            amount=float(Decimal(str(self.amount)) * times),
             unit=self.unit,
             source="your own prices",
             date=self.date,
@@ -106,6 +107,8 @@ def read_prices(path: str | os.PathLike[str] | None, environment: Mapping[str, s
     named = path or environment.get(VARIABLE)
     if not named:
         return ()
+    import tomllib
+
     try:
         told = tomllib.loads(Path(named).read_text("utf-8"))
         return tuple(Price(**table) for table in told["price"])

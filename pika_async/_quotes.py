@@ -1,9 +1,13 @@
-"""What a request would cost, asked of each provider. Free, and nothing is bought."""
+"""What a request would cost, asked of each provider. Free, and nothing is bought.
+
+Quotes, the cheapest provider and the cap on money all read their prices here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pika_async.provider import Estimates, HttpRequest, HttpResponse
     from pika_async.requests import VideoRequest
 
+log = logging.getLogger("pika_async")
 
 _LIFE = 600.0
 
@@ -39,6 +44,39 @@ async def quote(accounts: Sequence[Account], prices: Sequence[Price], request: V
             estimate = await _published(account, request)
         quotes.append(Quote(provider=account.name, estimate=estimate))
     return quotes
+
+
+class Asked:
+    """The price of an order that is about to be sent: the user's own, or else a published one.
+
+    Providers are asked only where *asks*; each shape of request once in ten minutes.
+    """
+
+    def __init__(self, prices: Sequence[Price], clock: Clock, *, asks: bool) -> None:
+        self._prices = prices
+        self._clock = clock
+        self._asks = asks
+        self._known: dict[str, tuple[float, asyncio.Future[Estimate | None]]] = {}
+
+    async def __call__(self, account: Account, request: VideoRequest) -> Estimate | None:
+        """Return what *request* costs on *account*; None where nobody can tell."""
+        own = price_of(self._prices, account.name, request)
+        if own is not None or "estimates" not in account.loaded.powers:
+            return own
+        if not self._asks:
+            return _table(account, request)
+        shape = _shape([account], request)
+        at, asked = self._known.get(shape, (-_LIFE, None))
+        if asked is None or self._clock.now() - at >= _LIFE:
+            asked = asyncio.ensure_future(_published(account, request))
+            self._known[shape] = self._clock.now(), asked
+        try:
+            estimate = await asyncio.shield(asked)
+        finally:
+            if asked.done() and (asked.cancelled() or asked.exception() or asked.result() is None):
+                # A catalogue that did not answer may do so now.
+                self._known.pop(shape, None)
+        return estimate
 
 
 class Cheapest:
@@ -70,17 +108,31 @@ def _shape(able: Sequence[Account], request: VideoRequest) -> str:
 
 async def _published(account: Account, request: VideoRequest) -> Estimate | None:
     """Return the price that the adapter knows, or that the provider tells."""
-    adapter = cast("Estimates", account.provider)
+    adapter = _adapter(account)
     try:
         asked = adapter.build_estimate(request)
         if asked is not None:
             return await account.ask(partial(_same, asked), partial(_read, adapter, request))
     except (SendError, PikaError):
         pass  # a catalogue that does not answer leaves what the adapter knows itself
+    except Exception:
+        log.exception("%s: the adapter failed to ask for a price", account.key)
+    return _table(account, request)
+
+
+def _table(account: Account, request: VideoRequest) -> Estimate | None:
+    """Return the price that the adapter knows by itself; nobody is asked."""
     try:
-        return adapter.read_estimate(None, request)
+        return _adapter(account).read_estimate(None, request)
     except PikaError:
         return None
+    except Exception:
+        log.exception("%s: the adapter failed to tell a price", account.key)
+        return None
+
+
+def _adapter(account: Account) -> Estimates:
+    return cast("Estimates", account.provider)
 
 
 def _same(request: HttpRequest) -> HttpRequest:

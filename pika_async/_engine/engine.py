@@ -26,7 +26,7 @@ from pika_async._engine.looks.looks import Looks
 from pika_async._engine.looks.watched import Watched
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
-from pika_async._engine.posts import Posts
+from pika_async._engine.posts import Posts, Price
 from pika_async._engine.retention import drop_media
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
@@ -35,6 +35,7 @@ from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
 from pika_async._ledger.records import Receiver
 from pika_async._ledger.standing import in_doubt, spent, unsent
+from pika_async._money import Money
 from pika_async._registry import Loaded
 from pika_async._secret import Secret
 from pika_async._transport import Sender
@@ -54,6 +55,8 @@ class Settings:
     label: str = "default"
     max_concurrency: int = 32
     max_submits: int | None = None
+    max_cost: Money | None = None
+    price: Price | None = None
     poll_rate: float | None = 1.0
     declared_rates: bool = False
     poll_batch: int = 50
@@ -98,7 +101,14 @@ class Engine:
         building = Building(self.addresses, clock)
         uploads = Uploads(ledger, transport, clock, media)
         posts = Posts(
-            self.desk, transport, clock, building, uploads=uploads, max_submits=settings.max_submits
+            self.desk,
+            transport,
+            clock,
+            building,
+            uploads=uploads,
+            price=settings.price,
+            max_submits=settings.max_submits,
+            max_cost=settings.max_cost,
         )
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None

@@ -6,12 +6,14 @@ Written on the table of docs/pay-once.md. Nothing here ever sends the same attem
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from inspect import signature
+from typing import TypeAlias
 
 from attrs import evolve
 
 from pika_async._engine import answers
-from pika_async._engine.account import replay_window
+from pika_async._engine.account import Account, replay_window
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock, moment
@@ -22,18 +24,24 @@ from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
 from pika_async._engine.sending import Outcome, send
 from pika_async._engine.uploads import Uploads
-from pika_async._engine.verdict import capped, later, paused, refusal_of
+from pika_async._engine.verdict import capped, later, paused, refusal_of, too_dear, unpriced
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
+from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import CLAIMED, spent, unsent
+from pika_async._money import Money
+from pika_async._powers import Estimate
 from pika_async._telemetry import span
 from pika_async._transport import Sender
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
+
+Price: TypeAlias = Callable[[Account, VideoRequest], Awaitable[Estimate | None]]
+"""What an order costs on an account, where somebody can tell."""
 
 _STALE_FENCES = 3
 _BUILT_LASTS = 60.0
@@ -50,14 +58,18 @@ class Posts:
         building: Building,
         *,
         uploads: Uploads,
-        max_submits: int | None,
+        price: Price | None = None,
+        max_submits: int | None = None,
+        max_cost: Money | None = None,
     ) -> None:
         self._desk = desk
         self._transport = transport
         self._clock = clock
         self._building = building
         self._uploads = uploads
+        self._price = price
         self._max_submits = max_submits
+        self._max_cost = max_cost
         # Transports written for the first release do not know the option.
         self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
         self._times: dict[tuple[bool, float, float], Times] = {}
@@ -91,8 +103,9 @@ class Posts:
                 self.leave(flight, later(refused))
                 return
             order, request = await self._built(line, flight)
+            price = await self._priced(line, order)
             is_new, clocks = not flight.recorded, moment(self._clock)
-            change = await self._desk.tell(flight, self._claim(line, flight, request))
+            change = await self._desk.tell(flight, self._claim(line, flight, request, price))
             line.claiming, claiming = line.claiming - 1, False
             line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
             attempt = change.after.newest
@@ -146,7 +159,14 @@ class Posts:
     def _is_old(self, built_at: float) -> bool:
         return self._clock.now() - built_at >= _BUILT_LASTS
 
-    def _claim(self, line: Line, flight: Flight, request: HttpRequest) -> Claim:
+    async def _priced(self, line: Line, order: VideoRequest) -> Money | None:
+        estimate = None if self._price is None else await self._price(line.account, order)
+        try:
+            return None if estimate is None else Money.of(estimate.amount, estimate.unit)
+        except ValueError:
+            return None
+
+    def _claim(self, line: Line, flight: Flight, request: HttpRequest, price: Money | None) -> Claim:
         capabilities = line.account.capabilities
         render, replayable = capabilities.longest_render, replay_window(capabilities.replay)
         if (times := self._times.get((request.held, render, replayable))) is None:
@@ -163,6 +183,8 @@ class Posts:
             times=times,
             max_slots=line.account.max_concurrency,
             max_submits=self._max_submits,
+            price=price,
+            max_cost=self._max_cost,
             asked_at=flight.asked_at,
             despite_pause=not self._waits_for_later(flight),
         )
@@ -190,12 +212,23 @@ class Posts:
                     line.slots = max(change.usage.slots, line.account.max_concurrency - line.claiming)
                 line.add(flight)
             case obstacle:
-                error = capped(self._max_submits) if obstacle.reason == "cap" else paused(obstacle.why)
+                error = self._held_back(obstacle, line.account.name)
                 if self._desk.ledger.remembers or flight.record.key is not None:
                     # Unsent, and not burned: who asks for it again gets it bought.
                     self.leave(flight, error)
                 else:
                     await self._give_up(flight, error)
+
+    def _held_back(self, obstacle: Obstacle, provider: str) -> PikaError:
+        match obstacle.reason, self._max_cost:
+            case "cap", _:
+                return capped(self._max_submits)
+            case "cost", Money() as most:
+                return too_dear(most)
+            case "unpriced", Money() as most:
+                return unpriced(provider, most)
+            case _:
+                return paused(obstacle.why)
 
     def leave(self, flight: Flight, error: PikaError) -> None:
         """Let those who wait go with *error*; the order stays queued in the ledger."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pika_async import errors
 from pika_async._ledger.records import Attempt, JobRecord, JobState, Refusal
 from pika_async._ledger.standing import in_doubt, spent
+from pika_async._money import Money
 from pika_async.errors import (
     AuthError,
     InsufficientBalance,
@@ -130,6 +131,27 @@ def capped(max_submits: int | None) -> InsufficientBalance:
         "max_submits to go on.",
         phase="submit",
         code="max_submits",
+    )
+
+
+def too_dear(max_cost: Money) -> InsufficientBalance:
+    """Make the error for an order that the cap on money holds back."""
+    return InsufficientBalance(
+        f"This order would bring the ledger above max_cost, {max_cost}; nothing was bought. Raise max_cost "
+        "to go on.",
+        phase="submit",
+        code="max_cost",
+    )
+
+
+def unpriced(provider: str, max_cost: Money) -> InsufficientBalance:
+    """Make the error for an order that the cap on money cannot count."""
+    return InsufficientBalance(
+        f"Nobody tells in {max_cost.unit} what this order costs at {provider}, so max_cost cannot count it; "
+        "nothing was bought. Add its price to your file of prices, then ask for the job again.",
+        provider=provider,
+        phase="submit",
+        code="no_price",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from pika_async._job import Job
+from pika_async._ledger.pacing import OUR_CAPS
 from pika_async._token import JobToken
 from pika_async.batch.client import is_open
 from pika_async.batch.folder import BatchFolder
@@ -171,11 +172,12 @@ class BatchRun:
             self._put(row, poster=row.poster)
 
     def _fail(self, row: PlannedRow, error: PikaError) -> None:
-        capped = isinstance(error, InsufficientBalance) and error.code == "max_submits"
-        if capped or (self._one_account and isinstance(error, InsufficientBalance | AuthError)):
+        ours = error.code if isinstance(error, InsufficientBalance) and error.code in OUR_CAPS else None
+        theirs = ours is None and isinstance(error, InsufficientBalance | AuthError)
+        if ours in {"max_submits", "max_cost"} or (self._one_account and theirs):
             # Every other new row would be refused for the same reason, one by one.
             self._stopped = error
-        if capped:
+        if ours is not None:
             self._put(row, error=Failure.of(error))
             return
         token = error.token or row.entry.token

@@ -15,7 +15,14 @@ from attrs import frozen
 
 from pika_async import ConfigError, Pika
 from pika_async.cli._command import Decorator, gathered, paid_jobs_told
-from pika_async.cli._ledger import Place, arguments, ledger_option, max_submits_option, ready
+from pika_async.cli._ledger import (
+    Place,
+    arguments,
+    ledger_option,
+    max_cost_option,
+    max_submits_option,
+    ready,
+)
 
 SANDBOX_KEY: Final = "sandbox-key"
 MEDIA_HOST_VARIABLE: Final = "PIKA_ASYNC_MEDIA_HOST"
@@ -40,6 +47,7 @@ class Connection:
     account: str = "default"
     ledger: Place | None = None
     max_submits: int | None = None
+    max_cost: str | None = None
 
     @asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[Pika]:
@@ -70,7 +78,7 @@ class Connection:
         adapters = [adapter(name, api_key=SANDBOX_KEY, base_url=url) for name in self.names]
         # Sandbox jobs live in memory. In a ledger that was named they are stored under the account
         # `sandbox`, apart from real ones.
-        kept = {"account": "sandbox", "ledger": self.ledger, "max_submits": self.max_submits}
+        kept = {"account": "sandbox", "ledger": self.ledger, **self._caps}
         # Nobody is served but us: look-ups need no budget, and no proxy reaches our loopback.
         return Pika(
             *adapters,
@@ -82,8 +90,12 @@ class Connection:
         )
 
     def _real(self, options: Mapping[str, Any]) -> Pika:
-        kept = {"account": self.account, "ledger": ready(self.ledger), "max_submits": self.max_submits}
+        kept = {"account": self.account, "ledger": ready(self.ledger), **self._caps}
         return Pika(*self.names, base_url=self.base_url, media_hosts=self.media_hosts, **{**kept, **options})
+
+    @property
+    def _caps(self) -> Mapping[str, Any]:
+        return {"max_submits": self.max_submits, "max_cost": self.max_cost}
 
     def usual_render_time(self, provider: str) -> float | None:
         """Return the seconds that *provider* usually needs for a render, where that is known."""
@@ -163,16 +175,15 @@ def _checked(**given: Any) -> Connection:
     return connection
 
 
-_SPENDING_OPTIONS = {"ledger": ledger_option, "max_submits": max_submits_option}
+_CAPS = {"max_submits": max_submits_option, "max_cost": max_cost_option}
+_SPENDING_OPTIONS = {"ledger": ledger_option, **_CAPS}
 
 connection_options: Decorator = gathered(
     "connection", _checked, {**_CHOICE_OPTIONS, **_SPENDING_OPTIONS, **_ADDRESS_OPTIONS}
 )
 """Return the decorated function a `connection` for a new request."""
 
-batch_options: Decorator = gathered(
-    "connection", _checked, {**_CHOICE_OPTIONS, "max_submits": max_submits_option, **_ADDRESS_OPTIONS}
-)
+batch_options: Decorator = gathered("connection", _checked, {**_CHOICE_OPTIONS, **_CAPS, **_ADDRESS_OPTIONS})
 """Return the decorated function a `connection` for new requests whose ledger is known otherwise."""
 
 buying_options: Decorator = gathered("connection", _checked, {**_SPENDING_OPTIONS, **_ADDRESS_OPTIONS})

@@ -54,6 +54,12 @@ max_submits_option = click.option(
     help="Never buy more than this many with this ledger, in all.",
 )
 
+max_cost_option = click.option(
+    "--max-cost",
+    metavar="AMOUNT",
+    help="Never spend more than this with this ledger, by prices: 20 US dollars, or '500 credits'.",
+)
+
 idempotency_option = click.option(
     "--idempotency-key",
     metavar="TEXT",

@@ -12,7 +12,7 @@ from pika_async.cli._connection import Connection, connection_options
 from pika_async.cli._terminal import run
 
 
-@command("mcp", "pika-async mcp --provider acedata --max-submits 20 --out videos")
+@command("mcp", "pika-async mcp --provider acedata --max-cost 20 --out videos")
 @connection_options
 @click.option(
     "--out",
@@ -24,7 +24,9 @@ from pika_async.cli._terminal import run
     help="Where agents may save videos; nowhere else.",
 )
 def mcp(connection: Connection, folder: Path) -> None:
-    """Serve agents that speak MCP, on stdin and stdout. They cannot buy more than --max-submits."""
+    """Serve agents that speak MCP, on stdin and stdout. They cannot buy more than
+    --max-submits, nor spend more than --max-cost.
+    """
     try:
         from pika_async.mcp import make_server
     except ModuleNotFoundError as missing:

@@ -239,11 +239,15 @@ class _Shown:
         words += ["--ignore-extra-columns"] if self.ignore_extra_columns else []
         given = (
             ("--max-submits", self.connection.max_submits, None),
+            ("--max-cost", self.connection.max_cost, None),
             ("--max-concurrency", self.width, WIDTH),
             ("--timeout", self.timeout, TIMEOUT),
         )
         return words + [
-            word for name, value, usual in given if value != usual for word in (name, f"{value:g}")
+            word
+            for name, value, usual in given
+            if value != usual
+            for word in (name, value if isinstance(value, str) else f"{value:g}")
         ]
 
     def _to_go_on(self, how: str = "To go on; nothing is bought twice:", *more: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The tools: order, look, wait, list, download and cancel, over the client and ledger of the operator."""
+"""The tools: quote, order, look, wait, list, download, cancel; over the client and ledger of the operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import Field
 from pika_async import Generate, JobTimeout, Pika, PikaError, __version__
 from pika_async.mcp import told
 from pika_async.mcp.tasks import Tasks
-from pika_async.mcp.told import Told
+from pika_async.mcp.told import Priced, Told
 
 _INSTRUCTIONS = """
 Every order costs money and takes one to two minutes. Call submit_video once for each wanted video and keep
@@ -35,7 +35,7 @@ _Token = Annotated[str, Field(description="What submit_video or list_videos retu
 def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
     """Make an MCP server whose tools use *pika*, which the server opens and closes, and save into *folder*.
 
-    Limits of spending are those of the client (`max_submits`); no tool can change them.
+    Limits of spending are those of the client (`max_submits`, `max_cost`); no tool can change them.
     """
 
     @asynccontextmanager
@@ -76,6 +76,18 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
             )
             job = await pika.submit(request, idempotency_key=told.order_key(request, copy))
             return told.of_job(job)
+
+    @server.tool(annotations=_READS)
+    async def quote_video(
+        prompt: Annotated[str, Field(description="What is to be seen, in words.")],
+        image: Annotated[str | None, Field(description="A link to the image to start from.")] = None,
+        aspect_ratio: Annotated[str | None, Field(description="Width to height, 16:9 say.")] = None,
+        model: Annotated[str | None, Field(description="The model's version; leave it out.")] = None,
+    ) -> list[Priced]:
+        """Say what a video would cost, by provider. Costs nothing, and orders nothing."""
+        with _errors_told():
+            request = Generate(prompt, image=image, aspect_ratio=aspect_ratio, model=model)
+            return [told.of_quote(quote) for quote in await pika.quote(request)]
 
     @server.tool(annotations=_READS)
     async def look_at_video(token: _Token) -> Told:

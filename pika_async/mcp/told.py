@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 
+from attrs import asdict
 from pydantic import BaseModel, Field
 
 from pika_async import Generate, Job, PikaError, State
+from pika_async.types import Quote
 
 
 class Told(BaseModel):
@@ -20,6 +22,17 @@ class Told(BaseModel):
     video_url: str | None = Field(None, description="The link; it expires, so download what is to be kept.")
     cost: float | None = Field(None, description="What it cost, in the provider's own unit, where it tells.")
     next_step: str | None = Field(None, description="What to do now.")
+
+
+class Priced(BaseModel):
+    """What a video would cost at a provider, as a model sees it."""
+
+    provider: str
+    amount: float | None = Field(None, description="None where nobody publishes a price.")
+    unit: str | None = Field(None, description="A currency, or the provider's own, credits say.")
+    source: str | None = Field(None, description="Who says so.")
+    date: str | None = Field(None, description="When that was read; None for now.")
+    cannot: str | None = Field(None, description="Why this provider cannot make such a video.")
 
 
 _NEXT = {
@@ -41,6 +54,12 @@ def of_job(job: Job) -> Told:
         cost=job.cost,
         next_step=_NEXT[job.state],
     )
+
+
+def of_quote(quote: Quote) -> Priced:
+    """Say what *quote* says."""
+    facts = {} if quote.estimate is None else asdict(quote.estimate)
+    return Priced.model_validate({**facts, "provider": quote.provider, "cannot": quote.unsupported})
 
 
 def of_error(error: PikaError) -> str:

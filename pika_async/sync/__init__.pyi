@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from decimal import Decimal
 from types import TracebackType
 from typing import Literal, Self, Unpack
 
@@ -161,6 +162,7 @@ class Pika:
         callback_url: str | Literal[False] | None = None,
         ledger: str | os.PathLike[str] | Secret | Ledger | None = None,
         max_submits: int | None = None,
+        max_cost: float | Decimal | str | None = None,
         reuse: timedelta | None = None,
         prices: str | os.PathLike[str] | None = None,
         prefer: Literal["cheapest"] | None = None,

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from pika_async import ConfigError
+from pika_async import ConfigError, Generate
 from pika_async.batch import Manifest, RowState
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +33,18 @@ async def test_at_the_cap_the_other_rows_wait(shop):
     report = await shop.bring("A cat", "A dog", "A fox", pika=pika)
     assert [row.state for row in report.rows] == [RowState.DONE, RowState.QUEUED, RowState.QUEUED]
     assert {row.error.name for row in report.missing} == {"InsufficientBalance"}
+    assert report.may_go_on
+
+
+async def test_at_the_cap_on_money_the_other_rows_wait(shop, tmp_path):
+    """As at the cap on orders; a row without a price waits for one, and stops nobody."""
+    (tmp_path / "prices.toml").write_text('[[price]]\nprovider = "acedata"\namount = 1\nmodel = "2.0"\n')
+    pika = shop.client(max_cost=1, prices=tmp_path / "prices.toml", max_concurrency=1)
+    rows = [Generate("A bat"), *(Generate(words, model="2.0") for words in ("A cat", "A dog", "A fox"))]
+    report = await shop.bring(*rows, pika=pika)
+    assert [row.state for row in report.rows] == ["queued", "done", "queued", "queued"]
+    assert "Nobody tells in USD" in report.rows[0].error.message
+    assert "above max_cost, 1 USD" in report.rows[2].error.message
     assert report.may_go_on
 
 

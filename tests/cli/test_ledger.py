@@ -90,6 +90,17 @@ def test_the_cap_holds_from_command_to_command(run, sandbox):
     assert sandbox.billed == {"A cat": 2}
 
 
+def test_the_cap_on_money_holds_from_command_to_command(run, sandbox, tmp_path, monkeypatch):
+    """`--max-cost` counts the prices of what the ledger ever bought, and needs one for each order."""
+    assert run("generate", "A cat", "--max-cost", 1).exit_code == 1
+    (tmp_path / "prices.toml").write_text('[[price]]\nprovider = "acedata"\namount = 0.4\n')
+    monkeypatch.setenv("PIKA_ASYNC_PRICES", str(tmp_path / "prices.toml"))
+    codes = [run("generate", "A cat", "--max-cost", 1).exit_code for _ in range(3)]
+    assert codes == [0, 0, 1]
+    assert run("generate", "A cat", "--max-cost", "much").exit_code == 1
+    assert sandbox.billed == {"A cat": 2}
+
+
 @pytest.mark.parametrize("name", ["id", "start", "token"])
 def test_fetch_takes_any_name(run, sandbox, tmp_path, name):
     """`fetch` needs an id, the start of one or a token, and finds the provider itself."""

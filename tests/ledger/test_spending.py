@@ -1,9 +1,13 @@
 """The cap on money: counted with the claim, over all that may be billed, and given back once."""
 
 import asyncio
+import signal
 import sqlite3
+import sys
+import time
 from contextlib import closing
 
+import anyio
 import pytest
 from attrs import evolve
 
@@ -181,6 +185,36 @@ async def test_two_ledgers_share_one_cap(backend, request, tmp_path, clock):
     await again.open(clock)
     assert await spent(again) == {"USD": 900_000}
     await again.aclose()
+
+
+_CLAIMS = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from pika_async._ledger.sqlite import SqliteLedger
+from tests.ledger.records import job
+from tests.ledger.test_spending import capped
+
+async def main():
+    ledger = SqliteLedger(Path(sys.argv[1]))
+    await ledger.open()
+    await ledger.create(job(name="a"))
+    await ledger.apply("a", capped("a"))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_killed_between_claim_and_send_counts_until_it_is_settled(path):
+    """Its order may be billed, as far as anyone knows, until its lease is over and no byte has left."""
+    died = await anyio.run_process([sys.executable, "-c", _CLAIMS, str(path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    ledger = SqliteLedger(path)
+    await ledger.open(lambda: time.time() + 600)
+    assert await spent(ledger) == {"USD": 400_000}
+    await ledger.apply("a", LeaseOver(attempt="a-1"))
+    assert await spent(ledger) == {}
+    await ledger.aclose()
 
 
 async def test_damaged_sums_are_counted_anew(path, ledgers, caplog):

@@ -32,12 +32,13 @@ def agent(sandbox, tmp_path):
     places = ["--ledger", str(tmp_path / "jobs.db"), "--out", str(tmp_path)]
 
     @asynccontextmanager
-    async def connect(*words, extensions=()):
+    async def connect(*words, extensions=(), **variables):
         program = mcp.StdioServerParameters(
             command="sh",
             args=["-c", 'echo $$ > "$PID_FILE"; exec "$@"', "sh", *program_words, *places, *words],
             env={
                 **os.environ,
+                **variables,
                 "PID_FILE": str(tmp_path / "pid"),
                 "ACEDATA_API_KEY": "sandbox-agent",
                 "ACEDATA_BASE_URL": sandbox.url,
@@ -89,12 +90,21 @@ async def test_a_killed_server_never_buys_twice(agent, sandbox, tmp_path):
     assert sandbox.billed["A dog"] == 2
 
 
-async def test_the_spending_cap_is_the_operators(agent, sandbox):
-    """A model cannot raise it: no tool has it, and the error says that nothing was charged."""
-    async with agent("--max-submits", "1") as client:
+async def test_the_spending_caps_are_the_operators(agent, sandbox, tmp_path):
+    """A model cannot raise them: no tool has them, and the error says that nothing was charged."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nprovider = "acedata"\namount = 0.3\ndate = "2026-11-26"\n')
+    async with agent("--max-submits", "1", "--max-cost", "0.5", PIKA_ASYNC_PRICES=str(prices)) as client:
+        (quote,) = (await call(client, "quote_video", prompt="One"))["result"]
+        assert (quote["amount"], quote["unit"], quote["date"]) == (0.3, "USD", "2026-11-26")
         await call(client, "submit_video", prompt="One")
         refused = await call(client, "submit_video", prompt="Two")
+        assert "spending cap" in refused
         assert "Charged: no" in refused
+        caps = {"max_submits", "max_cost"}
+        assert all(caps.isdisjoint(t.input_schema["properties"]) for t in (await client.list_tools()).tools)
+    async with agent("--max-cost", "0.5", PIKA_ASYNC_PRICES=str(prices)) as client:
+        assert "max_cost, 0.5 USD" in await call(client, "submit_video", prompt="Two", max_cost=9)
     assert sandbox.billed == {"One": 1}
 
 
