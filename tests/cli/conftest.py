@@ -28,6 +28,14 @@ def no_keys(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path_factory):
+    """Run every command in an empty folder, since names without one are files of wherever the tests run."""
+    folder = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def ledger(monkeypatch, tmp_path_factory):
     """Keep the ledger of whoever runs the tests out of them; gives the file that commands use instead."""
     # Nothing here is about the power going out, and a busy disk would take most of the time.
@@ -142,7 +150,7 @@ class Process:
 
     def end(self):
         """Return exit code, stdout and stderr."""
-        out, err = self._process.communicate(timeout=5)
+        out, err = self._process.communicate(timeout=30)
         return self._process.returncode, out, err
 
 
