@@ -85,6 +85,8 @@ class Capabilities(Value):
     any public host, which sees none; a secret that an answer told (a ticket for an upload, say) is not the
     adapter's.
 
+    *cost_unit* is the unit of what snapshots call `cost`, `USD` or `credits` say; None where it is unknown.
+
     *private* are fields of answers that are secret or personal; they are never kept. *render_time* and
     *longest_render* are seconds. *key_variables* and *url_variable* name environment variables, the first
     one set wins.
@@ -114,6 +116,7 @@ class Capabilities(Value):
     secret_variable: str | None = None
     echoes_token: bool = False
     hosts: Mapping[str, frozenset[str]] = field(factory=dict, converter=_names_by, hash=False)
+    cost_unit: str | None = None
     render_time: float = 90.0
     longest_render: float = 1800.0
     key_variables: tuple[str, ...] = ()

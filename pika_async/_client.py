@@ -34,6 +34,7 @@ from pika_async.results import VideoResult
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from pika_async._balances import AccountBalance
     from pika_async._bulk import Map, Order, Row
     from pika_async._download import Downloaded
     from pika_async._download.media import MediaSession
@@ -501,6 +502,12 @@ class Pika:
 
         accounts = tuple(self._open().desk.accounts.values())
         return await quote(accounts, self._options.own_prices, _request(request, fields))
+
+    async def balances(self) -> list[AccountBalance]:
+        """Return what is left at each provider of this client, as far as they tell it."""
+        from pika_async._balances import balances
+
+        return await balances(tuple(self._open().desk.accounts.values()))
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""

@@ -14,6 +14,7 @@ from pika_async._engine.verdict import outcome
 from pika_async._ledger import records
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Move
 from pika_async._ledger.standing import OPEN, charged, may_resubmit, spent
+from pika_async._money import Money
 from pika_async._token import JobToken
 from pika_async.errors import PikaError
 from pika_async.requests import Blob, Media, VideoRequest, as_json
@@ -36,7 +37,10 @@ STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 
 @frozen(kw_only=True)
 class AttemptView(Value):
-    """One billed request. *account* is `provider:label`, *message* what went wrong; times are wall-clock."""
+    """One billed request. *account* is `provider:label`, *message* what went wrong; times are wall-clock.
+
+    *price* is what it was to cost when it was sent, *cost* what the provider told of that, in its own unit.
+    """
 
     id: str
     number: int
@@ -45,6 +49,8 @@ class AttemptView(Value):
     claimed_at: float | None
     task: str | None
     charged: Charged
+    price: Money | None
+    cost: float | None
     superseded: bool
     abandoned: bool
     message: str | None
@@ -201,6 +207,8 @@ def _attempt(attempt: Attempt) -> AttemptView:
         claimed_at=attempt.claimed_at,
         task=None if attempt.task is None else attempt.task.id,
         charged=charged(attempt),
+        price=attempt.price,
+        cost=getattr(attempt.outcome, "cost", None),
         superseded=attempt.superseded,
         abandoned=attempt.abandoned,
         message=getattr(attempt.outcome, "message", None),

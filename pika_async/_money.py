@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from pika_async._crossing import Value
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -17,8 +19,8 @@ _MOST: Final = 1_000_000_000
 
 
 @frozen
-class Money:
-    """An amount in millionths of *unit*."""
+class Money(Value):
+    """An exact amount of money, in millionths of *unit*: a currency, or a provider's own."""
 
     micros: int
     unit: str
@@ -56,6 +58,12 @@ class Money:
         """
         amount, _, unit = text.strip().partition(" ")
         return cls.of(amount, unit.strip() or "USD")
+
+    def plus(self, other: Money) -> Money:
+        """Add an amount; raises `ValueError` for one in another unit."""
+        if other.unit != self.unit:
+            raise ValueError(f"{self.unit} and {other.unit} cannot be added")
+        return Money(self.micros + other.micros, self.unit)
 
     def __str__(self) -> str:
         """Say the amount for people.

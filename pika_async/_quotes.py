@@ -110,7 +110,8 @@ async def _published(account: Account, request: VideoRequest) -> Estimate | None
     """Return the price that the adapter knows, or that the provider tells."""
     adapter = _adapter(account)
     try:
-        asked = adapter.build_estimate(request)
+        # Files and bytes are uploaded with the order; a price asks for their links alone.
+        asked = adapter.build_estimate(account.capabilities.stand_in(request))
         if asked is not None:
             return await account.ask(partial(_same, asked), partial(_read, adapter, request))
     except (SendError, PikaError):

@@ -36,6 +36,7 @@ from pika_async._ledger.standing import settled, unsent
 from pika_async._money import Money
 from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
+from pika_async._spent import Spending, Spent
 from pika_async._token import JobToken
 from pika_async.errors import ConfigError
 
@@ -51,6 +52,8 @@ __all__ = [
     "JobState",
     "JobView",
     "LedgerView",
+    "Money",
+    "Spent",
     "Token",
     "check_ledger",
     "examine",
@@ -176,6 +179,30 @@ class LedgerView:
                 break
             before = page[-1].id
         return found[:limit]
+
+    async def spent(self, *, since: float | None = None) -> Mapping[str, Spent]:
+        """Return what the jobs came to, by provider. What was pruned is not in it.
+
+        With *since*, only jobs that were ordered after that time (seconds since 1970).
+        """
+        spending = Spending()
+        async for job in self._ordered(since):
+            spending.add(job)
+        return spending.told()
+
+    async def counted(self) -> Sequence[Money]:
+        """Return what counts towards `Pika(max_cost=)`, one sum for each unit; what was pruned is in it."""
+        sums = (await self._ledger.usage("")).spent
+        return [Money(micros, unit) for unit, micros in sorted(sums.items())]
+
+    async def _ordered(self, since: float | None) -> AsyncIterator[JobView]:
+        before: str | None = None
+        while page := await self._ledger.jobs(None, _PAGE, before):
+            for record in page:
+                if since is not None and record.created_at < since:
+                    return
+                yield view_of(record)
+            before = page[-1].id
 
     async def unfinished(self) -> AsyncIterator[JobView]:
         """Yield every job that has not ended, newest first."""

@@ -10,6 +10,7 @@ import typing
 from pika_async._lazily import lazily
 
 if typing.TYPE_CHECKING:
+    from pika_async._balances import AccountBalance
     from pika_async._bulk import Item, Map, Order, Row
     from pika_async._download import Downloaded
     from pika_async._engine.account import AccountStats
@@ -25,6 +26,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "JSON",
+    "AccountBalance",
     "AccountStats",
     "AsgiApp",
     "Cancelled",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "_balances": ("AccountBalance",),
     "_bulk": ("Item", "Map", "Order", "Row"),
     "_download": ("Downloaded",),
     "_engine.account": ("AccountStats",),

@@ -12,6 +12,8 @@ from pika_async.provider import Estimate, HttpRequest
 from pika_async.sandbox import Sandbox
 from pika_demo import Demo
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
 pytestmark = pytest.mark.anyio
 
 
@@ -68,3 +70,11 @@ async def test_what_a_provider_cannot_do_is_said(sandbox):
         (quote,) = await pika.quote(Style("A cat", style="An unknown effect"))
     assert quote.estimate is None
     assert "style" in quote.unsupported
+
+
+async def test_a_file_that_is_not_uploaded_yet_has_a_price(sandbox):
+    """A catalogue asks for a link; any will do, and nothing is uploaded for it."""
+    async with sandbox.client("pika") as pika:
+        (quote,) = await pika.quote(Generate("A cat", image=PNG))
+    assert quote.estimate.unit == "USD"
+    assert quote.estimate.source == "Pika's catalogue"

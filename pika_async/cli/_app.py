@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "batch": "batch:command",
     "gallery": "serve:gallery",
     "quote": "money:quote",
+    "balance": "money:balance",
     "fetch": "video:fetch",
     "jobs": "jobs:jobs",
     "job": "job:job",

@@ -186,6 +186,9 @@ connection_options: Decorator = gathered(
 batch_options: Decorator = gathered("connection", _checked, {**_CHOICE_OPTIONS, **_CAPS, **_ADDRESS_OPTIONS})
 """Return the decorated function a `connection` for new requests whose ledger is known otherwise."""
 
+choice_options: Decorator = gathered("connection", _checked, {**_CHOICE_OPTIONS, **_ADDRESS_OPTIONS})
+"""Return the decorated function a `connection` that buys nothing, and whose provider may be chosen."""
+
 buying_options: Decorator = gathered("connection", _checked, {**_SPENDING_OPTIONS, **_ADDRESS_OPTIONS})
 """Return the decorated function a `connection` that may buy, and whose provider is known otherwise."""
 

@@ -96,6 +96,8 @@ def _lines(
         yield from _labelled(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
     yield from _labelled("ordered", f"{_clock(found.created_at)}, {age(now - found.created_at)} ago")
     yield from _labelled("charged", found.charged)
+    if found.attempt.price is not None:
+        yield from _labelled("price", str(found.attempt.price))
     if found.cost is not None:
         yield from _labelled("cost", f"{found.cost:g}")
     # One line, however long: it must survive being copied.

@@ -1,28 +1,28 @@
-"""The commands about money: `quote` before an order, and `spend` after it."""
+"""The commands about money: `quote` before an order, `spend` after it, and `balance`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import Factory, asdict, define
 
-from pika_async import Generate
+from pika_async import Generate, asdict
 from pika_async.cli._command import command, json_option
-from pika_async.cli._connection import Connection, connection_options
+from pika_async.cli._connection import Connection, choice_options, connection_options
 from pika_async.cli._fields import request_options
 from pika_async.cli._ledger import ledger_option, opened
 from pika_async.cli._terminal import printable, run, say
 from pika_async.cli.jobs import Span
+from pika_async.installed import providers
 
 if TYPE_CHECKING:
-    from pika_async.types import Quote
+    from pika_async.ledger import Money, Spent
+    from pika_async.types import AccountBalance, Quote
 
 
 @command(
@@ -63,13 +63,23 @@ def _in_words(quote: Quote) -> str:
             return f"{estimate.amount:g} {printable(estimate.unit)} ({printable(estimate.source)}{read})"
 
 
-@define
-class _Spent:
-    """What the jobs at one provider came to; *cost* is in the provider's own unit."""
+@command("balance", "pika-async balance", "pika-async balance --provider duomi --json")
+@json_option()
+@choice_options
+def balance(*, as_json: bool, connection: Connection) -> None:
+    """Say what is left at the provider, where it tells. Costs nothing."""
+    found = run(_balances(connection))
+    if as_json:
+        click.echo(json.dumps({"balances": [asdict(one) for one in found]}, indent=2))
+        return
+    for one in found:
+        left = "it tells no balance" if one.balance is None else f"{one.balance.amount:g} {one.balance.unit}"
+        click.echo(f"{printable(one.provider)}: {printable(one.problem or left)}")
 
-    charged: Counter[str] = Factory(Counter)
-    cost: float = 0.0
-    told: int = 0
+
+async def _balances(connection: Connection) -> list[AccountBalance]:
+    async with connection.open(ledger=None) as pika:
+        return await pika.balances()
 
 
 @command("spend", "pika-async spend", "pika-async spend --since 30d --json")
@@ -79,38 +89,56 @@ class _Spent:
 def spend(since: float | None, *, as_json: bool, ledger: Path | None) -> None:
     """Say what was spent, by provider, as far as it is known.
 
-    Asks no provider. A job whose provider tells no cost is counted, and adds nothing to the sum.
+    Asks no provider. Prices, which are those at which orders were sent, stand apart from what it told.
     """
-    found = asyncio.run(_spent(ledger, None if since is None else time.time() - since))
+    found, counted = asyncio.run(_spent(ledger, None if since is None else time.time() - since))
     if as_json:
-        told = {
-            name: {"charged": dict(one.charged), "cost": one.cost, "costs_told": one.told}
-            for name, one in found.items()
-        }
-        click.echo(json.dumps({"providers": told}, indent=2))
+        told = {name: {**asdict(one), "cost_unit": _unit(name)} for name, one in found.items()}
+        sums = {money.unit: float(money.amount) for money in counted}
+        click.echo(json.dumps({"providers": told, "counted": sums}, indent=2))
         return
     if not found:
         say("There are no jobs yet.")
     for name, one in found.items():
         charged = one.charged
-        cost = f"{one.cost:g} in its own unit, told for {one.told}" if one.told else "it tells no cost"
         click.echo(
             f"{printable(name)}: {charged['yes']} charged, {charged['no']} not charged, "
-            f"{charged['unknown']} unknown; {cost}"
+            f"{charged['unknown']} unknown"
         )
+        for line in _sums(name, one):
+            click.echo(f"  {printable(line)}")
+    if counted:
+        click.echo(f"The ledger counts {printable(' and '.join(map(str, counted)))} towards --max-cost.")
 
 
-async def _spent(file: Path | None, since: float | None) -> dict[str, _Spent]:
-    found: dict[str, _Spent] = {}
+def _sums(provider: str, spent: Spent) -> Iterator[str]:
+    """Say each sum that is not nothing; money that came back, or may go, is apart from what went."""
+    if spent.estimated:
+        yield f"by prices: {_amounts(spent.estimated)}"
+    if spent.may_be_charged:
+        yield f"may be charged: {_amounts(spent.may_be_charged)}"
+    if spent.refunds:
+        worth = f", {_amounts(spent.refunded)} by prices" if spent.refunded else ""
+        yield f"not charged after a failure: {spent.refunds} orders{worth}"
+    if spent.unpriced:
+        yield f"without a price: {spent.unpriced} orders"
+    unit = _unit(provider) or "in its own unit"
+    if spent.costs_told:
+        yield f"as the provider tells: {spent.cost:g} {unit}, for {spent.costs_told} orders"
+    else:
+        yield "the provider tells no cost"
+
+
+def _amounts(sums: Mapping[str, float]) -> str:
+    return " and ".join(f"{amount:g} {unit}" for unit, amount in sorted(sums.items()))
+
+
+def _unit(provider: str) -> str | None:
+    """Return the unit in which *provider* tells costs, where it is installed and says so."""
+    found = providers().get(provider)
+    return None if found is None or found.capabilities is None else found.capabilities.cost_unit
+
+
+async def _spent(file: Path | None, since: float | None) -> tuple[Mapping[str, Spent], Sequence[Money]]:
     async with opened(file) as ledger:
-        before: str | None = None
-        while page := await ledger.jobs(limit=500, before=before):
-            for job in page:
-                if since is not None and job.created_at < since:
-                    return found
-                one = found.setdefault(job.provider, _Spent())
-                one.charged[job.charged] += 1
-                if job.cost is not None:
-                    one.cost, one.told = one.cost + job.cost, one.told + 1
-            before = page[-1].id
-    return found
+        return await ledger.spent(since=since), await ledger.counted()

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Literal, Self, Unpack
 
 from pika_async import _bulk
+from pika_async._balances import AccountBalance
 from pika_async._bulk import Order, Row
 from pika_async._download import Downloaded
 from pika_async._engine.account import AccountStats
@@ -347,6 +348,9 @@ class Pika:
         *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
         the client) goes before a published one; where there is neither, the estimate is None.
         """
+
+    def balances(self) -> list[AccountBalance]:
+        """Return what is left at each provider of this client, as far as they tell it."""
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""

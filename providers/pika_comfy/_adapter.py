@@ -73,6 +73,7 @@ def _capabilities(*, held: bool) -> api.Capabilities:
     replay = api.Replay(seconds=86_400, after={"no_answer", 409, 500, 502, 503, 504}) if held else None
     return api.Capabilities(
         name="comfy",
+        cost_unit="credits",
         kinds={api.Generate, api.Ingredients},
         fields={"image", "duration", "resolution", "aspect_ratio", "negative_prompt", "seed", "model"},
         lacks={api.Ingredients: {"negative_prompt"}},

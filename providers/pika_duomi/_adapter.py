@@ -110,6 +110,7 @@ class Duomi:
     success_codes: tuple[int, ...] = (200,)
     capabilities: ClassVar[api.Capabilities] = api.Capabilities(
         name="duomi",
+        cost_unit="points",
         kinds={api.Generate, api.Style},
         fields=_FIELDS | {"motion", "camera", "sound_effects", "image", "video"},
         models=("1.5",),

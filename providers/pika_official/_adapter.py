@@ -110,6 +110,7 @@ class PikaOfficial:
     base_url: str = api.base_url("https://api.dev.pika.art")
     capabilities: ClassVar[api.Capabilities] = api.Capabilities(
         name="pika",
+        cost_unit="USD",
         kinds={api.Generate, api.Style, api.Edit},
         fields={"image", "last_image", "frames", "video", "region", "mask", "duration", "resolution"}
         | {"negative_prompt", "seed", "model"},

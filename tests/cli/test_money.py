@@ -1,10 +1,18 @@
 """What a video would cost, and what was spent: told without buying anything."""
 
+import asyncio
 import json
+import re
 
 import pytest
 
-from tests.cli.ledgers import write
+from pika_async import Generate
+from pika_async._ledger.events import Claim, Evidence
+from pika_async._ledger.records import Attempt, JobRecord
+from pika_async._ledger.sqlite import SqliteLedger
+from pika_async.ledger import Money
+from pika_async.results import Failed, State, Succeeded, Task, VideoResult
+from tests.cli.ledgers import ORDERED, write
 
 PRICES = '[[price]]\nprovider = "acedata"\namount = 0.25\ndate = "2026-11-26"\n'
 
@@ -49,13 +57,82 @@ def test_spend_counts_what_was_charged(run, ledger):
     write(ledger, ("aaaa", "succeeded"), ("bbbb", "refused"), ("cccc", "unresolved"))
     told = json.loads(run("spend", "--json").stdout)["providers"]["acedata"]
     assert told["charged"] == {"yes": 1, "no": 1, "unknown": 1}
-    assert run("spend").stdout.startswith("acedata: 1 charged, 1 not charged, 1 unknown; ")
+    assert run("spend").stdout == (
+        "acedata: 1 charged, 1 not charged, 1 unknown\n"
+        "  without a price: 2 orders\n"
+        "  the provider tells no cost\n"
+    )
+
+
+def test_spend_tells_money_that_went_apart_from_what_may_go_and_what_came_back(run, ledger):
+    """By the price at the claim, and by what the provider told; a refund is no cost."""
+    task = Task("1")
+    videos = (VideoResult("v", "https://cdn.example.com/v.mp4", None, 5.0, State.SUCCEEDED),)
+    priced(
+        ledger,
+        {
+            "paid": Succeeded(task=task, results=videos, cost=120.0),
+            "dear": Succeeded(task=Task("2"), results=videos, cost=80.0),
+            "back": Failed(task=Task("3"), charged="no", cost=120.0),
+            "doubt": None,
+        },
+    )
+    told = json.loads(run("spend", "--json").stdout)
+    assert told["counted"] == {"CNY": 0.6}
+    assert told["providers"]["duomi"] == {
+        "charged": {"yes": 2, "no": 1, "unknown": 1},
+        "estimated": {"CNY": 0.4},
+        "may_be_charged": {"CNY": 0.2},
+        "refunded": {"CNY": 0.2},
+        "refunds": 1,
+        "unpriced": 0,
+        "cost": 200.0,
+        "costs_told": 2,
+        "cost_unit": "points",
+    }
+    assert run("spend").stdout == (
+        "duomi: 2 charged, 1 not charged, 1 unknown\n"
+        "  by prices: 0.4 CNY\n"
+        "  may be charged: 0.2 CNY\n"
+        "  not charged after a failure: 1 orders, 0.2 CNY by prices\n"
+        "  as the provider tells: 200 points, for 2 orders\n"
+        "The ledger counts 0.6 CNY towards --max-cost.\n"
+    )
+    assert "price    0.2 CNY" in re.sub(" +(?=0.2)", "    ", run("job", "paid").stdout)
+
+
+def priced(path, outcomes):
+    """Write jobs at Duomi that were claimed for 0.2 yuan each, and what became of them."""
+
+    async def written():
+        ledger = SqliteLedger(path)
+        await ledger.open(lambda: ORDERED)
+        for name, outcome in outcomes.items():
+            attempt = Attempt(id=f"{name}-1", job_id=name, number=1, account="duomi:default")
+            await ledger.create(
+                JobRecord(id=name, request=Generate("A cat"), created_at=ORDERED, attempts=(attempt,))
+            )
+            await ledger.apply(name, Claim(attempt=attempt.id, owner="o", price=Money.of(0.2, "CNY")))
+            if outcome is not None:
+                await ledger.apply(name, Evidence(attempt=attempt.id, snapshot=outcome, source="answer"))
+        await ledger.aclose()
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    asyncio.run(written())
+
+
+def test_a_balance_is_told_where_the_provider_has_one(run):
+    """Duomi tells its points; AceData tells none."""
+    assert run("balance", "--provider", "duomi", "--sandbox").stdout.endswith(" points\n")
+    told = json.loads(run("balance", "--sandbox", "--json").stdout)
+    assert told == {"balances": [{"provider": "acedata", "balance": None, "problem": None}]}
+    assert run("balance", "--sandbox").stdout == "acedata: it tells no balance\n"
 
 
 def test_spend_leaves_older_jobs_out(run, ledger):
     """The jobs of the test's ledger are from 2023."""
     write(ledger, ("aaaa", "succeeded"))
-    assert json.loads(run("spend", "--since", "30d", "--json").stdout) == {"providers": {}}
+    assert json.loads(run("spend", "--since", "30d", "--json").stdout)["providers"] == {}
 
 
 def test_spend_without_jobs(run):
