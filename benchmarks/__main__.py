@@ -36,6 +36,7 @@ NAMES = (
     "power_cut",
     "model",
     "mutations",
+    "simulation",
     "replay",
     "callbacks",
     "download",

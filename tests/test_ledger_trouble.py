@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from pika_async import Generate, State
-from pika_async._ledger.events import Claim, Evidence, Sending
+from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, Sending
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     AuthError,
@@ -417,3 +417,61 @@ async def test_claims_are_told_apart_from_evidence():
         await s.clock.advance(20)
         assert wait.result().id
         assert s.host.billed == {"a cat": 1}
+
+
+async def test_a_lease_that_is_over_while_the_ledger_fails_calls_nothing_free():
+    """Its own process knows the claim and not yet the mark of the fence; only the ledger's row may say so."""
+    ledger = Outage()
+    ledger.only = (LeaseOver,)
+    async with scene(ledger=ledger) as s:
+        s.host.hold()
+        wait = s.begin(s.pika.generate("a cat", timeout=None))
+        await s.clock.advance(1)
+        ledger.down = True
+        await s.clock.advance(120)
+        assert not wait.done()
+        assert s.stats.outbox_age is None
+        s.host.gate.set()
+        await s.clock.advance(60)
+        assert wait.result().id == "t1"
+    assert s.host.billed == {"a cat": 1}
+
+
+async def test_an_order_that_was_cancelled_before_it_could_be_recorded_holds_nothing_back():
+    """The ledger knows neither the order nor its end; what is learned of others is committed all the same."""
+    ledger = Outage()
+    ledger.only = (Cancel, type(None), Evidence)
+    async with scene(ledger=ledger, max_concurrency=1) as s:
+        paid = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(1)
+        ledger.down = True
+        left = s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(1)
+        left.cancel()
+        await s.clock.advance(20)
+        assert paid.result()
+        ledger.down = False
+        await s.clock.advance(20)
+        assert s.stats.outbox_age is None
+    assert {job.state for job in ledger.last.values()} == {JobState.SUCCEEDED, JobState.CANCELLED}
+
+
+async def test_a_closing_client_calls_nothing_free_that_another_process_has_sent():
+    """What it has not read yet is read before those who wait are told."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock, max_concurrency=1) as s:
+        s.host.at_submit.append(refusal("InsufficientBalance", 402))
+        with pytest.raises(InsufficientBalance) as caught:
+            await s.after(1, s.pika.generate("a cat"))
+        await clock.advance(1)
+        s.engine._lines["scripted:default"].opens_at = clock.now() + 1000
+        wait = s.begin(caught.value.job.wait())
+        await clock.advance(0)
+        async with scene(ledger=ledger, clock=clock, hosts=s.hosts) as other:
+            s.engine._news.stop()
+            await other.pika.recover(queued=True)
+            await clock.advance(1)
+            assert s.host.billed == {"a cat": 1}
+            await s.pika.aclose()
+    assert isinstance(wait.exception(), JobTimeout)
+    assert wait.exception().charged == "yes"

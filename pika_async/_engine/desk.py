@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -19,7 +20,7 @@ from pika_async._engine.flight import Flight, Stage
 from pika_async._engine.outbox import Outbox
 from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Abandon, Claim, Event, Resubmit
+from pika_async._ledger.events import Abandon, Claim, Event, LeaseOver, NothingFound, Resubmit, SlotOver
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
 from pika_async._ledger.standing import LOST, OPEN
@@ -30,8 +31,9 @@ from pika_async.results import Failed, Pending, Succeeded
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
 
-_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon)
-"""Nothing follows from these unless the ledger has granted them."""
+_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon, LeaseOver, NothingFound, SlotOver)
+"""Nothing follows from these unless the ledger has granted them. What only time says is found again by the
+next sweep, and is true of the ledger's row alone: this process may not know yet that the attempt was sent."""
 
 
 class Desk:
@@ -97,7 +99,7 @@ class Desk:
         except LedgerError as error:
             if needs:
                 raise
-            self.outbox.put(flight.id, event, error)
+            self.outbox.put(flight.id, event, error, None if flight.recorded else _to_record(flight))
             now = self.ledger.now()
             after, _ = settle(flight.record, event, now, Usage(), None)
             moved = after is not flight.record
@@ -127,13 +129,7 @@ class Desk:
     async def _applied(self, flight: Flight, event: Event) -> Change:
         if flight.recorded:
             return await self.ledger.apply(flight.id, event)
-        record = flight.record
-        if flight.adopted:
-            # Neither a slot nor a row before the provider vouched for the task that the token names.
-            record = evolve(
-                record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),)
-            )
-        change = await self.ledger.create(record, event)
+        change = await self.ledger.create(_to_record(flight), event)
         flight.recorded, flight.adopted = True, False
         if change.moved:
             return change
@@ -167,6 +163,12 @@ class Desk:
         knows_more = flight.sending or self.outbox.holds(flight.id)
         if not knows_more and _progress(record) > _progress(flight.record):
             self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
+
+    async def reread(self, flight: Flight) -> None:
+        """Take over what other processes did to a job; a ledger that fails changes nothing."""
+        with suppress(LedgerError):
+            if (record := await self.ledger.get(flight.id)) is not None:
+                self.seen(flight, record)
 
     def enter(self, flight: Flight) -> None:
         """Take a job into flight that the ledger has, or that a token names."""
@@ -264,6 +266,7 @@ class Desk:
 
     def _delivered(self, job_id: str, change: Change) -> None:
         if (flight := self.flights.get(job_id)) is not None:
+            flight.recorded, flight.adopted = True, False
             self.follow(flight, evolve(change, moved=True))
 
     def _ended(self, flight: Flight, ended: Ended) -> None:
@@ -284,6 +287,15 @@ class Desk:
         known_elsewhere = flight.held and self.ledger.remembers
         if self.flights.pop(flight.id, None) is not None and flight.wanted and not known_elsewhere:
             self.ended[flight.id] = flight
+
+
+def _to_record(flight: Flight) -> JobRecord:
+    """Return the job as the ledger is to have it, before the first event that it is told of it."""
+    record = flight.record
+    if not flight.adopted:
+        return record
+    # Neither a slot nor a row before the provider vouched for the task that the token names.
+    return evolve(record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),))
 
 
 def _progressed(flight: Flight, progress: Progress) -> None:

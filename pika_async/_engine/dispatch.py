@@ -123,7 +123,7 @@ class Dispatch:
 
     def _due(self, line: Line, *, ask: bool) -> None:
         del self._waits[line.account.key]
-        if ask and line.is_full():
+        if ask and line.is_full() and line.first() is not None:
             line.slots -= 1  # the ledger knows better, and says so when it refuses
         self._pump(line)
 

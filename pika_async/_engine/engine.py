@@ -168,6 +168,8 @@ class Engine:
             account.stop()
         for flight in self._dispatch.stop():
             await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
+            if desk.ledger.shared:
+                await desk.reread(flight)  # another process may have sent it: nobody is told that it is free
         await self._dispatch.aclose(patience)
         await desk.aclose(patience)
         await self._leader.aclose()

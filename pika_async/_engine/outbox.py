@@ -12,6 +12,7 @@ from pika_async._engine.clock import Clock, Timer
 from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
+from pika_async._ledger.records import JobRecord
 from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
@@ -36,6 +37,7 @@ class Outbox:
         self._delivered = delivered
         self._spawn = spawn
         self._waiting: dict[str, deque[Event]] = {}
+        self._unrecorded: dict[str, JobRecord] = {}
         self._since: float | None = None
         self._pause = _FIRST
         self._timer: Timer | None = None
@@ -55,8 +57,13 @@ class Outbox:
         """Return for how many seconds the oldest event has waited; None when nothing waits."""
         return None if self._since is None else self._clock.now() - self._since
 
-    def put(self, job_id: str, event: Event, error: LedgerError) -> None:
-        """Keep *event*, which the ledger could not take because of *error*."""
+    def put(self, job_id: str, event: Event, error: LedgerError, unrecorded: JobRecord | None = None) -> None:
+        """Keep *event*, which the ledger could not take because of *error*.
+
+        *unrecorded* is the job before it, for one that the ledger may not know yet.
+        """
+        if unrecorded is not None:
+            self._unrecorded.setdefault(job_id, unrecorded)
         log.error("job %s: the ledger failed, going on from memory: %s", job_id, error)
         self._waiting.setdefault(job_id, deque()).append(event)
         if self._since is None:
@@ -87,11 +94,24 @@ class Outbox:
     async def _deliver(self) -> None:
         while self._waiting:
             job_id, events = next(iter(self._waiting.items()))
-            change = await self._ledger.apply(job_id, events[0])
+            try:
+                change = await self._applied(job_id, events[0])
+            except LedgerError:
+                # Next time another job is first: one that is never taken must not hold back all others.
+                self._waiting[job_id] = self._waiting.pop(job_id)
+                raise
             events.popleft()
             if not events:
                 del self._waiting[job_id]
             self._delivered(job_id, change)
+
+    async def _applied(self, job_id: str, event: Event) -> Change:
+        if (unrecorded := self._unrecorded.get(job_id)) is not None:
+            change = await self._ledger.create(unrecorded, event)
+            self._unrecorded.pop(job_id, None)
+            if change.moved:
+                return change
+        return await self._ledger.apply(job_id, event)
 
     async def aclose(self, patience: float) -> None:
         """Tell the ledger what waits; what it does not take within *patience* seconds is said in the log."""

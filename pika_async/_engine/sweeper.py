@@ -78,7 +78,7 @@ class Sweeper:
         while True:
             page = await self._desk.ledger.open_jobs(UNANSWERED, after=after, limit=_PAGE)
             for record in page:
-                for attempt in (await self._by_time(record)).attempts:
+                for attempt in (await self._swept(record)).attempts:
                     if is_question(attempt, self._desk.owner):
                         questions.setdefault(attempt.account, []).append(attempt)
             if len(page) < _PAGE:
@@ -124,6 +124,14 @@ class Sweeper:
         if looks.leading or not self._desk.ledger.shared:
             return True
         return await self._desk.ledger.lease(f"search {key}", self._desk.owner, _SEARCH_LEASE)
+
+    async def _swept(self, record: JobRecord) -> JobRecord:
+        """Tell what time says of a job; a ledger that fails on it keeps no other from its turn."""
+        try:
+            return await self._by_time(record)
+        except LedgerError as error:
+            log.warning("job %s: not swept, the ledger failed: %s", record.id, error)
+            return record
 
     async def _by_time(self, record: JobRecord) -> JobRecord:
         now = self._desk.ledger.now()
@@ -194,11 +202,15 @@ class Sweeper:
         for attempt in wanted.values():
             if attempt.state in CLAIMED:
                 continue
-            if complete:
-                await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id, sent_at=sent_at))
-            elif sent_at > attempt.slot_until:
-                # A history that cannot be read must not keep a lost job from a person's eyes for ever.
-                await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id))
+            try:
+                if complete:
+                    event = NothingFound(attempt=attempt.id, sent_at=sent_at)
+                    await self._desk.tell_of(attempt.job_id, event)
+                elif sent_at > attempt.slot_until:
+                    # A history that cannot be read must not keep a lost job from a person's eyes for ever.
+                    await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id))
+            except LedgerError as error:
+                log.warning("job %s: not swept, the ledger failed: %s", attempt.job_id, error)
 
     async def _search(self, account: Account, since: float, until: float, wanted: dict[str, Attempt]) -> bool:
         """Take what is found out of *wanted*; return whether the history was read to its end."""

@@ -101,3 +101,40 @@ async def test_what_the_ledger_never_takes_is_said(caplog):
     desk.outbox.put("a", 1, BROKEN)
     await desk.outbox.aclose(0)
     assert "never took 1 events" in caplog.text
+
+
+async def test_a_job_that_the_ledger_never_takes_keeps_no_other_waiting():
+    """Which one is first changes with every try."""
+    desk = Desk()
+    desk.down = False
+    apply = desk.apply
+
+    async def choosy(job_id, event):
+        if job_id == "unknown":
+            raise BROKEN
+        return await apply(job_id, event)
+
+    desk.apply = choosy
+    desk.outbox.put("unknown", 1, BROKEN)
+    desk.outbox.put("b", 1, BROKEN)
+    await desk.clock.advance(6)
+    assert desk.taken == [("b", 1)]
+    assert desk.outbox.holds("unknown")
+
+
+async def test_a_job_that_was_never_recorded_is_made_with_its_first_event():
+    """A ledger knows nothing of an order whose recording failed as well."""
+    desk = Desk()
+    made = []
+
+    async def create(record, event):
+        made.append((record.id, event))
+        return Change(before=None, after=record)
+
+    desk.create, desk.down = create, False
+    order = job()
+    desk.outbox.put(order.id, 1, BROKEN, order)
+    desk.outbox.put(order.id, 2, BROKEN, order)
+    await desk.clock.advance(1)
+    assert made == [(order.id, 1)]
+    assert desk.taken == [(order.id, 2)]

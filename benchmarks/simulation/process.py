@@ -1,0 +1,207 @@
+"""One simulated process: a client, its loop, its callers; it may be killed between any two callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.simulation.clock import SimulatedClock
+from benchmarks.simulation.ledgers import Port
+from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.network import SimulatedTransport
+from benchmarks.simulation.plan import Order
+from pika_async import Pika
+from pika_async.errors import ConfigError, PikaError
+
+if TYPE_CHECKING:
+    from benchmarks.simulation.world import World
+
+
+class Process:
+    """What runs under one process id; after its death another one takes its place."""
+
+    def __init__(self, world: World, name: str, ledger: Any) -> None:
+        self.world = world
+        self.name = name
+        self.alive = True
+        self.ready = False
+        self.closed = False
+        self.stopped_until = 0.0
+        self.doom: int | None = None
+        self._fuse: int | None = None
+        self.pika: Pika | None = None
+        self.ledger = ledger(self)
+        chance = world.chances[f"threads of {name}"]
+        self.loop = SimulatedLoop(lambda: world.now, lambda: chance.choice((0.0, 0.01)), self._broken)
+        self.clock = SimulatedClock(world, self.loop)
+        self._opened = asyncio.Event()
+        self.callers: dict[asyncio.Task[Any], str] = {}
+
+    def _broken(self, what: str) -> None:
+        if self.alive:
+            self.world.broken(f"an error that nobody caught: {what}")
+
+    # What the world asks.
+
+    def next_at(self) -> float | None:
+        if not self.alive:
+            return None
+        when = self.loop.next_at()
+        return None if when is None else max(when, self.stopped_until)
+
+    def step(self) -> None:
+        self.loop.step(self._goes_on)
+
+    def _goes_on(self) -> bool:
+        if self._fuse is not None:
+            self._fuse -= 1
+            if self._fuse < 0:
+                self.kill()
+        return self.alive and self.stopped_until <= self.world.now
+
+    def passed(self, what: str) -> None:
+        """Note a moment in which a process may die."""
+        if self.doom is not None:
+            self.doom -= 1
+            if self.doom == 0:
+                self.doom = None
+                self._fuse = self.world.chances["fuse"].choice((0, 0, 1, 2, 3, 5, 8))
+
+    def kill(self) -> None:
+        """End here, with all that is in memory."""
+        self.alive = False
+        self._fuse = None
+        self.world.log(f"{self.name} is killed")
+        self.world.happened["crash"] += 1
+        if isinstance(self.ledger, Port) and self.ledger in self.ledger.store.readers:
+            self.ledger.store.readers.remove(self.ledger)
+
+    def over(self) -> None:
+        """Note that the client is closed, and so the process has ended by itself."""
+        self.world.log(f"{self.name} has ended")
+        self.alive = False
+
+    # As the ledger's disk.
+
+    def pause(self) -> float:
+        return self.world.pause()
+
+    def fate(self) -> Any:
+        return self.world.fate()
+
+    def changed(self, change: Any) -> None:
+        self.world.changed(change)
+
+    # What runs in it.
+
+    def start(self, *, recover: bool) -> None:
+        self.world.log(f"{self.name} starts")
+        self._begin("main", self._main(recover))
+
+    def _begin(self, name: str, coro: Any) -> asyncio.Task[Any]:
+        task = self.loop.create_task(coro)
+        self.callers[task] = name
+        return task
+
+    async def _main(self, recover: bool) -> None:
+        world = self.world
+        while True:
+            self.pika = pika = Pika(
+                *world.adapters,
+                ledger=self.ledger,
+                max_concurrency=world.plan.slots,
+                transport=SimulatedTransport(world, self.passed, lambda: self.alive),
+                clock=self.clock,
+            )
+            try:
+                await pika.__aenter__()
+                break
+            except PikaError as error:
+                world.log(f"{self.name} cannot open: {error.message}")
+                await asyncio.sleep(1.0)
+        self.ready = True
+        self._opened.set()
+        if recover:
+            await self.recover()
+
+    async def recover(self) -> None:
+        """Take over everything, and have bought what was never sent."""
+        while True:
+            try:
+                jobs = await self.pika.recover(queued=True)
+            except PikaError as error:
+                self.world.log(f"{self.name} cannot recover: {error.message}")
+                await asyncio.sleep(1.0)
+            else:
+                self.world.log(f"{self.name} recovered {len(jobs)}")
+                return
+
+    def order(self, order: Order) -> None:
+        """Have a caller order, and perhaps leave."""
+        task = self._begin(order.prompt, self._order(order))
+        if order.leaves_after is not None and "cancel" in self.world.plan.faults:
+            self.loop.call_later(order.leaves_after, self._leave, task, order)
+
+    def _leave(self, task: asyncio.Task[Any], order: Order) -> None:
+        if not task.done():
+            self.world.happened["cancel"] += 1
+            self.world.log(f"the caller of {order.prompt} leaves")
+            self.world.asked[order.prompt].cancelled = True
+            task.cancel()
+
+    async def _order(self, order: Order) -> None:
+        asked = self.world.asked[order.prompt]
+        await self._opened.wait()
+        try:
+            video = await self.pika.generate(
+                order.prompt,
+                timeout=order.patience,
+                idempotency_key=f"key {order.number}" if order.key else None,
+            )
+        except PikaError as error:
+            self._told(order, asked, error)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the law: callers see our errors alone
+            self.world.broken(f"a caller was told {error!r}")
+        else:
+            self.world.log(f"caller of {order.prompt}: video {video.id}")
+            asked.videos.add(video.video_url)
+            asked.told.append("video")
+            asked.free = False
+
+    def _told(self, order: Order, asked: Any, error: PikaError) -> None:
+        kind = type(error).__name__
+        self.world.log(f"caller of {order.prompt}: {kind}, charged {error.charged}: {error.message}")
+        asked.told.append(kind)
+        asked.free = error.charged == "no"
+        if error.charged == "no":
+            bought = [d for d in asked.departures if d.number not in asked.refused]
+            if any(bill.prompt == order.prompt for s in self.world.servers.values() for bill in s.bills):
+                self.world.broken(f"{order.prompt} is called free and was bought ({kind})")
+            elif bought and not asked.resubmits:
+                self.world.broken(f"{order.prompt} is called free and may be bought ({kind})")
+
+    async def decide(self) -> None:
+        """Have a person settle one of the unresolved jobs, as the plan says."""
+        word = self.world.plan.word
+        try:
+            jobs = await self.pika.jobs("unresolved")
+        except PikaError:
+            return
+        for job in jobs:
+            prompt = self.world.prompt_of(job.id)
+            try:
+                if word == "resubmit":
+                    self.world.asked[prompt].resubmits += 1
+                    await job.resubmit()
+                elif word == "abandon":
+                    await job.abandon()
+                self.world.log(f"a person says of {prompt}: {word}")
+            except ConfigError as error:
+                self.world.log(f"a person says of {prompt}: {word}, in vain: {error.message}")
+            except PikaError as error:
+                self.world.log(f"a person says of {prompt}: {word}, unheard: {error.message}")
+
+    def begin(self, coro: Any) -> asyncio.Task[Any]:
+        return self._begin("errand", coro)

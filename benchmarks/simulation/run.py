@@ -1,0 +1,204 @@
+"""Runs one plan from its start to the day of judgement."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from attrs import frozen
+
+from benchmarks.simulation.chance import seeded
+from benchmarks.simulation.laws import at_rest, broken_laws
+from benchmarks.simulation.ledgers import Port, Store
+from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.process import Process
+from benchmarks.simulation.world import StuckError, World
+from pika_async._ledger.records import JobRecord
+
+_CALM_AT = 150.0
+_PATIENCE = 3600.0
+_ROUND = 30.0
+
+
+@frozen
+class Outcome:
+    """What became of a world. Equal digests mean that everything happened alike."""
+
+    plan: Plan
+    digest: str
+    violations: tuple[str, ...]
+    steps: int
+    seconds: float
+    happened: dict[str, int]
+    lines: tuple[str, ...] = ()
+
+
+def run(plan: Plan, *, keep: bool = False) -> Outcome:
+    """Run *plan*; with *keep*, the event log is kept."""
+    return _Run(plan, keep=keep).outcome()
+
+
+class _Run:
+    def __init__(self, plan: Plan, *, keep: bool) -> None:
+        self.plan = plan
+        self.world = World(plan, keep=keep)
+
+    def outcome(self) -> Outcome:
+        world = self.world
+        with seeded(world.chances), world.watched():
+            try:
+                self._live()
+            except StuckError as error:
+                world.broken(str(error))
+            finally:
+                for process in world.all_processes:
+                    process.alive = False
+                    process.loop.drop()
+                    process.loop.close()
+        posts = sum(len(asked.departures) for asked in world.asked.values())
+        world.happened.update(posts=posts, bills=sum(map(len, world.bills.values())))
+        return Outcome(
+            plan=self.plan,
+            digest=world.digest,
+            violations=tuple(world.violations),
+            steps=world.steps,
+            seconds=world.now,
+            happened=dict(world.happened),
+            lines=tuple(world.lines or ()),
+        )
+
+    def _live(self) -> None:
+        world, plan = self.world, self.plan
+        if plan.ledger != "memory":
+            world.store = Store()
+        for number in range(plan.processes):
+            self._start(number)
+        for order in plan.orders:
+            world.after(order.at, partial(self._order, order, order.process))
+            if order.again_in is not None:
+                later = world.chances["again"].choice((0.0, 0.01, 5.0))
+                world.after(order.at + later, partial(self._order, order, order.again_in))
+        self._plan_faults()
+        world.run(_CALM_AT)
+        self._calm()
+        self._judge()
+
+    def _ledger(self, process: Process) -> Port:
+        if self.plan.ledger == "memory":
+            return Port(Store(), process, shared=False)
+        return Port(self.world.store, process, shared=True)
+
+    def _start(self, number: int, generation: int = 0) -> None:
+        world = self.world
+        process = Process(world, f"process {number}.{generation}", self._ledger)
+        process.number, process.generation = number, generation
+        slot = world.by_number
+        slot[number] = process
+        world.processes = [*(p for p in world.processes if p.alive), process]
+        world.all_processes.append(process)
+        chance = world.chances[f"dooms of {number}"]
+        if "crash" in self.plan.faults and not world.calm and generation < 3 and chance.random() < 0.8:
+            process.doom = chance.choice((chance.randrange(1, 12), chance.randrange(1, 80)))
+            self._await_death(process)
+        process.start(recover=generation > 0)
+        if generation and world.remembers:
+            for order in self.plan.orders:
+                mine = number in {order.process, order.again_in} and order.at <= world.now
+                if mine and order.key and "video" not in world.asked[order.prompt].told:
+                    process.order(order)
+
+    def _await_death(self, process: Process) -> None:
+        """Have another process take the place of one that dies."""
+        chance = self.world.chances["restarts"]
+
+        def look() -> None:
+            if process.alive:
+                if not self.world.calm:
+                    self.world.after(1.0, look)
+            else:
+                pause = chance.choice((0.1, 3.0, 20.0, 90.0))
+                self.world.after(pause, partial(self._again, process))
+
+        self.world.after(1.0, look)
+
+    def _again(self, process: Process) -> None:
+        if self.world.by_number[process.number] is process:
+            self._start(process.number, process.generation + 1)
+
+    def _order(self, order, number: int) -> None:
+        process = self.world.by_number[number]
+        if process.alive and not process.closed:
+            process.order(order)
+
+    def _plan_faults(self) -> None:
+        world, faults = self.world, self.plan.faults
+        chance = world.chances["times"]
+        if "outage" in faults:
+            world.after(chance.uniform(0, 60), partial(world.outage, chance.choice((0.5, 5.0, 40.0, 70.0))))
+        if "leap" in faults:
+            by = chance.choice((-60.0, -5.0, 3.0, 30.0, 100.0, 100.0, -3000.0, 3000.0))
+            world.after(chance.uniform(0, 60), partial(world.leap, by))
+        if "sleep" in faults:
+            world.after(chance.uniform(0, 60), partial(world.sleep, chance.choice((3.0, 30.0, 100.0, 600.0))))
+        if "stop" in faults:
+            for _ in range(2):
+                number = chance.randrange(self.plan.processes)
+                seconds = chance.choice((4.0, 6.0, 20.0, 80.0, 100.0))
+                world.after(chance.uniform(0, 60), partial(self._stop, number, seconds))
+        if "close" in faults:
+            world.after(chance.uniform(0, 60), partial(self._close, chance.randrange(self.plan.processes)))
+
+    def _stop(self, number: int, seconds: float) -> None:
+        process = self.world.by_number[number]
+        if process.alive:
+            self.world.happened["stop"] += 1
+            self.world.log(f"{process.name} is stopped for {seconds} s")
+            process.stopped_until = self.world.now + seconds
+
+    def _close(self, number: int) -> None:
+        process = self.world.by_number[number]
+        if process.alive and process.ready and not process.closed:
+            self.world.happened["close"] += 1
+            self.world.log(f"{process.name} closes")
+            process.closed = True
+            closing = process.begin(process.pika.aclose())
+            closing.add_done_callback(lambda _: process.over())
+            self.world.after(40.0, partial(self._again, process))
+
+    def _calm(self) -> None:
+        """Let all faults end, have every order taken up again, and wait until nothing moves by itself."""
+        world = self.world
+        world.calm = True
+        world.log("calm")
+        for process in world.all_processes:
+            process.stopped_until = min(process.stopped_until, world.now)
+            process.doom = process._fuse = None
+        for number, process in sorted(world.by_number.items()):
+            if not process.alive or process.closed:
+                self._start(number, process.generation + 1)
+        until = world.now + _PATIENCE
+        while world.now < until:
+            world.run(world.now + _ROUND)
+            first = world.by_number[0]
+            if self._quiet():
+                break
+            if world.remembers:
+                first.begin(first.recover())
+            first.begin(first.decide())
+
+    def _quiet(self) -> bool:
+        world = self.world
+        waiting = any(not task.done() for p in world.living() for task in p.callers)
+        return not waiting and not world.wants_a_word() and all(map(at_rest, world.records()))
+
+    def _judge(self) -> None:
+        world = self.world
+        records: list[JobRecord] = world.records()
+        for law in broken_laws(world, records):
+            world.broken(law)
+        closing = [process.begin(process.pika.aclose()) for process in world.living()]
+        world.run(world.now + 100, lambda: all(task.done() for task in closing))
+        for task in closing:
+            if not task.done():
+                world.broken("a client does not close")
+            elif task.exception() is not None:
+                world.broken(f"closing raised {task.exception()!r}")

@@ -1,0 +1,323 @@
+"""A world in one process: virtual time, the providers, the network, and the simulated processes."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import logging
+import sys
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from attrs import define, field
+
+from benchmarks.simulation.chance import Chance
+from benchmarks.simulation.clock import START
+from benchmarks.simulation.ledgers import Fate, Store
+from benchmarks.simulation.network import Departure
+from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.provider import Bill, Server, attempt_in, made
+from pika_async._http import HttpRequest
+from pika_async._ledger.change import Change
+from pika_async._ledger.records import JobRecord
+from pika_async._ledger.standing import FINAL, may_resubmit
+from pika_async.testing._world import as_received
+
+
+class StuckError(Exception):
+    """The world goes on for ever."""
+
+
+@define(eq=False)
+class Asked:
+    """What the callers of one order did and were told. *resubmits* counts the word of a person."""
+
+    departures: list[Departure] = field(factory=list)
+    refused: set[int] = field(factory=set)
+    resubmits: int = 0
+    told: list[str] = field(factory=list)
+    videos: set[str] = field(factory=set)
+    free: bool = False
+    """Somebody was told, last of all, that nothing was charged."""
+    cancelled: bool = False
+
+
+_MOST_STEPS = 400_000
+
+
+class _Handler(logging.Handler):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self._world.broken(f"the engine broke: {record.getMessage()}: {record.exc_info[1]!r}")
+            if self._world.lines is not None:
+                self._world.lines += traceback.format_exception(record.exc_info[1])
+        elif self._world.lines is not None:
+            self._world.lines.append(f"           says: {record.getMessage()}")
+
+
+class World:
+    """Runs one plan. `violations` says what broke; `digest` is the hash of everything that happened."""
+
+    def __init__(self, plan: Plan, *, keep: bool = False) -> None:
+        self.plan = plan
+        self.chances = Chance(plan.seed)
+        self.now = self.wall_set = self.slept = 0.0
+        self.calm = False
+        self.leapt_far = False
+        self.steps = 0
+        self.violations: list[str] = []
+        self.lines: list[str] | None = [] if keep else None
+        self._hash = hashlib.blake2b(digest_size=8)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count(1)
+        self.processes: list[Any] = []
+        self.all_processes: list[Any] = []
+        self.by_number: dict[int, Any] = {}
+        self._prompts: dict[str, str | None] = {}
+        self.asked: dict[str, Asked] = defaultdict(Asked)
+        self.happened: Counter[str] = Counter()
+        self.servers: dict[str, Server] = {}
+        self.adapters: list[Any] = []
+        self.store: Store | None = None
+        self._outage_until = 0.0
+        for name in plan.providers:
+            self._serve(name)
+
+    def _serve(self, name: str) -> None:
+        adapter, emulator = made(name)
+        origin = HttpRequest(method="GET", url=adapter.base_url).origin
+        chance = self.chances[f"renders of {name}"]
+        time = self.plan.render_time
+        self.servers[origin] = Server(
+            name=name,
+            emulator=emulator,
+            clock=lambda: START + self.now + self.slept,
+            new_render=lambda: time * chance.choice((0.2, 1.0, 1.0, 3.0)),
+            calls_back=self._calls_back,
+            lag=chance.choice((2.0, 30.0)) if "lag" in self.plan.faults else 0.0,
+            base_url=adapter.base_url,
+        )
+        self.adapters.append(adapter)
+
+    def _calls_back(self, at: float, url: str, body: Any, headers: Mapping[str, str]) -> None:
+        pass
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the ledger outlives its processes."""
+        return self.plan.ledger != "memory"
+
+    @property
+    def bills(self) -> dict[str, list[Bill]]:
+        """Return what was bought, by order, as the providers' books have it."""
+        found: dict[str, list[Bill]] = {}
+        for server in self.servers.values():
+            for bill in server.bills:
+                found.setdefault(bill.prompt, []).append(bill)
+        return found
+
+    def records(self) -> list[JobRecord]:
+        """Return every job of the ledgers of all processes that live."""
+        stores = [self.store] if self.store is not None else [p.ledger.store for p in self.living()]
+        found = [record for store in stores for record in store.records]
+        for record in found:
+            self._prompts.setdefault(record.id, getattr(record.request, "prompt", None))
+        return found
+
+    def prompt_of(self, job_id: str) -> str:
+        """Return what a job orders."""
+        return self._prompts.get(job_id) or "?"
+
+    def slots(self) -> dict[str, int]:
+        """Return the slots that the ledger counts, by account."""
+        stores = [self.store] if self.store is not None else [p.ledger.store for p in self.living()]
+        return {key: usage.slots for store in stores for key, usage in store._accounts.items()}
+
+    def living(self) -> list[Any]:
+        return [p for p in self.processes if p.alive and p.ready and not p.closed]
+
+    def has_history(self, prompt: str) -> bool:
+        """Return whether the provider that was asked lists its tasks with the addresses it was given."""
+        return all(departure.server == "acedata" for departure in self.asked[prompt].departures)
+
+    def renders_well(self, prompt: str) -> bool:
+        return "sandbox-" not in prompt
+
+    def wants_a_word(self) -> bool:
+        """Return whether a person will still settle something."""
+        if self.plan.word == "none":
+            return False
+        return any(may_resubmit(job) for job in self.records())
+
+    def leap(self, seconds: float) -> None:
+        """Set the wall clock of the machine."""
+        self.happened["leap"] += 1
+        self.log(f"fault: the wall clock leaps by {seconds} s")
+        self.wall_set += seconds
+        self.leapt_far = self.leapt_far or abs(seconds) > 100
+
+    def sleep(self, seconds: float) -> None:
+        """Have the machine sleep: its monotonic clock stands still meanwhile."""
+        self.happened["sleep"] += 1
+        self.log(f"fault: the machine sleeps {seconds} s")
+        self.slept += seconds
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note what the product logs: an error with a traceback breaks a law."""
+        handler, log = _Handler(self), logging.getLogger("pika_async")
+        level, propagate = log.level, log.propagate
+        log.addHandler(handler)
+        log.setLevel(logging.INFO if self.lines is not None else logging.ERROR)
+        log.propagate = False
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            yield
+        finally:
+            sys.unraisablehook = hook
+            log.removeHandler(handler)
+            log.setLevel(level)
+            log.propagate = propagate
+
+    # What the parts of the world ask and tell.
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def log(self, what: str) -> None:
+        line = f"{self.now:10.4f} {what}"
+        self._hash.update(line.encode())
+        if self.lines is not None:
+            self.lines.append(line)
+
+    def broken(self, what: str) -> None:
+        """Note that a law does not hold."""
+        self.log(f"VIOLATION {what}")
+        if what not in self.violations:
+            self.violations.append(what)
+
+    def strikes(self, fault: str) -> bool:
+        """Return whether *fault* comes now."""
+        if self.calm or fault not in self.plan.faults:
+            return False
+        struck = self.chances[fault].random() < self.plan.rate
+        if struck:
+            self.happened[fault] += 1
+            self.log(f"fault: {fault}")
+        return struck
+
+    def chance(self) -> Any:
+        return self.chances["network"]
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Have *call* called *seconds* from now, whoever is dead by then."""
+        heapq.heappush(self._events, (self.now + seconds, next(self._numbers), call))
+
+    def pause(self) -> float:
+        return self.chances["disk"].choice((0.0, 0.001, 0.02)) if self.calm else self._slow()
+
+    def _slow(self) -> float:
+        chance = self.chances["disk"]
+        return (
+            chance.choice((0.0, 0.001, 0.02, 0.02)) if chance.random() < 0.98 else chance.choice((1.0, 6.0))
+        )
+
+    def fate(self) -> Fate:
+        if not self.calm:
+            if self.now < self._outage_until or self.strikes("commit-lost"):
+                return "lost"
+            if self.strikes("commit-unheard"):
+                return "unheard"
+        return "kept"
+
+    def outage(self, seconds: float) -> None:
+        self.happened["outage"] += 1
+        self.log(f"fault: outage of {seconds:.1f} s")
+        self._outage_until = self.now + seconds
+
+    def changed(self, change: Change) -> None:
+        """Note a change that the ledger made, and hold it to the laws of states."""
+        if not change.moved:
+            return
+        before, after = change.before, change.after
+        self._prompts.setdefault(after.id, getattr(after.request, "prompt", None))
+        event = type(change.event).__name__ if change.event is not None else "Create"
+        states = " ".join(f"{a.number}:{a.state}" for a in after.attempts)
+        self.log(f"ledger {after.id} {event}: {after.state} {states}")
+        if before is None:
+            return
+        for old in before.attempts:
+            new = after.attempt(old.id)
+            if new is None or (old.state in FINAL and new.state is not old.state):
+                self.broken("a final state moved back")
+        if before.state in {"succeeded", "failed", "cancelled"} and after.state != before.state:
+            self.broken("the end of a job moved")
+
+    def departs(self, server: Server, request: HttpRequest) -> Departure:
+        """Note that the first byte of a POST leaves, and hold it to the law of purchases."""
+        received = as_received(request)
+        body = str(getattr(received.body, "value", None) or getattr(received.body, "fields", None))
+        text = json.dumps(
+            getattr(received.body, "value", None) or getattr(received.body, "fields", {}), default=str
+        )
+        (prompt,) = (o.prompt for o in self.plan.orders if f'"{o.prompt}"' in text)
+        asked = self.asked[prompt]
+        number = sum(len(one.departures) for one in self.asked.values()) + 1
+        departure = Departure(number, server.name, prompt, attempt_in(received), body)
+        self.log(f"POST {number} to {server.name}: {prompt}, attempt {departure.attempt}")
+        keys = dict(received.headers).get("idempotency-key")
+        body = f"{keys} {body}"
+        open_ = {d.body: d for d in asked.departures if d.number not in asked.refused}
+        departure = Departure(number, server.name, prompt, departure.attempt, body)
+        is_replay = keys is not None and body in open_
+        if not is_replay and len(open_) > asked.resubmits:
+            self.broken(f"{prompt} is sent again while an earlier POST of it may have been bought")
+        if departure.attempt is not None and any(
+            d.attempt == departure.attempt for o in self.asked.values() for d in o.departures
+        ):
+            self.broken(f"an attempt of {prompt} is sent twice")
+        asked.departures.append(departure)
+        return departure
+
+    def refused(self, departure: Departure) -> None:
+        self.asked[departure.prompt].refused.add(departure.number)
+
+    # Time.
+
+    def run(self, until: float, enough: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass until *until*, or until it is *enough*."""
+        order = self.chances["order"]
+        while not enough():
+            ready = []
+            next_at = self._events[0][0] if self._events else float("inf")
+            for process in self.processes:
+                if (due := process.next_at()) is not None:
+                    if due <= self.now:
+                        ready.append(process)
+                    elif due < next_at:
+                        next_at = due
+            if ready:
+                process = ready[0] if len(ready) == 1 else order.choice(ready)
+                process.step()
+                self.steps += 1
+                if self.steps > _MOST_STEPS:
+                    raise StuckError(f"still busy after {self.steps} steps")
+                continue
+            if next_at > until:
+                break
+            self.now = max(self.now, next_at)
+            while self._events and self._events[0][0] <= self.now:
+                heapq.heappop(self._events)[2]()
+        else:
+            return
+        self.now = max(self.now, until)
