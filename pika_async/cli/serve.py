@@ -142,35 +142,61 @@ async def _listen(ledger: Place, host: str, port: int) -> None:
     "pika-async gallery videos --open",
     "pika-async gallery videos --serve",
     "pika-async gallery videos --serve --port 9000",
+    "pika-async gallery by-acedata by-duomi --export comparison",
 )
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "folders",
+    metavar="DIR...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
 @click.option("--serve", is_flag=True, help="Serve it on this machine, live, until Ctrl-C.")
 @_port_option(8767)
+@click.option(
+    "--export",
+    "site",
+    metavar="NEW_DIR",
+    type=click.Path(path_type=Path),
+    help="Copy page and videos into this new folder, for any web server. Takes several DIR.",
+)
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
-def gallery(folder: Path, *, serve: bool, port: int, show: bool) -> None:
-    """Show the videos that a batch brought to DIR. Asks no provider and needs no key."""
+def gallery(folders: tuple[Path, ...], *, serve: bool, port: int, site: Path | None, show: bool) -> None:
+    """Show the videos that a batch saved in DIR. Asks no provider and needs no key.
+
+    Where two providers rendered the same prompt, the page compares their videos side by side. An export
+    holds no job token, manifest or ledger.
+    """
     from pika_async.gallery import MANIFEST
 
-    if not (folder / MANIFEST).exists():
+    if serve and site is not None:
+        raise ConfigError("--serve and --export exclude each other; use one of them.")
+    if len(folders) > 1 and site is None:
         raise ConfigError(
-            f"{folder} holds no batch; make one with `pika-async batch PROMPTS --out {folder}`."
+            "Several folders need --export NEW_DIR, since one page cannot show videos outside it."
         )
+    for folder in folders:
+        if not (folder / MANIFEST).exists():
+            raise ConfigError(
+                f"{folder} holds no batch; make one with `pika-async batch PROMPTS --out {folder}`."
+            )
     if not serve:
-        _write(folder, show)
+        _write(folders, site, show)
         return
     with suppress(KeyboardInterrupt):
-        run(_serve(folder, port, show))
+        run(_serve(folders[0], port, show))
     say("The gallery is served no more.")
 
 
-def _write(folder: Path, show: bool) -> None:
-    from pika_async.gallery import write_gallery
+def _write(folders: tuple[Path, ...], site: Path | None, show: bool) -> None:
+    from pika_async.gallery import export_gallery, write_gallery
 
     try:
-        page = write_gallery(folder)
+        page = write_gallery(folders[0]) if site is None else export_gallery(folders, site)
     except OSError as error:
         raise ConfigError(
-            f"The page cannot be written to {folder} ({error.strerror}); use --serve to see it all the same."
+            f"The page cannot be written to {site or folders[0]} ({error.strerror}); use another folder "
+            "for an export, or --serve to see it without writing."
         ) from None
     click.echo(page)
     if show:

@@ -2,6 +2,7 @@
 
 from pika_async.batch.describe import described
 from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings
+from pika_async.gallery.export import export_gallery
 from pika_async.gallery.folder import PAGE, read_rows, write_gallery
 from pika_async.gallery.page import Live, render_card, render_page, render_summary
 from pika_async.gallery.painting import painted
@@ -19,6 +20,7 @@ __all__ = [
     "Summary",
     "Timings",
     "described",
+    "export_gallery",
     "painted",
     "read_rows",
     "render_card",

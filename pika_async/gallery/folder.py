@@ -23,8 +23,21 @@ def title_of(folder: str | os.PathLike[str]) -> str:
     return Path(folder).resolve().name or "Gallery"
 
 
+def within(folder: Path, name: str) -> Path | None:
+    """Return the file *name* of the resolved *folder*, with links followed.
+
+    None if it lies outside the folder or cannot be read.
+    """
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        # A name that is too long, or links in a circle.
+        return None
+
+
 def write_gallery(folder: str | os.PathLike[str]) -> Path:
-    """Write *folder*'s `index.html` from its manifest, whole or not at all, and give its path.
+    """Write *folder*'s `index.html` from its manifest, whole or not at all, and return its path.
 
     Costs about 0.1 ms a row, whatever changed: while a batch runs, call it now and then. Raises OSError.
     """

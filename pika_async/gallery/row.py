@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +43,9 @@ _MOST_BYTES: Final = 10**15
 _MOST_SHOWN: Final = 10**18
 _DEEPEST: Final = 4
 
+# An error's sentence may name a job's token or a signed link, and a page may be shown to others.
+_SECRET: Final = re.compile(r"pika1\.[A-Za-z0-9_.-]+|(?<=[\w/=-])[?#][^\s?#]*[=&%][^\s,;)]*")
+
 _Number = TypeVar("_Number", int, float)
 
 
@@ -72,7 +77,7 @@ class Row(Value):
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
     1970 (UTC); *size* is in bytes, *cost* in the provider's unit; *settings* are names and values for
     people. *address* is where a store keeps the video; it is shown and not linked. Numbers that cannot be
-    right are left out.
+    right are left out. Rows that ask for the same (kind, prompt and media) have the same *asked*.
     """
 
     number: int
@@ -93,6 +98,7 @@ class Row(Value):
     started_at: float | None = field(default=None, converter=_moment)
     finished_at: float | None = field(default=None, converter=_moment)
     settings: tuple[tuple[str, str], ...] = ()
+    asked: str | None = None
 
     @classmethod
     def of(cls, entry: Entry) -> Row:
@@ -115,11 +121,12 @@ class Row(Value):
             size=entry.size,
             seconds=_between(started, timings),
             duration=entry.result.duration if entry.result else None,
-            error=entry.error.message if entry.error else None,
+            error=_SECRET.sub("…", entry.error.message) if entry.error else None,
             created_at=timings.created_at,
             started_at=started,
             finished_at=timings.finished_at,
             settings=tuple(_settings(request)),
+            asked=_asked(request),
         )
 
 
@@ -154,6 +161,15 @@ class Summary(Value):
 
 def _text(value: JSON) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _asked(request: Mapping[str, JSON]) -> str | None:
+    """Return a digest of what *request* asks for; a digest, since media may be signed links."""
+    prompt = _text(request.get("prompt"))
+    asked = [_text(request.get("kind")) or "generate", prompt, *map(request.get, MEDIA_FIELDS)]
+    if not prompt and not any(asked[2:]):
+        return None
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _between(started: float | None, timings: Timings) -> float | None:

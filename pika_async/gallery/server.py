@@ -15,7 +15,7 @@ from aiohttp import web
 
 from pika_async.batch.manifest import IMAGE_TYPES, MANIFEST, VIDEO_TYPES
 from pika_async.errors import ConfigError
-from pika_async.gallery.folder import PAGE, read_rows, title_of
+from pika_async.gallery.folder import PAGE, read_rows, title_of, within
 from pika_async.gallery.page import Live, content_policy, render_card, render_page, render_summary
 from pika_async.gallery.row import Row, Summary
 
@@ -109,19 +109,10 @@ class GalleryServer:
         if name not in self._rows.media:
             await self._rows.refresh()
         content_type = _TYPES.get(Path(name).suffix.lower())
-        path = await asyncio.to_thread(self._within, name) if name in self._rows.media else None
+        path = await asyncio.to_thread(within, self._folder, name) if name in self._rows.media else None
         if path is None or content_type is None:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Content-Type": content_type})
-
-    def _within(self, name: str) -> Path | None:
-        """Return the file, with links followed; None if it lies outside the folder or cannot be read."""
-        try:
-            path = (self._folder / name).resolve()
-            return path if path.is_relative_to(self._folder) and path.is_file() else None
-        except (OSError, RuntimeError, ValueError):
-            # A name that is too long, or links in a circle.
-            return None
 
 
 class _Rows:

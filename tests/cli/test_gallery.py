@@ -51,3 +51,16 @@ def test_a_taken_port_is_named(run, videos):
         result = run("gallery", videos, "--serve", "--port", port)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: Port {port} cannot be used (")
+
+
+def test_galleries_are_exported(run, videos, tmp_path_factory):
+    """Two folders become one page in a new folder; without --export they are refused."""
+    site = tmp_path_factory.mktemp("exports") / "site"
+    result = run("gallery", videos, videos, "--export", site)
+    assert (result.exit_code, result.stdout) == (0, f"{site / PAGE}\n")
+    again = run("gallery", videos, "--export", site)
+    assert (again.exit_code, "is not empty" in again.stderr) == (1, True)
+    alone = run("gallery", videos, videos)
+    assert (alone.exit_code, "need --export" in alone.stderr) == (1, True)
+    both = run("gallery", videos, "--serve", "--export", site)
+    assert (both.exit_code, "exclude each other" in both.stderr) == (1, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pika_async.gallery import Manifest, RowState, Timings, write_gallery
+from pika_async.gallery import Manifest, RowState, Timings, export_gallery, write_gallery
 from pika_async.gallery.server import GalleryServer
 from tests.gallery.entries import HOSTILE, done, entry, failed, fill
 
@@ -140,6 +140,40 @@ async def test_videos_load_when_looked_at(browser, tmp_path: Path):
         await page.locator("#row-60").scroll_into_view_if_needed()
         await until(page, "document.querySelector('#row-60 video').readyState > 0")
         await until(page, "!document.querySelector('#row-1 video').hasAttribute('src')")
+
+
+async def test_two_providers_are_compared(browser, tmp_path: Path):
+    """An export pairs what two providers made of a prompt; a search keeps pairs, and both videos play."""
+    one = fill(tmp_path / "one", done(1, "A cat", cost=0.5), done(2, "A dog"), done(3, "Alone"))
+    two = fill(
+        tmp_path / "two",
+        done(1, "A dog", provider="duomi", trace_id="trace-7"),
+        done(2, "A cat", provider="duomi"),
+        failed(3, provider="duomi", prompt="Alone"),
+    )
+    url = export_gallery([one, two], tmp_path / "site").as_uri()
+    async with opened(browser, url) as page:
+        assert await visible_rows(page) == [1, 2, 3, 4, 5, 6]
+        await page.get_by_role("button", name="Compare providers").click()
+        assert await visible_rows(page) == [1, 4, 3, 2]
+        left, right = page.locator("#row-1"), page.locator("#row-4")
+        where = [await each.bounding_box() for each in (left, right)]
+        assert where[0]["y"] == where[1]["y"]
+        assert where[0]["x"] < where[1]["x"]
+        assert "acedata" in await left.inner_text()
+        assert "cost 0.5" in await left.inner_text()
+        assert "duomi" in await right.inner_text()
+        await page.get_by_role("button", name="Play row 4").click()
+        await plays(page, 1)
+        await plays(page, 4)
+        await page.get_by_label("On the left").select_option("duomi")
+        assert await page.get_by_label("On the right").input_value() == "acedata"
+        assert await visible_rows(page) == [4, 1, 2, 3]
+        await page.get_by_role("searchbox").fill("trace-7")
+        assert await visible_rows(page) == [2, 3]
+        await page.get_by_role("searchbox").fill("")
+        await page.get_by_role("button", name="Compare providers").click()
+        assert await visible_rows(page) == [1, 2, 3, 4, 5, 6]
 
 
 async def test_filter_and_search(browser, tmp_path: Path):

@@ -111,7 +111,8 @@ def test_every_state_has_a_card(state: RowState):
 def test_card_shows_cost_and_trace_id():
     """A trace id is a provider's text, and stays text; a video without a known cost shows none."""
     card = render_card(Row.of(done(1, cost=0.25, trace_id="<b>trace-7</b>")))
-    assert "<dt>cost</dt><dd>0.25</dd>" in card
+    assert "<dt>cost</dt><dd>0.25, " in card
+    assert "<span>cost 0.25</span>" in card
     assert "&lt;b&gt;trace-7&lt;/b&gt;" in card
     assert "<dt>cost</dt>" not in render_card(Row.of(done(2)))
 

@@ -99,3 +99,25 @@ def test_summary_adds_up():
 def test_summary_of_a_batch_under_way():
     """A row that is neither done nor failed means that the batch is not finished."""
     assert not Summary.of([Row.of(done(1)), Row.of(entry(2))]).finished
+
+
+def test_errors_name_no_token_and_no_signed_link():
+    """The sentence stays; what would let a reader take the job or the file goes."""
+    told = "Job pika1.abc-_.0f1e broke off at https://cdn.example/v.mp4?sig=1&t=2, again in 3 s; why?"
+    assert (
+        Row.of(failed(1, told)).error == "Job … broke off at https://cdn.example/v.mp4…, again in 3 s; why?"
+    )
+
+
+def test_rows_that_ask_for_the_same_are_known_by_it():
+    """Kind, prompt and media count; settings, which differ between providers, do not."""
+
+    def asked(**fields):
+        return Row.of(entry(1, request={"kind": "generate", "prompt": "A cat", **fields})).asked
+
+    assert asked() == asked(seed=7, model="2.5") == asked(kind=None)
+    assert (
+        len({asked(), asked(prompt="A dog"), asked(kind="style"), asked(image="a.png"), asked(prompt="")})
+        == 5
+    )
+    assert asked(prompt="") is None

@@ -46,13 +46,22 @@
   list.addEventListener("click", event => {
     const button = event.target.closest(".play");
     if (!button) return;
-    const video = cardOf(button).querySelector("video");
-    load(video);
-    if (video.paused) video.play().catch(() => {});
-    else video.pause();
+    const video = cardOf(button).querySelector("video"), other = partnerOf(video), starts = video.paused;
+    // Of two videos that are compared, one is heard; both begin at the same place.
+    for (const each of other ? [video, other] : [video]) {
+      load(each);
+      each.muted = each === other;
+      if (!starts) each.pause();
+      else {
+        if (each === other) each.currentTime = video.currentTime;
+        each.play().catch(() => {});
+      }
+    }
   });
   list.addEventListener("play", event => {
-    for (const other of list.querySelectorAll(".playing video")) if (other !== event.target) other.pause();
+    for (const other of list.querySelectorAll(".playing video")) {
+      if (other !== event.target && other !== partnerOf(event.target)) other.pause();
+    }
     show(event.target, true);
   }, true);
   for (const end of ["pause", "ended"]) {
@@ -69,6 +78,63 @@
     button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} row ${card.dataset.number}`);
   }
 
+  // Compare: two providers' videos of the same prompt, side by side. The cards are put into pairs.
+  const compare = document.getElementById("compare");
+  const sides = [document.getElementById("left"), document.getElementById("right")];
+  const partners = new Map();
+  const comparing = () => compare.getAttribute("aria-pressed") === "true";
+  const partnerOf = video => partners.get(cardOf(video))?.querySelector("video");
+  const inOrder = () => [...list.children].sort((one, other) => one.dataset.number - other.dataset.number);
+
+  function rivals() {
+    const prompts = new Map();
+    for (const card of inOrder()) {
+      const { asked, provider } = card.dataset;
+      if (!asked || !provider || !card.querySelector("video")) continue;
+      if (!prompts.has(asked)) prompts.set(asked, new Map());
+      prompts.get(asked).set(provider, card);
+    }
+    return [...prompts.values()].filter(cards => cards.size > 1);
+  }
+
+  function pair() {
+    const prompts = rivals();
+    const names = [...new Set(prompts.flatMap(cards => [...cards.keys()]))].sort();
+    compare.hidden = names.length === 0;
+    if (compare.hidden) compare.setAttribute("aria-pressed", "false");
+    for (const [at, side] of sides.entries()) {
+      for (const name of names) if (![...side.options].some(option => option.value === name)) side.add(new Option(name, name));
+      if (!side.dataset.chosen && names.length) side.dataset.chosen = side.value = names[at];
+    }
+    const [left, right] = sides.map(side => side.value);
+    partners.clear();
+    if (comparing()) {
+      for (const cards of prompts) {
+        if (!cards.has(left) || !cards.has(right)) continue;
+        partners.set(cards.get(left), cards.get(right)).set(cards.get(right), cards.get(left));
+      }
+    }
+    const order = [...partners.keys(), ...inOrder().filter(card => !partners.has(card))];
+    if (order.some((card, at) => card !== list.children[at])) list.append(...order);
+    list.classList.toggle("pairs", comparing());
+    document.getElementById("sides").hidden = !comparing();
+  }
+
+  compare.addEventListener("click", () => {
+    compare.setAttribute("aria-pressed", String(!comparing()));
+    pair();
+    sift();
+  });
+  for (const [at, side] of sides.entries()) {
+    side.addEventListener("change", () => {
+      const other = sides[1 - at];
+      if (other.value === side.value) other.dataset.chosen = other.value = side.dataset.chosen;
+      side.dataset.chosen = side.value;
+      pair();
+      sift();
+    });
+  }
+
   // Filter and search.
   const texts = new WeakMap();
   function textOf(card) {
@@ -83,10 +149,14 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const { kind, provider } = selects;
     let found = 0;
-    for (const card of list.children) {
+    function matches(card) {
       const { state, kind: isKind, provider: isProvider } = card.dataset;
-      const fits = (!wantedState || state === wantedState) && (!kind.value || isKind === kind.value)
+      return (!wantedState || state === wantedState) && (!kind.value || isKind === kind.value)
         && (!provider.value || isProvider === provider.value) && words.every(word => textOf(card).includes(word));
+    }
+    for (const card of list.children) {
+      const partner = partners.get(card);
+      const fits = comparing() ? Boolean(partner) && (matches(card) || matches(partner)) : matches(card);
       if (card.hidden === fits) card.hidden = !fits;
       found += fits;
     }
@@ -220,6 +290,7 @@
         document.getElementById("summary").innerHTML = news.summary;
         news.cards.forEach(put);
         count();
+        pair();
         sift();
         tick();
       }
@@ -243,6 +314,7 @@
   document.getElementById("tools").hidden = false;
   document.getElementById("keys").hidden = false;
   count();
+  pair();
   sift();
   for (const card of list.children) sight.observe(card);
   if (live) {
