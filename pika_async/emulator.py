@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
-from pika_async._crossing import process_bound
+from pika_async._crossing import Value, process_bound
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async.errors import PikaError
 from pika_async.results import JSON
@@ -112,16 +112,40 @@ class Emulator(Protocol):
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held: ...
 
 
+@frozen
+class Example(Value):
+    """What a function of an adapter returns or raises for its arguments, as the documents have it.
+
+    *function* is its name, such as `read_poll`. *expected* is what it returns, or the error that it raises:
+    a class of errors, or an error whose `code`, `trace_id`, `charged` and `retryable` are compared too. Of a
+    request the method, address, query and body are compared as a server sees them, and the headers that
+    *expected* names. Of a snapshot everything is compared but a `raw` that *expected* lacks. *options* are
+    what the adapter is made with besides its key and address.
+
+    >>> Example("read_poll", ("an answer", "tasks"), {}).function
+    'read_poll'
+    """
+
+    function: str
+    arguments: tuple[Any, ...]
+    expected: Any
+    options: Mapping[str, Any] = field(factory=dict, kw_only=True)
+
+
 class Documented(Protocol):
     """An emulator that also knows its documents, so that the kit can compare an adapter with them.
 
-    *names* are all names that the documents give to fields of a body or a query, at any depth. `refusals`
-    returns documented answers to a submit, each with the error that an adapter must raise for it.
+    Each of the four may be left out. *names* are all names that the documents give to fields of a body or a
+    query, at any depth. `refusals` returns documented answers to a submit, each with the error that an
+    adapter must raise for it. `examples` returns what *provider*, which has the kit's key and address, must
+    send and read; `limits` what the documents say of its `Capabilities`, by the names of their fields.
     """
 
     @property
     def names(self) -> frozenset[str]: ...
     def refusals(self) -> Iterable[tuple[HttpResponse, type[PikaError]]]: ...
+    def examples(self, provider: Any, /) -> Iterable[Example]: ...
+    def limits(self, provider: Any, /) -> Mapping[str, object]: ...
 
 
 EmulatorFactory: TypeAlias = Callable[[], Emulator]

@@ -37,7 +37,7 @@ from pika_async._refusals import ErrorInfo, Refusals, proves_nothing
 from pika_async._secret import Secret
 from pika_async._signatures import in_time, signed_by_key, signed_by_secret
 from pika_async._tolerant import read_json, structure
-from pika_async.emulator import Emulator, Held, Outcome, World
+from pika_async.emulator import Emulator, Example, Held, Outcome, World
 from pika_async.errors import (
     AuthError,
     BadReply,
@@ -104,6 +104,7 @@ __all__ = [
     "ErrorInfo",
     "Estimate",
     "Estimates",
+    "Example",
     "Failed",
     "Finds",
     "Form",

@@ -1,13 +1,17 @@
 """What is handed to people who test programs and adapters: first of all, the conformance kit."""
 
+from functools import partial
+
 import pytest
 
 from pika_acedata import AceData, AceDataEmulator
 from pika_async.errors import ConfigError
 from pika_async.testing import FakeClock, ProviderTests, check_provider
 from pika_async.testing._builds import KEY
+from pika_comfy import Comfy, ComfyEmulator
 from pika_demo import Demo, DemoEmulator
 from pika_duomi import Duomi, DuomiEmulator
+from pika_fal import Fal, FalEmulator
 from pika_official import PikaEmulator, PikaOfficial
 from pika_official._emulator import WEBHOOK_SECRET
 from tests import broken_adapters as broken
@@ -28,6 +32,9 @@ def the_key_of_the_kit(canary):
         (AceData, AceDataEmulator(), {}),
         (Duomi, DuomiEmulator(), {"refused_by_status": {404}}),
         (PikaOfficial, PikaEmulator(), {"secret": WEBHOOK_SECRET.encode()}),
+        (Fal, FalEmulator(), {}),
+        (Comfy, ComfyEmulator(), {"refused_by_status": {413}}),
+        (partial(AceData, held=True), AceDataEmulator(), {}),
     ],
 )
 def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, options):

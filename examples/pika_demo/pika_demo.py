@@ -58,7 +58,8 @@ class Demo:
     def build_submit(self, request: api.VideoRequest, _call: api.Call, /) -> api.HttpRequest:
         """Send what the caller set; a field that the wire calls something else would be renamed here."""
         given = api.fields_set(request)
-        body = {**given, **given.pop("extra_body", {})}
+        extra = given.pop("extra_body", {})
+        body = {**given, **extra}
         url = f"{self.base_url}/v1/videos"
         return api.HttpRequest(method="POST", url=url, headers=self._headers, body=api.Json(body))
 
@@ -107,6 +108,41 @@ class DemoEmulator:
         yield answer(402, error("no_money", "top up")), api.InsufficientBalance
         yield answer(422, error("bad_request", "prompt is missing")), api.SubmitRefused
         yield answer(500, error("internal", "try later")), api.SubmitUnknown
+
+    def examples(self, provider: Any, /) -> Iterator[api.Example]:
+        """Return what the documents show: requests as they are on the wire, and what answers mean."""
+        bearer = {"authorization": f"Bearer {provider.api_key.reveal()}"}
+        url, task = f"{provider.base_url}/v1/videos", api.Task("t1")
+        cat, call = api.Generate("A cat"), api.Call(callback_url=None, attempt_id="a", now=0.0)
+        whole = api.Generate("A cat", seed=7, aspect_ratio="9:16", extra_body={"more": 1})
+        body = {"prompt": "A cat", "seed": 7, "aspect_ratio": "9:16", "more": 1}
+        sent = api.HttpRequest(method="POST", url=url, headers=bearer, body=api.Json(body))
+        yield api.Example("build_submit", (whole, call), sent)
+        sent = api.HttpRequest(method="GET", url=f"{url}/t1", headers=bearer)
+        yield api.Example("build_poll", ([task],), sent)
+        taken = answer(200, {"id": "t1", "state": "running"})
+        yield api.Example("read_submit", (taken, cat), api.Pending(task=task))
+        broke = api.InsufficientBalance("", code="no_money")
+        yield api.Example("read_submit", (answer(402, error("no_money", "top up")), cat), broke)
+        video = api.VideoResult("t1", "https://cdn.test/v.mp4", None, None, api.State.SUCCEEDED)
+        for told, meaning in (
+            ({"state": "queued"}, api.Pending(task=task, state=api.State.QUEUED)),
+            ({"state": "running"}, api.Pending(task=task)),
+            ({"state": "completed", "url": video.url}, api.Succeeded(task=task, results=(video,))),
+            ({"state": "completed"}, api.Failed(task=task, reason="no_output")),
+            ({"state": "failed", **error("bad", "it broke")}, api.Failed(task=task, message="it broke")),
+        ):
+            yield api.Example("read_poll", (answer(200, {"id": "t1", **told}), [task]), {"t1": meaning})
+        for nothing in (answer(404, {}), answer(200, {"id": "t9", "state": "completed"})):
+            yield api.Example("read_poll", (nothing, [task]), {})
+        wrong_key = answer(401, error("bad_key", "this key is not known"))
+        yield api.Example(
+            "read_poll", (wrong_key, [task]), api.AuthError("", code="bad_key", charged="unknown")
+        )
+
+    def limits(self, _provider: Any, /) -> Mapping[str, object]:
+        """Return what the documents say that the adapter declares in `Capabilities`."""
+        return {"kinds": {api.Generate}, "ranges": {"seed": (0, 4_294_967_295)}, "poll_batch": 1}
 
     def answer(self, request: api.HttpRequest, world: api.World, /) -> api.HttpResponse | api.Held:
         if not str(request.headers.get("authorization")).startswith("Bearer sandbox"):

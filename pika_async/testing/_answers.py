@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from attrs import evolve
@@ -37,18 +37,19 @@ def odd_answers(key: str) -> Iterator[HttpResponse]:
             yield HttpResponse(status=status, headers={"content-type": content_type}, body=body)
 
 
-def spoilt(response: HttpResponse) -> Iterator[HttpResponse]:
-    """Return *response* cut short, with each of its values replaced by an odd one, and with each left out."""
+def spoilt(response: HttpResponse, places: Iterable[tuple[Any, ...]]) -> Iterator[HttpResponse]:
+    """Return *response* cut short, with each value in *places* replaced by an odd one, and left out."""
     for eighth in range(8):
         yield evolve(response, body=response.body[: len(response.body) * eighth // 8])
     whole = json.loads(response.body)
-    for path in _paths(whole):
+    for path in places:
         for odd in _ODD:
             yield evolve(response, body=json.dumps(_changed(whole, path, odd)).encode())
         yield evolve(response, body=json.dumps(_changed(whole, path, None, leave_out=True)).encode())
 
 
-def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Return the way to each value inside *value*."""
     match value:
         case dict():
             inner = list(value.items())
@@ -58,7 +59,7 @@ def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
             inner = []
     for name, part in inner:
         yield (name,)
-        for path in _paths(part):
+        for path in paths(part):
             yield (name, *path)
 
 

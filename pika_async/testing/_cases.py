@@ -58,8 +58,12 @@ class ProviderTests:
         self._check("odd_answers")
 
     def test_the_whole_way(self) -> None:
-        """A request goes the whole way, and then again with every answer spoilt."""
+        """A request goes the whole way to its video and its callbacks."""
         self._check("the_whole_way")
+
+    def test_spoilt_answers(self) -> None:
+        """The emulator's own answers, spoilt, are read as values or as errors of the library."""
+        self._check("spoilt_answers")
 
     def test_outcomes(self) -> None:
         """Every outcome of the emulator is told by its name."""
@@ -76,3 +80,7 @@ class ProviderTests:
     def test_powers(self) -> None:
         """Replay, uploads, cancellation and signed callbacks keep their promises, where they are declared."""
         self._check("powers")
+
+    def test_documents(self) -> None:
+        """What the emulator knows from its documents is what the adapter declares, sends and reads."""
+        self._check("documents")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -19,9 +19,12 @@ from pika_async.provider import (
     ProviderFactory,
     Snapshot,
     Succeeded,
+    Task,
+    VideoRequest,
 )
-from pika_async.testing._answers import odd_answers, spoilt
+from pika_async.testing._answers import odd_answers, paths, spoilt
 from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
+from pika_async.testing._documents import check_documents
 from pika_async.testing._drive import Drive
 from pika_async.testing._look_ups import check_look_ups
 from pika_async.testing._optional import check_powers
@@ -76,39 +79,30 @@ def checks(
     if emulator is not None:
         drive = Drive(factory=factory, emulator=emulator, builds=builds, secret=secret)
         parts |= {
-            "the_whole_way": lambda: _check_with(emulator, builds, reads, secret),
+            "the_whole_way": lambda: _goes_the_whole_way(emulator, builds, reads, secret),
             "outcomes": lambda: check_outcomes(drive),
             "tasks": lambda: check_look_ups(drive),
             "wire": lambda: check_wire(drive),
             "powers": lambda: check_powers(drive),
+            "documents": lambda: check_documents(drive),
+            "spoilt_answers": lambda: _reads_spoilt_answers(emulator, builds, reads),
         }
     return parts
 
 
-def _check_with(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:
-    """Go the whole way with *emulator*, then again with its answers spoilt."""
+def _goes_the_whole_way(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:
+    """Go from each kind of request to its video, and to its callbacks."""
     for plain in builds.kinds:
         reads = evolve(reads, request=plain)
         world = FakeWorld(now=NOW)
         name = type(plain).__name__
-        answer = _asked(world, emulator, builds.submit(plain))
-        match reads.submit(answer):
-            case Pending(task=task) | Succeeded(task=task):
-                pass
-            case other:
-                raise AssertionError(f"The emulator's own answer to {name} is read as {other!r}.")
+        answer, task = _accepted(world, emulator, builds, reads, plain)
         hold(len(world.billed) == 1, f"{name} was billed {len(world.billed)} times.")
         world.now += 10 * world.render_time
-        looked = _asked(world, emulator, builds.sound(builds.provider.build_poll([task])))
-        seen = builds.provider.read_poll(looked, [task]).get(task.id)
-        if isinstance(seen, Pending) and seen.poll_after == 0:
-            # The render is over, and its result takes another look.
-            further = task.merged(seen.task)
-            result = _asked(world, emulator, builds.sound(builds.provider.build_poll([further])))
-            seen = builds.provider.read_poll(result, [further]).get(task.id)
-            reads.check(spoilt(result), (further, TASKS[0]))
+        *_, (_, _, seen) = _looks(world, emulator, builds, task)
         done = isinstance(seen, Succeeded) and any(video.video_url for video in seen.results)
         hold(done, f"{name} is rendered, and read as {seen!r}.")
+        hold(KEY not in repr(seen), f"The key is shown in what is made of a finished {name}.")
         for status in (400, 401, 402, 403, 409, 422, 429):
             refused = isinstance(reads.submit(evolve(answer, status=status)), REFUSALS)
             hold(not refused, f"An answer that names a task is refused for HTTP {status}.")
@@ -119,15 +113,54 @@ def _check_with(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes 
                 f"An answer that names a task beside an error is read as {type(told).__name__} for HTTP "
                 f"{status}: return Pending, so that the task is looked at before the error is believed.",
             )
-        pushed = [HttpResponse(status=200, body=json.dumps(body).encode()) for _, _, body in world.callbacks]
         if "reads_callbacks" in builds.powers:
             own: Any = builds.provider
             signs = "signs" in builds.powers
             keys = _asked(world, emulator, builds.sound(own.build_keys())).body if signs else secret
             _check_pushes(world, task.id, reads, name, keys)
-        for good in (answer, looked, *pushed):
-            for status in (200, 400, 502):
-                reads.check(spoilt(evolve(good, status=status)), (task, TASKS[0]))
+
+
+def _reads_spoilt_answers(emulator: Emulator, builds: Builds, reads: Reads) -> None:
+    """Give every reader the emulator's own answers, spoilt in each place that no answer before had."""
+    known: set[object] = set()
+    for plain in builds.kinds:
+        reads = evolve(reads, request=plain)
+        world = FakeWorld(now=NOW)
+        answer, task = _accepted(world, emulator, builds, reads, plain)
+        world.now += 10 * world.render_time
+        looks = [(seen, about) for seen, about, _ in _looks(world, emulator, builds, task)]
+        pushed = [HttpResponse(status=200, body=json.dumps(body).encode()) for _, _, body in world.callbacks]
+        for good, about in ((answer, task), *looks, *((push, task) for push in pushed)):
+            new = [path for path in paths(json.loads(good.body)) if (about == task, path) not in known]
+            known |= {(about == task, path) for path in new}
+            for status in (200, 400, 502) if new else ():
+                reads.check(spoilt(evolve(good, status=status), new), (about, TASKS[0]))
+
+
+def _accepted(
+    world: FakeWorld, emulator: Emulator, builds: Builds, reads: Reads, plain: VideoRequest
+) -> tuple[HttpResponse, Task]:
+    """Submit *plain*; return the emulator's answer and the task that the adapter finds in it."""
+    answer = _asked(world, emulator, builds.submit(plain))
+    match reads.submit(answer):
+        case Pending(task=task) | Succeeded(task=task):
+            return answer, task
+        case other:
+            name = type(plain).__name__
+            raise AssertionError(f"The emulator's own answer to {name} is read as {other!r}.")
+
+
+def _looks(
+    world: FakeWorld, emulator: Emulator, builds: Builds, task: Task
+) -> Iterator[tuple[HttpResponse, Task, Snapshot | None]]:
+    """Look *task* up, and a second time where the render is over and its result takes another look."""
+    looked = _asked(world, emulator, builds.sound(builds.provider.build_poll([task])))
+    seen = builds.provider.read_poll(looked, [task]).get(task.id)
+    yield looked, task, seen
+    if isinstance(seen, Pending) and seen.poll_after == 0:
+        further = task.merged(seen.task)
+        result = _asked(world, emulator, builds.sound(builds.provider.build_poll([further])))
+        yield result, further, builds.provider.read_poll(result, [further]).get(task.id)
 
 
 def _check_pushes(world: FakeWorld, task_id: str, reads: Reads, name: str, keys: bytes | None) -> None:

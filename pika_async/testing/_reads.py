@@ -90,8 +90,9 @@ def _read(reader: Callable[..., Any], *given: Any, kinds: Any) -> Any:
         raise AssertionError(f"{reader.__name__} fails on {_shown(given[0])}: {error!r}") from error
     sound = isinstance(told, PikaError | kinds) if kinds is not None else True
     hold(sound, f"{reader.__name__} gives {told!r} for {_shown(given[0])}.")
+    body = given[0] if isinstance(given[0], bytes) else given[0].body
     hold(
-        KEY not in f"{told} {told!r}",
+        KEY.encode() not in body or KEY not in f"{told} {told!r}",
         f"{reader.__name__} shows the key in what it makes of {_shown(given[0])}.",
     )
     return told

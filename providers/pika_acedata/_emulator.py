@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from pika_acedata import _documents
 from pika_async.provider import (
     JSON,
     AuthError,
     ContentBlocked,
+    Example,
     Held,
     HttpRequest,
     HttpResponse,
@@ -97,6 +99,14 @@ class AceDataEmulator:
                 status = _ERRORS.get(code, (403 if code == "not_applied" else 400, ""))[0]
                 told: JSON = {"code": code, "message": "The documents say so."}
                 yield _json(status, {"error": told, "trace_id": "trace"}), error
+
+    def examples(self, provider: Any, /) -> Iterator[Example]:
+        """Return what the documents show of requests and answers."""
+        return _documents.examples(provider)
+
+    def limits(self, _provider: Any, /) -> Mapping[str, object]:
+        """Return what the documents say of capabilities."""
+        return _documents.LIMITS
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         path = urlsplit(request.url).path

@@ -6,13 +6,24 @@ A key that begins with `sandbox-unqueued` is of a workspace without a queue, whi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
-from pika_async.provider import JSON, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_async.provider import (
+    JSON,
+    Example,
+    Held,
+    HttpRequest,
+    HttpResponse,
+    Json,
+    Outcome,
+    PikaError,
+    World,
+)
+from pika_comfy import _documents
 from pika_comfy._models import MODELS, invalid
 
 _CREDITS: Final = "4.22"
@@ -50,6 +61,19 @@ class ComfyEmulator:
     """Answer as Comfy Router is documented to; keys that begin with `sandbox` are good."""
 
     paths = ("/v2/models",)
+    names = _documents.NAMES
+
+    def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
+        """Return the documented refusals of a submit, and what each means."""
+        return _documents.refusals()
+
+    def examples(self, provider: Any, /) -> Iterator[Example]:
+        """Return what the documents show of requests and answers."""
+        return _documents.examples(provider)
+
+    def limits(self, provider: Any, /) -> Mapping[str, object]:
+        """Return what the documents say of capabilities; keys are kept on the held route."""
+        return {**_documents.LIMITS, "replay": _documents.REPLAY if provider.held else None}
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         key = str(request.headers.get("x-api-key") or request.headers.get("authorization", ""))

@@ -14,6 +14,7 @@ from pika_async.provider import (
     JSON,
     AuthError,
     ContentBlocked,
+    Example,
     Form,
     Held,
     HttpRequest,
@@ -27,6 +28,7 @@ from pika_async.provider import (
     SubmitUnknown,
     World,
 )
+from pika_duomi import _documents
 
 _STYLES: Final = (
     *("Inflate", "Melt", "Explode", "Squish", "Crush", "Cake-ify", "Ta-da"),
@@ -89,6 +91,14 @@ class DuomiEmulator:
         for error, code, words in _MEANINGS:
             for word in words.split():
                 yield _envelope(code, word), error
+
+    def examples(self, provider: Any, /) -> Iterator[Example]:
+        """Return what the documents show of requests and answers."""
+        return _documents.examples(provider)
+
+    def limits(self, _provider: Any, /) -> Mapping[str, object]:
+        """Return what the documents say of capabilities."""
+        return _documents.LIMITS
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         body: Mapping[str, Any] = {}

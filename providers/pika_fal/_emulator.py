@@ -5,13 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
-from pika_async.provider import JSON, Blob, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_async.provider import (
+    JSON,
+    Blob,
+    Example,
+    Held,
+    HttpRequest,
+    HttpResponse,
+    Json,
+    Outcome,
+    PikaError,
+    World,
+)
+from pika_fal import _documents
 from pika_fal._endpoints import ENDPOINTS, invalid
 
 _SIGNING_KEY: Final = hashlib.sha256(b"pika-async sandbox of fal").digest()
@@ -42,6 +54,19 @@ class FalEmulator:
     """Answer as fal is documented to; keys that begin with `sandbox` are good."""
 
     paths = ("/fal-ai/", "/storage/", "/files/", "/.well-known/jwks.json", "/v1/account/")
+    names = _documents.NAMES
+
+    def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
+        """Return the documented refusals of a submit, and what each means."""
+        return _documents.refusals()
+
+    def examples(self, provider: Any, /) -> Iterator[Example]:
+        """Return what the documents show of requests and answers."""
+        return _documents.examples(provider)
+
+    def limits(self, _provider: Any, /) -> Mapping[str, object]:
+        """Return what the documents say of capabilities."""
+        return _documents.LIMITS
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         path = urlsplit(request.url).path

@@ -11,13 +11,25 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
-from pika_async.provider import JSON, Blob, Held, HttpRequest, HttpResponse, Json, Outcome, World
+from pika_async.provider import (
+    JSON,
+    Blob,
+    Example,
+    Held,
+    HttpRequest,
+    HttpResponse,
+    Json,
+    Outcome,
+    PikaError,
+    World,
+)
+from pika_official import _documents
 from pika_official._operations import OPERATIONS, SECOND, invalid, is_text, is_whole, price
 
 WEBHOOK_SECRET: Final = "whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="  # noqa: S105 - the sandbox's
@@ -57,6 +69,19 @@ class PikaEmulator:
     """Answer as Pika's clients expect it; keys that begin with `sandbox` are good."""
 
     paths = ("/v1/media/", "/v1/files/", "/v1/webhooks/", "/billing/", "/catalog/")
+    names = _documents.NAMES
+
+    def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
+        """Return the known refusals of a submit, and what each means."""
+        return _documents.refusals()
+
+    def examples(self, provider: Any, /) -> Iterator[Example]:
+        """Return what clients and partners show of requests and answers."""
+        return _documents.examples(provider)
+
+    def limits(self, _provider: Any, /) -> Mapping[str, object]:
+        """Return what they say of capabilities."""
+        return _documents.LIMITS
 
     def answer(self, request: HttpRequest, world: World, /) -> HttpResponse | Held:
         path = unquote(urlsplit(request.url).path)

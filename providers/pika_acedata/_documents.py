@@ -1,0 +1,318 @@
+"""What AceData Cloud's documents show, for the conformance kit to hold the adapter against; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pika_async.provider as api
+
+LIMITS: Final[Mapping[str, object]] = {
+    "poll_batch": 50,
+    "callbacks": "optional",
+    "echoes_token": True,
+    "refuses_by_body": False,
+    "replay": None,
+    "reserved": {"callback_url"},
+    "private": {"request", "callback_url"},
+    "words_only": {"aspect_ratio"},
+    "models": ("2.0", "1.5"),
+    "kinds": {api.Generate, api.Ingredients, api.Style},
+    "fields": {"negative_prompt", "model", "aspect_ratio", "image", "video", "mode"},
+}
+_BACK: Final = "https://callback.invalid/token"
+_CALL: Final = api.Call(callback_url=api.Secret(_BACK), attempt_id="a", now=0.0)
+_MUTE: Final = api.Call(callback_url=None, attempt_id="a", now=0.0)
+_PICTURE, _CLIP = "https://media.test/cat.png", "https://media.test/cat.mp4"
+_PLAIN: Final = api.Generate("A cat")
+_T: Final = api.Task("t1")
+_VIDEO: Final = "https://cdn.test/v.mp4"
+_COVER: Final = "https://cdn.test/c.jpg"
+
+
+def examples(provider: Any) -> Iterator[api.Example]:
+    """Return what the adapter must send and read; a held one has other submits."""
+    if not provider.held:
+        yield from _submits(provider)
+    yield from _look_ups(provider)
+    yield from _accepted()
+    yield from _records()
+    yield from _errors()
+    yield from _pages()
+    yield from _pushes()
+
+
+def _post(provider: Any, path: str, body: Mapping[str, Any], *, held: bool = False) -> api.HttpRequest:
+    headers = {"authorization": f"Bearer {provider.api_key.reveal()}", "content-type": "application/json"}
+    url = f"{provider.base_url}/pika/{path}"
+    return api.HttpRequest(method="POST", url=url, headers=headers, body=api.Json(body), held=held)
+
+
+def _submits(provider: Any) -> Iterator[api.Example]:
+    blob = api.Blob(b"png", "image/png")
+    inline = "data:image/png;base64,cG5n"
+    cases: list[tuple[api.VideoRequest, dict[str, Any]]] = [
+        (_PLAIN, {"model": "2.0"}),
+        (
+            api.Generate("A cat", negative_prompt="blur", model="1.5", aspect_ratio="9:16"),
+            {"model": "1.5", "negative_prompt": "blur", "aspect_ratio": "9:16"},
+        ),
+        (api.Generate("A cat", image=_PICTURE), {"model": "2.0", "image_url": [_PICTURE]}),
+        (api.Generate("A cat", image=blob), {"model": "2.0", "image_url": [inline]}),
+        (api.Generate("A cat", video=_CLIP), {"model": "2.0", "video_url": _CLIP}),
+        (api.Generate("A cat", extra_body={"model": "3.0"}), {"model": "3.0"}),
+        (api.Style("A cat", style="Melt"), {"model": "1.5", "effect": "Melt"}),
+        (api.Style("A cat", style="Melt", model="2.0"), {"model": "2.0", "effect": "Melt"}),
+        (
+            api.Style("A cat", style="Melt", video=_CLIP),
+            {"model": "2.0", "effect": "Melt", "video_url": _CLIP},
+        ),
+        (
+            api.Ingredients("A cat", (_PICTURE, blob), mode="precise"),
+            {
+                "model": "2.0",
+                "image_url": [_PICTURE, inline],
+                "ingredients": True,
+                "ingredients_mode": "precise",
+            },
+        ),
+    ]
+    common: dict[str, Any] = {"action": "generate", "prompt": "A cat"}
+    for request, body in cases:
+        sent = _post(provider, "videos", {**common, **body, "async": True, "callback_url": _BACK})
+        yield api.Example("build_submit", (request, _CALL), sent)
+    plain = {**common, "model": "2.0"}
+    yield api.Example("build_submit", (_PLAIN, _MUTE), _post(provider, "videos", {**plain, "async": True}))
+    sent = _post(provider, "videos", plain, held=True)
+    yield api.Example("build_submit", (_PLAIN, _CALL), sent, options={"held": True})
+    for wrong in (
+        api.Generate("A cat", video=_CLIP, model="1.5"),
+        api.Ingredients("A cat", (_PICTURE,), model="1.5"),
+    ):
+        yield api.Example("check_request", (wrong,), api.UnsupportedRequest)
+    for right in (
+        api.Generate("A cat", model="1.5"),
+        api.Generate("A cat", video=_CLIP, model="2.0"),
+        api.Generate("A cat", video=_CLIP),
+    ):
+        yield api.Example("check_request", (right,), None)
+
+
+def _look_ups(provider: Any) -> Iterator[api.Example]:
+    one, two = api.Task("t1"), api.Task("t2")
+    sent = _post(provider, "tasks", {"action": "retrieve", "id": "t1"})
+    yield api.Example("build_poll", ([one],), sent)
+    yield api.Example("build_poll", ([one],), sent, options={"held": True})
+    sent = _post(provider, "tasks", {"action": "retrieve_batch", "ids": ["t1", "t2"]})
+    yield api.Example("build_poll", ([one, two],), sent)
+    page: dict[str, Any] = {"action": "retrieve_batch", "limit": 50, "offset": 0, "type": "videos"}
+    for cursor, until in ((None, 20.0), ("12.5", 12.5)):
+        sent = _post(provider, "tasks", {**page, "created_at_min": 10.0, "created_at_max": until})
+        yield api.Example("build_find", (10.0, 20.0, cursor), sent)
+
+
+def _says(status: int, body: Any) -> api.HttpResponse:
+    return api.HttpResponse(status=status, body=json.dumps(body).encode())
+
+
+def _output(**more: Any) -> dict[str, Any]:
+    return {"id": "v1", "video_url": _VIDEO, "image_url": _COVER, "duration": 5, **more}
+
+
+def _done(task: api.Task, *, trace_id: str | None = "tr", **more: Any) -> api.Succeeded:
+    video = api.VideoResult("v1", _VIDEO, _COVER, 5.0, api.State.SUCCEEDED)
+    return api.Succeeded(task=task, results=(video,), trace_id=trace_id, **more)
+
+
+def _accepted() -> Iterator[api.Example]:
+    """Return answers to a submit that was taken; one that names a task is no refusal."""
+    good = {"success": True, "task_id": "t1", "trace_id": "tr"}
+    wrong = {"error": {"code": "forbidden", "message": "why"}}
+    read = "read_submit"
+    yield api.Example(read, (_says(200, {"task_id": "t1"}), _PLAIN), api.Pending(task=_T))
+    yield api.Example(read, (_says(200, {**good, "data": [_output(state="succeeded")]}), _PLAIN), _done(_T))
+    yield api.Example(read, (_says(200, {**good, "data": [_output()]}), _PLAIN), _done(_T))
+    yield api.Example(read, (_says(200, {"data": [_output()]}), _PLAIN), _done(api.Task("v1"), trace_id=None))
+    for status in (200, 403, 500):
+        yield api.Example(
+            read, (_says(status, {**good, **wrong}), _PLAIN), api.Pending(task=_T, trace_id="tr")
+        )
+    failed = {"task_id": "t1", "trace_id": "tr", "data": [_output(state="failed", video_url=None)]}
+    yield api.Example(read, (_says(200, failed), _PLAIN), api.Pending(task=_T, trace_id="tr"))
+    echoed = {**good, "data": [_output(video_url=_CLIP)]}
+    request = api.Generate("A cat", video=_CLIP)
+    yield api.Example(read, (_says(200, echoed), request), api.Pending(task=_T, trace_id="tr"))
+
+
+def _record(response: Any = None, **more: Any) -> dict[str, Any]:
+    sent = {"action": "generate", "prompt": "A cat", "callback_url": _BACK}
+    whole = {"_id": "x", "id": "t1", "created_at": 15.5, "trace_id": "tr", "request": sent, **more}
+    return whole if response is None else {**whole, "response": response}
+
+
+def _records() -> Iterator[api.Example]:
+    """Return look-ups of one task, and of two in another order."""
+    ours: Any = {"callback_url": api.Secret(_BACK), "trace_id": "tr"}
+    base: dict[str, Any] = {"success": True, "task_id": "t1", "trace_id": "tr"}
+    ratio = {"code": "api_error", "message": "fetch failed"}
+    policy = "moderators feel it is against our community standards"
+    moderated = {"code": "forbidden", "message": "no"}
+    bad: dict[str, Any] = {"success": False, "task_id": "t1", "trace_id": "tr"}
+    cases: list[tuple[dict[str, Any], api.Snapshot]] = [
+        (_record(), api.Pending(task=_T, **ours)),
+        (_record({}), api.Pending(task=_T, **ours)),
+        (
+            _record({**base, "data": [_output(state="pending", video_url=None)]}),
+            api.Pending(task=_T, state=api.State.QUEUED, **ours),
+        ),
+        (
+            _record({**base, "data": [_output(state="processing", video_url=None)]}),
+            api.Pending(task=_T, **ours),
+        ),
+        (_record({**base, "data": [_output(state="processing")]}), api.Pending(task=_T, **ours)),
+        (_record({**base, "data": [_output(state="succeeded")]}), _done(_T, **_without_trace(ours))),
+        (_record({**base, "data": [_output(state="complete")]}), _done(_T, **_without_trace(ours))),
+        (_record({**base, "data": [_output()]}), _done(_T, **_without_trace(ours))),
+        (_record({**base, "data": [_output()]}, finished_at=20.0), _done(_T, **_without_trace(ours))),
+        (
+            _record({**base, "data": [_output(state="succeeded", video_url=None)]}),
+            api.Failed(task=_T, reason="no_output", **ours),
+        ),
+        (
+            _record({**base, "data": []}, finished_at=20.0),
+            api.Failed(task=_T, reason="no_output", **ours),
+        ),
+        (
+            _record({**base, "data": [_output(state="failed", video_url=None)]}),
+            api.Failed(task=_T, reason="provider", **ours),
+        ),
+        (
+            _record({**bad, "error": ratio}),
+            api.Failed(task=_T, message="fetch failed", code="api_error", **ours),
+        ),
+        (
+            _record({**bad, "error": moderated}),
+            api.Failed(task=_T, reason="content", message="no", code="forbidden", **ours),
+        ),
+        (
+            _record({**bad, "error": policy}),
+            api.Failed(task=_T, reason="content", message=policy, **ours),
+        ),
+        (
+            _record({**bad, "error": "timeout"}),
+            api.Failed(task=_T, message="timeout", code="timeout", **ours),
+        ),
+        (_record(bad, finished_at=20.0), api.Failed(task=_T, **ours)),
+        (_record(bad), api.Pending(task=_T, **ours)),
+    ]
+    for body, told in cases:
+        yield api.Example("read_poll", (_says(200, body), [_T]), {"t1": told})
+    sent = {"callback_url": _BACK, "video_url": _VIDEO}
+    echo = _record({**base, "data": [_output()]}, request=sent)
+    yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": api.Pending(task=_T, **ours)})
+    body = {"id": "t1", "note": "n", "request": sent}
+    shown = api.Pending(task=_T, raw={"id": "t1", "note": "n"}, callback_url=api.Secret(_BACK))
+    yield api.Example("read_poll", (_says(200, body), [_T]), {"t1": shown})
+    first, second = api.Task("t1"), api.Task("t2")
+    other = _record({**bad, "task_id": "t2", "error": ratio}, id="t2")
+    items = {"items": [other, _record({**base, "data": [_output(state="succeeded")]})], "count": 2}
+    both = {
+        "t1": _done(first, **_without_trace(ours)),
+        "t2": api.Failed(task=second, message="fetch failed", code="api_error", **ours),
+    }
+    yield api.Example("read_poll", (_says(200, items), [first, second]), both)
+    yield api.Example("read_poll", (_says(200, items), [second]), {"t2": both["t2"]})
+    unknown: list[dict[str, Any]] = [{}, {"items": []}, {"items": [], "count": 0}, _record(id="t9")]
+    for nothing in unknown:
+        yield api.Example("read_poll", (_says(200, nothing), [_T]), {})
+    yield api.Example("read_poll", (_says(404, {"error": {"code": "not_found"}}), [_T]), {})
+
+
+def _without_trace(ours: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in ours.items() if name != "trace_id"}
+
+
+def _errors() -> Iterator[api.Example]:
+    """Return errors of a submit, which decide on money, and of a look-up."""
+    cases: list[tuple[int, str, api.PikaError]] = [
+        (400, "no_token", api.AuthError("", code="no_token", trace_id="tr")),
+        (401, "invalid_token", api.AuthError("", code="invalid_token", trace_id="tr")),
+        (403, "used_up", api.InsufficientBalance("", code="used_up", trace_id="tr")),
+        (403, "forbidden", api.ContentBlocked("", code="forbidden", trace_id="tr")),
+        (429, "too_many_requests", api.RateLimited("", code="too_many_requests", trace_id="tr")),
+        (404, "no_api", api.ProviderUnavailable("", code="no_api", trace_id="tr", retryable=False)),
+        (400, "bad_request", api.SubmitRefused("", code="bad_request", trace_id="tr")),
+        (500, "api_error", api.SubmitUnknown("", code="api_error", trace_id="tr")),
+        (400, "busy", api.SubmitUnknown("", code="busy", trace_id="tr")),
+    ]
+    for status, code, error in cases:
+        body = {"error": {"code": code, "message": "why"}, "trace_id": "tr"}
+        yield api.Example("read_submit", (_says(status, body), _PLAIN), error)
+        if error.code in {"no_token", "no_api"}:
+            bare = {"error": code, "trace_id": "tr"}
+            yield api.Example("read_submit", (_says(status, bare), _PLAIN), error)
+    yield api.Example(
+        "read_submit", (_says(400, {"error": "some words"}), _PLAIN), api.SubmitRefused("", code=None)
+    )
+    offer = {"x402Version": 1, "accepts": []}
+    yield api.Example("read_submit", (_says(402, offer), _PLAIN), api.InsufficientBalance)
+    yield api.Example("read_submit", (_says(200, {"success": True}), _PLAIN), api.SubmitUnknown)
+    looks: list[tuple[int, str | None, type[api.PikaError]]] = [
+        (401, "invalid_token", api.AuthError),
+        (403, "forbidden", api.AuthError),
+        (403, None, api.ProviderUnavailable),
+        (429, "too_many_requests", api.RateLimited),
+        (404, "no_api", api.ProviderUnavailable),
+        (500, "api_error", api.ProviderUnavailable),
+        (400, "bad_request", api.BadReply),
+    ]
+    for status, named, kind in looks:
+        body = {"error": {"code": named, "message": "why"}}
+        yield api.Example("read_poll", (_says(status, body), [_T]), kind)
+    yield api.Example("read_poll", (_says(200, []), [_T]), api.BadReply)
+    yield api.Example("read_find", (_says(500, {}),), api.ProviderUnavailable)
+
+
+def _pages() -> Iterator[api.Example]:
+    """Return pages of the history: the last one, and one after which older tasks are asked for."""
+    ours: Any = {"callback_url": api.Secret(_BACK), "trace_id": "tr"}
+    found = api.Found(snapshot=api.Pending(task=_T, **ours), callback_url=api.Secret(_BACK))
+    last = {"items": [_record()], "count": 1}
+    yield api.Example("read_find", (_says(200, last),), api.Page(found=(found,), next_cursor=None))
+    nothing: dict[str, Any] = {"items": [], "count": 0}
+    yield api.Example("read_find", (_says(200, nothing),), api.Page(found=(), next_cursor=None))
+    both = {"items": [_record(created_at=20.5), _record()], "count": 9}
+    yield api.Example("read_find", (_says(200, both),), api.Page(found=(found,) * 2, next_cursor="15.5"))
+    same = {"items": [_record(), _record()], "count": 9}
+    yield api.Example("read_find", (_says(200, same),), api.Page(found=(found,) * 2, next_cursor="15.499"))
+    full = {"items": [_record(created_at=100.0 - one) for one in range(50)]}
+    page = api.Page(found=(found,) * 50, next_cursor="51.0")
+    yield api.Example("read_find", (_says(200, full),), page)
+    untimed = {"items": [_record(created_at=None)], "count": 9}
+    yield api.Example("read_find", (_says(200, untimed),), api.BadReply)
+
+
+def _pushes() -> Iterator[api.Example]:
+    good = {"success": True, "task_id": "t1", "trace_id": "tr"}
+    finished = json.dumps({**good, "data": [_output(state="succeeded")]}).encode()
+    wordless = json.dumps({**good, "data": [_output()]}).encode()
+    form = b"task_id=t1&success=true&trace_id=tr&data=" + json.dumps([_output(state="succeeded")]).encode()
+    wrong = {
+        "task_id": "t1",
+        "trace_id": "tr",
+        "success": False,
+        "error": {"code": "forbidden", "message": "no"},
+    }
+    failed = api.Failed(task=_T, reason="content", message="no", code="forbidden", trace_id="tr")
+    cases: list[tuple[bytes, api.Snapshot | None]] = [
+        (finished, _done(_T)),
+        (form, _done(_T)),
+        (wordless, api.Pending(task=_T, trace_id="tr")),
+        (json.dumps(wrong).encode(), failed),
+        (json.dumps({"data": good}).encode(), api.Pending(task=_T, trace_id="tr")),
+        (b'{"id": "t1"}', None),
+        (b"nonsense", None),
+    ]
+    for body, told in cases:
+        yield api.Example("read_callback", (body, {}, 0.0, None), told)

@@ -1,0 +1,325 @@
+"""What the documents of Comfy Router show, for the conformance kit to hold the adapter against; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pika_async.provider as api
+
+_WORDS: Final = (
+    "prompt negative_prompt seed aspect_ratio resolution duration duration_s image references type url "
+    "fallback_provider rewrite audio_stems"
+)
+NAMES: Final = frozenset(_WORDS.split())
+_RATIOS: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
+LIMITS: Final[Mapping[str, object]] = {
+    "poll_batch": 1,
+    "free_results": True,
+    "callbacks": "no",
+    "refuses_by_body": False,
+    "max_images": 9,
+    "models": ("2.5", "h3-flex"),
+    "choices": {
+        "model": ("2.5", "h3-flex"),
+        "resolution": ("480p", "720p", "768p", "1080p", "2k", "4k"),
+        "aspect_ratio": _RATIOS,
+    },
+    "ranges": {"duration": (5, 15)},
+    "media": {"image": api.Takes(https_only=True)},
+    "hosts": {},
+    "kinds": {api.Generate, api.Ingredients},
+    "prompt_optional": {api.Generate},
+    "fields": {"image", "duration", "resolution", "aspect_ratio", "negative_prompt", "seed", "model"},
+    "lacks": {api.Ingredients: {"negative_prompt"}},
+}
+REPLAY: Final = api.Replay(seconds=86_400, after={"no_answer", 409, 500, 502, 503, 504})
+MEANINGS: Final[tuple[tuple[type[api.PikaError], int, str], ...]] = (
+    (api.AuthError, 401, "unauthorized"),
+    (api.AuthError, 403, "forbidden"),
+    (api.ProviderUnavailable, 403, "not_enabled"),
+    (api.ProviderUnavailable, 404, "model_not_found"),
+    (api.InsufficientBalance, 402, "insufficient_credits"),
+    (api.ContentBlocked, 422, "content_moderation"),
+    (api.RateLimited, 429, "rate_limited"),
+    (api.RateLimited, 429, "concurrency_limit_exceeded"),
+    (api.RateLimited, 429, "queue_backlog_full"),
+    (api.SubmitRefused, 400, "invalid_input"),
+    (api.SubmitRefused, 422, "invalid_input"),
+    (api.SubmitRefused, 413, ""),
+    (api.SubmitUnknown, 409, "invalid_input"),
+    (api.SubmitUnknown, 409, "concurrency_limit_exceeded"),
+    (api.SubmitUnknown, 400, "content_policy_violation"),
+    (api.SubmitUnknown, 400, "deadline_exceeded"),
+    (api.SubmitUnknown, 500, "internal_error"),
+    (api.SubmitUnknown, 502, "provider_error"),
+    (api.SubmitUnknown, 503, "service_unavailable"),
+    (api.SubmitUnknown, 504, "provider_timeout"),
+    (api.SubmitUnknown, 400, ""),
+    (api.SubmitUnknown, 200, ""),
+)
+_CALL: Final = api.Call(callback_url=None, attempt_id="attempt-1", now=0.0)
+_PICTURE: Final = "https://media.test/cat.png"
+_PLAIN: Final = api.Generate("A cat")
+_LOCATOR: Final = {"model": "pika-2.5-text-to-video"}
+_T: Final = api.Task("t1", _LOCATOR)
+_DONE: Final = api.Task("t1", {**_LOCATOR, "completed": True})
+_VIDEO: Final = "https://cdn.test/v.mp4"
+
+
+def examples(provider: Any) -> Iterator[api.Example]:
+    """Return what the adapter must send and read; a held one has other submits."""
+    if not provider.held:
+        yield from _submits(provider)
+        yield from _taken()
+    yield from _refused()
+    yield from _calls(provider)
+    yield from _statuses()
+    yield from _results()
+    yield from _others()
+
+
+def refusals() -> Iterator[tuple[api.HttpResponse, type[api.PikaError]]]:
+    for error, status, bucket in MEANINGS:
+        yield _says(status, {"detail": "why", "error_type": bucket} if bucket else {}), error
+
+
+def _says(status: int, body: Any, **headers: str) -> api.HttpResponse:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return api.HttpResponse(status=status, headers=named, body=json.dumps(body).encode())
+
+
+def _submits(provider: Any) -> Iterator[api.Example]:
+    reference = {"type": "image", "url": _PICTURE}
+    cases: list[tuple[api.VideoRequest, str, dict[str, Any]]] = [
+        (_PLAIN, "2.5-text", {}),
+        (
+            api.Generate("A cat", model="2.5", negative_prompt="blur", seed=0, resolution="720p", duration=5),
+            "2.5-text",
+            {"negative_prompt": "blur", "seed": 0, "resolution": "720p", "duration_s": 5},
+        ),
+        (
+            api.Generate("A cat", image=_PICTURE, duration=10, resolution="1080p"),
+            "2.5-image",
+            {"image": _PICTURE, "duration_s": 10, "resolution": "1080p"},
+        ),
+        (
+            api.Generate("A cat", model="h3-flex", aspect_ratio="21:9", duration=15, resolution="4k"),
+            "h3-flex-text",
+            {"aspect_ratio": "21:9", "duration": 15, "resolution": "4k"},
+        ),
+        (
+            api.Generate("A cat", model="h3-flex", image=_PICTURE, duration=6),
+            "h3-flex-image",
+            {"image": _PICTURE, "duration": 6},
+        ),
+        (api.Ingredients("A cat", (_PICTURE,)), "h3-flex-reference", {"references": [reference]}),
+        (
+            api.Ingredients("A cat", (_PICTURE, _PICTURE), duration=7, aspect_ratio="9:16", seed=3),
+            "h3-flex-reference",
+            {"references": [reference] * 2, "duration": 7, "aspect_ratio": "9:16", "seed": 3},
+        ),
+        (api.Generate("A cat", extra_body={"seed": 9}), "2.5-text", {"seed": 9}),
+    ]
+    headers = {"x-api-key": provider.api_key, "idempotency-key": "attempt-1"}
+    for request, model, body in cases:
+        url = f"{provider.base_url}/v2/models/pika/pika-{model}-to-video"
+        whole = api.Json({"prompt": "A cat", **body})
+        for held, end in ((False, "/requests"), (True, "")):
+            sent = api.HttpRequest(
+                method="POST",
+                url=f"{url}{end}",
+                headers=headers,
+                query={"fallback_provider": "false"},
+                body=whole,
+                held=held,
+            )
+            yield api.Example("build_submit", (request, _CALL), sent, options={"held": True} if held else {})
+
+
+def _refused() -> Iterator[api.Example]:
+    flex: Any = {"model": "h3-flex"}
+    for wrong in (
+        api.Ingredients("A cat", (_PICTURE,), model="2.5"),
+        api.Ingredients("A cat", (_PICTURE,), duration=5.5),
+        api.Generate("A cat", negative_prompt="blur", **flex),
+        api.Generate(image=_PICTURE, **flex),
+        api.Generate("A cat", resolution="720p", **flex),
+        api.Generate("A cat", duration=5.5, **flex),
+        api.Generate("A cat", aspect_ratio="1:1"),
+        api.Generate("A cat", resolution="4k"),
+        api.Generate("A cat", duration=10),
+        api.Generate("A cat", image=_PICTURE, duration=6),
+    ):
+        yield api.Example("check_request", (wrong,), api.UnsupportedRequest)
+    for right in (
+        api.Generate("A cat", duration=5, resolution="1080p"),
+        api.Generate(image=_PICTURE, duration=5),
+        api.Generate("A cat", duration=11, aspect_ratio="1:1", **flex),
+        api.Ingredients("A cat", (_PICTURE,), model="h3-flex", duration=15),
+    ):
+        yield api.Example("check_request", (right,), None)
+
+
+def _calls(provider: Any) -> Iterator[api.Example]:
+    home = f"{provider.base_url}/v2/models/pika/pika-2.5-text-to-video/requests"
+    headers = {"x-api-key": provider.api_key}
+
+    def call(method: Any, path: str) -> api.HttpRequest:
+        return api.HttpRequest(method=method, url=f"{home}/{path}", headers=headers)
+
+    again = api.Task("t1", {**_LOCATOR, "completed": False})
+    odd = api.Task("a/b", _LOCATOR)
+    yield api.Example("build_poll", ([_T],), call("GET", "t1/status"))
+    yield api.Example("build_poll", ([again],), call("GET", "t1/status"))
+    yield api.Example("build_poll", ([odd],), call("GET", "a%2Fb/status"))
+    yield api.Example("build_poll", ([_DONE],), call("GET", "t1"))
+    yield api.Example("build_cancel", (_T,), call("PUT", "t1/cancel"))
+
+
+def _job(**more: Any) -> dict[str, Any]:
+    video = {"url": _VIDEO, "content_type": "video/mp4"}
+    return {"id": "media_1", "status": "completed", "output": {"video": video}, "error": None, **more}
+
+
+def _videos(task: api.Task, **more: Any) -> api.Succeeded:
+    video = api.VideoResult(task.id, _VIDEO, None, None, api.State.SUCCEEDED)
+    return api.Succeeded(task=task, results=(video,), **more)
+
+
+def _taken() -> Iterator[api.Example]:
+    queued = api.Pending(task=_T, state=api.State.QUEUED, trace_id="tr")
+    read, body = "read_submit", {"request_id": "t1", "status": "IN_QUEUE"}
+    for status in (200, 201, 202, 500):
+        yield api.Example(read, (_says(status, body, x_comfy_request_id="tr"), _PLAIN), queued)
+    typed = {**body, "error_type": "internal_error"}
+    error = api.SubmitUnknown("", code="internal_error", trace_id="tr")
+    yield api.Example(read, (_says(500, typed, x_comfy_request_id="tr"), _PLAIN), error)
+    yield api.Example(read, (_says(201, typed, x_comfy_request_id="tr"), _PLAIN), queued)
+    slashed = _says(200, {"request_id": "a/b"})
+    yield api.Example(read, (slashed, _PLAIN), api.SubmitUnknown)
+    for length, taken in ((256, True), (257, False)):
+        task = api.Task("i" * length, _LOCATOR)
+        told = api.Pending(task=task, state=api.State.QUEUED) if taken else api.SubmitUnknown
+        yield api.Example(read, (_says(201, {"request_id": task.id}), _PLAIN), told)
+    flex = api.Ingredients("A cat", (_PICTURE,))
+    referenced = api.Task("t1", {"model": "pika-h3-flex-reference-to-video"})
+    yield api.Example(read, (_says(201, body), flex), api.Pending(task=referenced, state=api.State.QUEUED))
+    paid = _says(200, _job(), x_comfy_request_id="tr", x_comfy_credits_used="4.22")
+    done = _videos(api.Task("tr", _LOCATOR), trace_id="tr", cost=4.22)
+    yield api.Example(read, (paid, _PLAIN), done, options={"held": True})
+    untraced = _videos(api.Task("media_1", _LOCATOR))
+    yield api.Example(read, (_says(200, _job()), _PLAIN), untraced, options={"held": True})
+    yield api.Example(read, (_says(500, _job()), _PLAIN), api.SubmitUnknown, options={"held": True})
+    policy = {"detail": "refused", "error_type": "content_policy_violation"}
+    blocked = api.Failed(
+        task=api.Task("tr", _LOCATOR),
+        reason="content",
+        message="refused",
+        code="content_policy_violation",
+        trace_id="tr",
+    )
+    yield api.Example(read, (_says(400, policy, x_comfy_request_id="tr"), _PLAIN), blocked)
+    bucket = _says(401, {"detail": "why"}, x_comfy_error_type="unauthorized", x_comfy_request_id="tr")
+    yield api.Example(read, (bucket, _PLAIN), api.AuthError("", code="unauthorized", trace_id="tr"))
+    gone = api.ProviderUnavailable("", code="not_enabled", retryable=False)
+    yield api.Example(read, (_says(403, {"detail": "x", "error_type": "not_enabled"}), _PLAIN), gone)
+    bare = _says(402, {"detail": "words of a gateway"})
+    yield api.Example(read, (bare, _PLAIN), api.SubmitUnknown("", code=None))
+
+
+def _statuses() -> Iterator[api.Example]:
+    queued: Any = {"task": _T, "state": api.State.QUEUED, "queue_position": 2}
+    over = api.Pending(task=api.Task("t1", {"completed": True}), poll_after=0)
+    paced = {"IN_QUEUE": "5", "IN_PROGRESS": "90"}
+    cases: list[tuple[dict[str, Any], api.Snapshot]] = [
+        ({"status": "IN_QUEUE", "queue_position": 2}, api.Pending(**queued, poll_after=5)),
+        ({"status": "IN_PROGRESS"}, api.Pending(task=_T, poll_after=60)),
+        ({"status": "ANOTHER"}, api.Pending(task=_T)),
+        ({"status": "COMPLETED", "error_type": " "}, over),
+    ]
+    for body, told in cases:
+        wish = paced.get(body["status"])
+        answer = _says(200, body, **({"retry_after": wish} if wish else {}))
+        yield api.Example("read_poll", (answer, [_T]), {"t1": told})
+    hasty = _says(200, {"status": "IN_PROGRESS"}, retry_after="0")
+    yield api.Example("read_poll", (hasty, [_T]), {"t1": api.Pending(task=_T)})
+    for code, charged, reason in (
+        ("provider_error", "unknown", "provider"),
+        ("provider_timeout", "unknown", "provider"),
+        ("cancelled", "unknown", "provider"),
+        ("queue_timeout", "no", "provider"),
+        ("content_policy_violation", "unknown", "content"),
+    ):
+        body = {"status": "COMPLETED", "error_type": code, "detail": "why"}
+        more: Any = {"reason": reason, "charged": charged}
+        failed = api.Failed(task=_T, message="why", code=code, trace_id="tr", **more)
+        answer = _says(200, body, x_comfy_request_id="tr")
+        yield api.Example("read_poll", (answer, [_T]), {"t1": failed})
+    missing = {"detail": "No such request.", "error_type": "request_not_found"}
+    yield api.Example("read_poll", (_says(404, missing), [_T]), {})
+    for status, error, kind in (
+        (404, {}, api.BadReply),
+        (404, {"detail": "x", "error_type": "model_not_found"}, api.ProviderUnavailable),
+        (401, {"detail": "x", "error_type": "unauthorized"}, api.AuthError),
+        (403, {"detail": "x"}, api.ProviderUnavailable),
+        (429, {"detail": "x", "error_type": "rate_limited"}, api.RateLimited),
+        (500, {"status": "COMPLETED"}, api.ProviderUnavailable),
+        (409, {"detail": "x", "error_type": "cancelled"}, api.BadReply),
+        (200, {}, api.BadReply),
+    ):
+        yield api.Example("read_poll", (_says(status, error), [_T]), kind)
+
+
+def _results() -> Iterator[api.Example]:
+    """Return results: Pika's own document, which Comfy passes on, and its own errors."""
+    costs: Any = {"trace_id": "tr", "cost": 4.22}
+    paid: Any = {"x_comfy_request_id": "tr", "x_comfy_credits_used": "4.22"}
+    blocked = {"code": "content_moderation", "message": "no"}
+    wrong = {"code": "provider_error", "message": "why"}
+    again = api.Task("t1", {"completed": False})
+    cases: list[tuple[dict[str, Any], api.Snapshot]] = [
+        (_job(), _videos(_DONE, **costs)),
+        (_job(status=None), _videos(_DONE, **costs)),
+        (_job(output=None), api.Failed(task=_DONE, reason="no_output", **costs)),
+        (
+            _job(status="failed", output=None, error=wrong),
+            api.Failed(task=_DONE, message="why", code="provider_error", **costs),
+        ),
+        (
+            _job(status="failed", output=None, error=blocked),
+            api.Failed(task=_DONE, reason="content", message="no", code="content_moderation", **costs),
+        ),
+        (_job(status="running", output=None), api.Pending(task=again, cost=4.22)),
+        ({"status": "IN_PROGRESS"}, api.Pending(task=again, cost=4.22)),
+    ]
+    for body, told in cases:
+        yield api.Example("read_poll", (_says(200, body, **paid), [_DONE]), {"t1": told})
+    for status, code in ((409, "cancelled"), (410, "expired")):
+        error = {"detail": "why", "error_type": code}
+        failed = api.Failed(task=_DONE, message="why", code=code, charged="unknown")
+        yield api.Example("read_poll", (_says(status, error), [_DONE]), {"t1": failed})
+    yield api.Example("read_poll", (_says(410, {}), [_DONE]), {"t1": api.Failed(task=_DONE)})
+    yield api.Example("read_poll", (_says(409, {}), [_DONE]), api.BadReply)
+    missing = {"detail": "x", "error_type": "request_not_found"}
+    yield api.Example("read_poll", (_says(404, missing), [_DONE]), {})
+
+
+def _others() -> Iterator[api.Example]:
+    """Return answers to a cancellation, links that open, and the way of a workspace without a queue."""
+    for status, told in (
+        (202, api.Cancelled.REQUESTED),
+        (204, api.Cancelled.REQUESTED),
+        (404, api.Cancelled.TOO_LATE),
+        (409, api.Cancelled.TOO_LATE),
+        (500, api.ProviderUnavailable),
+        (429, api.RateLimited),
+        (200, api.BadReply),
+    ):
+        yield api.Example("read_cancel", (_says(status, {}), _T), told)
+    yield api.Example("build_download", (_VIDEO,), None)
+    yield api.Example("build_download", ("https://api.dev.pika.art/v1/files/x",), api.DownloadError)
+    switched = api.ProviderUnavailable("", code="not_enabled")
+    yield api.Example("other_route", (switched,), None, options={"held": True})
+    yield api.Example("other_route", (api.AuthError("", code="unauthorized"),), None)
