@@ -96,9 +96,11 @@ class Pika:
     that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of pictures and
     the like leave the ledger once their job has ended.
 
-    With *reuse*, a `timedelta`, an order that equals one of that age whose video can still be read buys
-    nothing and returns that job: same fields, same bytes of media, one of this client's accounts.
-    `job.reused` tells. An order with an idempotency key is not looked for.
+    With *reuse*, a `timedelta`, an order that equals one of that age buys nothing and returns that job: same
+    fields, same bytes of media, one of this client's accounts. Its video must be readable still, at the
+    provider or as a whole copy where `download`, `batch` or a worker saved it. `job.reused` tells, and
+    `job.stored` where the copy is; `download` and `open` then read that. An order with an idempotency key is
+    not looked for.
 
     For downloads: *media_hosts* are hosts inside your network that links may lead to (else those that
     `PIKA_ASYNC_MEDIA_HOST` names). *media_proxy* is an HTTP proxy other than that of the API calls; False is

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from pika_async._job import Job
 from pika_async._job_view import view_of
+from pika_async._stored import Stored, remember
 from pika_async._telemetry import span
 from pika_async.errors import DownloadError
 from pika_async.results import VideoResult
@@ -23,6 +24,7 @@ from pika_async.results import VideoResult
 if TYPE_CHECKING:
     from pika_async._download import Downloaded
     from pika_async._download.media import MediaSession
+    from pika_async._download.store import InStore
     from pika_async._engine.orders import Orders
 
 
@@ -48,7 +50,11 @@ async def fetch(
         place = InStore(str(path)) if is_address(path) else await usable(path)
         result, link = await _finished(orders, video)
         fresh_link = partial(orders.origins.fresh_link, result)
-        if isinstance(place, InStore):
+        flight = orders.origin(result)
+        copy = None if flight is None else orders.origins.copies.get(flight.id)
+        if copy is not None:
+            saved = await _copied(copy, place, overwrite=overwrite)
+        elif isinstance(place, InStore):
             await fetch_into(
                 session(), link, place, fresh_link=fresh_link, overwrite=overwrite, on_progress=on_progress
             )
@@ -60,6 +66,10 @@ async def fetch(
             saved = await download(
                 session(), link, place, fresh_link=fresh_link, overwrite=overwrite, on_progress=on_progress
             )
+        if flight is not None:
+            where = saved.address or str(saved.path.absolute())
+            stored = Stored(where, saved.size, saved.sha256)
+            await remember(orders.desk.ledger, flight.id, result.id, stored)
         if sidecar:
             notes = json.dumps(_notes(orders, result, saved), indent=2, ensure_ascii=False).encode()
             if isinstance(place, InStore):
@@ -67,6 +77,16 @@ async def fetch(
             else:
                 await anyio.to_thread.run_sync(_write_private, f"{place}{SIDECAR}", notes)
         return saved
+
+
+async def _copied(copy: Stored, place: Path | InStore, *, overwrite: bool) -> Downloaded:
+    from pika_async._download import Downloaded
+
+    if isinstance(place, Path):
+        await copy.copy_to(place, overwrite=overwrite)
+        return Downloaded(place, copy.size, copy.sha256, resumed=False)
+    await copy.copy_into(place, overwrite=overwrite)
+    return Downloaded(Path(place.key), copy.size, copy.sha256, resumed=False, address=place.address)
 
 
 def _write_private(path: str, data: bytes) -> None:
@@ -125,6 +145,12 @@ async def stream(
     opened = orders()
     with _about(opened, video):
         result, link = await _finished(opened, video)
+        flight = opened.origin(result)
+        copy = None if flight is None else opened.origins.copies.get(flight.id)
+        if copy is not None:
+            async with aclosing(copy.chunks()) as chunks:
+                yield chunks
+            return
         async with streamed(session(), link, fresh_link=partial(opened.origins.fresh_link, result)) as chunks:
             yield chunks
 

@@ -72,6 +72,12 @@ class Job:
         return self._flight.reused
 
     @property
+    def stored(self) -> str | None:
+        """Where a whole copy of the video lies, for a job that was reused because of it; its link is gone."""
+        copy = self._orders.origins.copies.get(self.id)
+        return None if copy is None else copy.place
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
         return self._flight.state

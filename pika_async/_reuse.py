@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 from attrs import frozen
 
+from pika_async._stored import find
+from pika_async._waits import end_of
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from pika_async._engine.flight import Flight
     from pika_async._engine.orders import Orders
     from pika_async._ledger.records import JobRecord
+    from pika_async.results import VideoResult
 
 _PAGE = 100
 
@@ -40,19 +43,33 @@ class Reuse:
             for flight in page:
                 if flight.record.created_at < oldest:
                     return None
-                if _digest(flight.record) == wanted and await self._is_reachable(flight):
+                if _digest(flight.record) == wanted and await self._is_there(flight):
                     flight.reused = True
                     return flight
             before = page[-1].id
         return None
 
-    async def _is_reachable(self, flight: Flight) -> bool:
+    async def _is_there(self, flight: Flight) -> bool:
+        """Return whether the provider still has the video, or else a copy is where it was saved."""
+        copies = self.orders.origins.copies
+        copies.pop(flight.id, None)
+        try:
+            video = end_of(self.orders, flight)
+        except PikaError:
+            return False
+        if await self._is_reachable(video):
+            return True
+        if (copy := await find(self.orders.desk.ledger, flight.id, video.id)) is None:
+            return False
+        copies[flight.id] = copy
+        return True
+
+    async def _is_reachable(self, video: VideoResult) -> bool:
         """Read the first bytes of the video, as a download does."""
         from pika_async._fetching import stream
-        from pika_async._waits import end_of
 
         try:
-            async with stream(lambda: self.orders, self.session, end_of(self.orders, flight)) as chunks:
+            async with stream(lambda: self.orders, self.session, video) as chunks:
                 return bool(await anext(chunks, b""))
         except PikaError:
             return False

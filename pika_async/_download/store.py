@@ -7,7 +7,7 @@ The object appears once it is whole. Keys and endpoints are those of the environ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -57,6 +57,16 @@ def size_of(address: str) -> int | None:
             return obstore.head(store, key)["size"]
         except FileNotFoundError:
             return None
+
+
+async def chunks_of(address: str) -> AsyncIterator[bytes]:
+    """Return the bytes of the object at *address* as they come; raises `DownloadError`."""
+    store, key = _opened(address)
+    import obstore
+
+    with _told(address, "read"):
+        async for chunk in await obstore.get_async(store, key):
+            yield bytes(chunk)
 
 
 class InStore:
@@ -151,7 +161,7 @@ async def fetch_into(
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _told(address: str, done: str = "written") -> Iterator[None]:
     from obstore.exceptions import BaseError
 
     try:
@@ -159,7 +169,7 @@ def _told(address: str) -> Iterator[None]:
     except (BaseError, OSError) as failed:
         first = str(failed).partition("\n")[0][:300]
         raise download_error(
-            f"{address} cannot be written ({first}): check the bucket, its region and the keys of the "
+            f"{address} cannot be {done} ({first}): check the bucket, its region and the keys of the "
             "environment, then download again.",
             retryable=True,
         ) from None

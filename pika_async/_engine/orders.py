@@ -110,8 +110,10 @@ class Orders:
         self._asked_for(flight)
         if not reads_files(request):
             self._building.build_ahead(flight, request, accounts)
-        if idempotency_key is not None or ledger.remembers:
-            flight.record = await _identified(flight.record, request, idempotency_key)
+        if idempotency_key is not None or ledger.remembers or self.reuse is not None:
+            # Whoever reuses jobs in memory, where requests are forgotten, knows them by their digests.
+            named = idempotency_key is not None or self.reuse is not None
+            flight.record = await _identified(flight.record, request, idempotency_key, named=named)
         if idempotency_key is not None or kept:
             change = await (self._created(flight) if record_on is None else record_on(flight.record))
             if change.after.id != job_id:
@@ -385,7 +387,7 @@ def _request(record: JobRecord) -> VideoRequest | None:
     return record.request if isinstance(record.request, VideoRequest) else None
 
 
-async def _identified(record: JobRecord, request: VideoRequest, key: str | None) -> JobRecord:
+async def _identified(record: JobRecord, request: VideoRequest, key: str | None, *, named: bool) -> JobRecord:
     files = await hashes(request)
-    record = evolve(record, files=files or None)
-    return record if key is None else evolve(record, key=key, digest=digest(request, files))
+    asked = digest(request, files) if named else None
+    return evolve(record, files=files or None, key=key, digest=asked)

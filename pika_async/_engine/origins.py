@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pika_async._engine.asking import opened
@@ -13,6 +14,9 @@ from pika_async._transport import SendError
 from pika_async.errors import PikaError
 from pika_async.results import Succeeded, VideoResult
 
+if TYPE_CHECKING:
+    from pika_async._stored import Stored
+
 
 class Origins:
     """The tokens of delivered videos; carries out `Ended`."""
@@ -21,6 +25,8 @@ class Origins:
         self._desk = desk
         # By token, because a flight holds its results, and would keep itself alive.
         self._tokens: WeakKeyDictionary[VideoResult, JobToken] = WeakKeyDictionary()
+        self.copies: dict[str, Stored] = {}
+        """Saved copies that stand for lost links, by the id of the job that was reused for them."""
         desk.carries_out(Ended, self._delivered)
 
     def _delivered(self, flight: Flight, ended: Ended) -> None:

@@ -65,7 +65,10 @@ class Accounts(Protocol):
         """
 
     async def learned(self, account: str, state: str | None = None) -> str | None:
-        """Read what pollers learned of *account*, as text of theirs; with *state*, keep that first."""
+        """Read what was learned of *account*, as text; with *state*, keep that first.
+
+        Pollers learn render times; other names than those of accounts are for links and copies of media.
+        """
 
 
 class Inbox(Protocol):

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
 
     from pika_async._client import Pika
     from pika_async._download.media import MediaSession
+    from pika_async._job import Job
     from pika_async._ledger import Ledger
     from pika_async._registry import Loaded
+    from pika_async.requests import VideoRequest
 
 
 def adapters_of(pika: Pika) -> Sequence[Loaded]:
@@ -31,6 +33,15 @@ def media_session(pika: Pika) -> MediaSession:
 def is_open(pika: Pika) -> bool:
     """Return whether *pika* is open."""
     return pika._engine is not None  # noqa: SLF001
+
+
+async def reusable(pika: Pika, request: VideoRequest) -> Job | None:
+    """Return the job that *pika* returns again for an equal request, where it was told to do so."""
+    from pika_async._job import Job
+
+    orders = pika._open().orders  # noqa: SLF001
+    flight = None if orders.reuse is None else await orders.reuse(request)
+    return None if flight is None else Job(orders, flight)
 
 
 def has_memory_only(pika: Pika) -> bool:

@@ -13,8 +13,9 @@ from attrs import evolve
 from pika_async._job import Job
 from pika_async._ledger.pacing import OUR_CAPS
 from pika_async._token import JobToken
-from pika_async.batch.client import is_open
+from pika_async.batch.client import is_open, reusable
 from pika_async.batch.folder import BatchFolder
+from pika_async.batch.known import RowKey
 from pika_async.batch.manifest import Failure, Manifest, RowState
 from pika_async.batch.planner import PlannedRow
 from pika_async.batch.posters import Posters
@@ -114,8 +115,8 @@ class BatchRun:
             state=RowState.DOWNLOADING,
             token=job.token,
             provider=job.provider,
-            why=job.why_provider,
-            cost=job.cost,
+            why=_why(job),
+            cost=None if job.reused else job.cost,
             trace_id=job.trace_id,
             result=video,
             file=row.file,
@@ -127,7 +128,7 @@ class BatchRun:
         return self._left_behind.get(JobToken.decode(token).job_id) or self._pika.job(token)
 
     async def _ordered(self, row: PlannedRow) -> Job:
-        order = asyncio.ensure_future(self._pika.submit(row.listed.request, idempotency_key=row.key))
+        order = asyncio.ensure_future(self._bought(row))
         self._orders[order] = row
         try:
             # Shielded: what is on the wire is brought to its end when the batch is left.
@@ -140,13 +141,21 @@ class BatchRun:
             if order.done():
                 del self._orders[order]
 
+    async def _bought(self, row: PlannedRow) -> Job:
+        # A row that stands there twice is two videos.
+        key = RowKey.decode(row.key)
+        earlier = None
+        if key is not None and key.copy == 1:
+            earlier = await reusable(self._pika, row.listed.request)
+        return earlier or await self._pika.submit(row.listed.request, idempotency_key=row.key)
+
     def _note_job(self, row: PlannedRow, job: Job) -> None:
         timings = evolve(row.entry.timings, submitted_at=row.entry.timings.submitted_at or time.time())
         self._put(
             row,
             state=RowState.RENDERING,
             provider=job.provider,
-            why=job.why_provider,
+            why=_why(job),
             token=job.token,
             error=None,
             timings=timings,
@@ -191,6 +200,10 @@ class BatchRun:
         row.entry = evolve(row.entry, **changes)
         self._manifest.append(row.entry)
         self.events.put_nowait(RowEvent(row=row.entry, line=row.listed.line, error=problem))
+
+
+def _why(job: Job) -> str:
+    return "reused: an equal order had been bought before" if job.reused else job.why_provider
 
 
 def no_room(error: BaseException) -> ConfigError:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
 from pika_async.cli._ledger import PLACE
 from pika_async.cli._terminal import run, say
+from pika_async.cli.jobs import Span
 from pika_async.provider import Secret
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ _SHOWN: Final = 10
 )
 @click.option(
     "--adopt", is_flag=True, help="Take over jobs that the manifest names and the ledger does not know."
+)
+@click.option(
+    "--reuse",
+    type=Span(),
+    metavar="SPAN",
+    help="Take the video of an equal order of the ledger that is no older than 30d, say, and buy none.",
 )
 @click.option("--ignore-extra-columns", is_flag=True, help="Leave out columns that no request has.")
 @click.option(
@@ -113,6 +121,7 @@ class _Shown:
     connection: Connection
     retry_failed: bool
     adopt: bool
+    reuse: float | None
     ignore_extra_columns: bool
     width: int
     timeout: float
@@ -210,7 +219,8 @@ class _Shown:
         connection = evolve(self.connection, ledger=self.ledger)
         journal = self.folder / "sandbox.jsonl"
         usual = connection.usual_render_time(connection.names[0]) or _USUAL
-        async with connection.client(journal=journal, max_concurrency=self.width) as pika:
+        reuse = None if self.reuse is None else timedelta(seconds=self.reuse)
+        async with connection.client(journal=journal, max_concurrency=self.width, reuse=reuse) as pika:
             batch = Batch(
                 listed,
                 self.folder,
@@ -236,6 +246,7 @@ class _Shown:
         words += [word for name in self.connection.providers for word in ("--provider", name)]
         words += self.connection.arguments
         words += ["--sandbox"] if self.connection.sandbox else []
+        words += [] if self.reuse is None else ["--reuse", f"{self.reuse:.0f}s"]
         words += ["--ignore-extra-columns"] if self.ignore_extra_columns else []
         given = (
             ("--max-submits", self.connection.max_submits, None),

@@ -62,6 +62,10 @@ class Job:
         """Whether an equal order has returned this job again and bought nothing; see `Pika(reuse=...)`."""
 
     @property
+    def stored(self) -> str | None:
+        """Where a whole copy of the video lies, for a job that was reused because of it; its link is gone."""
+
+    @property
     def state(self) -> State:
         """What was last known; `refresh()` asks the provider."""
 

@@ -1,6 +1,7 @@
 """Rows carried to their ends: a full disk and a spending cap leave the rest for later."""
 
 import errno
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,24 @@ async def test_at_the_cap_on_money_the_other_rows_wait(shop, tmp_path):
     assert "Nobody tells in USD" in report.rows[0].error.message
     assert "above max_cost, 1 USD" in report.rows[2].error.message
     assert report.may_go_on
+
+
+async def test_a_batch_that_may_reuse_takes_what_was_bought(shop):
+    """Once for each row: a row that stands there twice is two videos. The next run buys nothing either."""
+    ledger = shop.folder.parent / "shared.db"
+    async with shop.client(ledger=ledger) as pika:
+        await pika.generate("A cat")
+
+    def client():
+        return shop.client(ledger=ledger, reuse=timedelta(days=1))
+
+    report = await shop.bring("A cat", "A cat", "A dog", pika=client())
+    assert [row.state for row in report.rows] == ["done", "done", "done"]
+    assert [row.why.startswith("reused") for row in report.rows] == [True, False, False]
+    assert shop.billed == {"A cat": 2, "A dog": 1}
+    (shop.folder / report.rows[0].file).unlink()
+    assert (await shop.bring("A cat", "A cat", "A dog", pika=client())).done == 3
+    assert shop.billed == {"A cat": 2, "A dog": 1}
 
 
 async def test_an_empty_balance_stops_the_ordering_and_not_the_waiting(shop):

@@ -9,6 +9,7 @@ import obstore
 import pytest
 
 from pika_async import ConfigError, DownloadError
+from pika_async._stored import Stored, find
 from pika_async.sandbox import Sandbox
 from tests.object_store import s3, store
 
@@ -45,6 +46,22 @@ async def test_an_object_is_replaced_only_when_asked(store, pika):
         await pika.download(video, "s3://videos/twice.mp4")
     assert refused.value.token is not None
     await pika.download(video, "s3://videos/twice.mp4", overwrite=True)
+
+
+async def test_a_copy_in_a_store_stands_for_a_link_that_is_gone(store, pika, tmp_path):
+    """It is read from the store, and may be saved in a folder or in the store again."""
+    video = await pika.generate("A cat")
+    saved = await pika.download(video, "s3://videos/kept.mp4")
+    job = pika.origin(video)
+    copy = await find(pika._open().desk.ledger, job.id, video.id)
+    assert copy == Stored("s3://videos/kept.mp4", saved.size, saved.sha256)
+    pika._open().orders.origins.copies[job.id] = copy
+    assert (await pika.download(video, tmp_path / "cat.mp4")).sha256 == saved.sha256
+    assert (await pika.download(video, "s3://videos/again.mp4")).sha256 == saved.sha256
+    await obstore.delete_async(store, "kept.mp4")
+    assert await find(pika._open().desk.ledger, job.id, video.id) is not None, "the newest copy is there"
+    with pytest.raises(DownloadError, match="cannot be read"):
+        await pika.download(video, tmp_path / "dog.mp4")
 
 
 async def test_a_sidecar_tells_where_an_object_came_from(store, pika):

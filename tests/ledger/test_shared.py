@@ -95,9 +95,13 @@ async def test_prune_forgets_what_is_settled_and_old(ledger, clock):
     clock.now = 1e9
     await ledger.apply("doubt", nothing(1, None, "doubt"))
     await ledger.apply("doubt", Abandon())
+    for name in ("old", "older", "young"):
+        await ledger.learned(f"copy:{name}:v", "a place")
     assert await ledger.prune(1.0) == 0
     assert await ledger.prune(2.0) == 1
     assert await ledger.get("old") is None
+    copies = [await ledger.learned(f"copy:{name}:v") for name in ("old", "older", "young")]
+    assert copies == ([None, "a place", "a place"] if ledger.remembers else ["a place"] * 3)
     assert sorted([j.id for j in await ledger.jobs()]) == ["doubt", "open", "young"]
     assert (await ledger.usage(ACCOUNT)).submits == 2
     assert await ledger.prune(2.0) == 0

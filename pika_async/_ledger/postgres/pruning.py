@@ -43,6 +43,10 @@ _INBOX: Final = (
     b"DELETE FROM pika.inbox WHERE attempt_id IN "
     b"(SELECT id FROM pika.attempts WHERE job_id = ANY($1::text[]))"
 )
+_COPIES: Final = (
+    b"DELETE FROM pika.learned l USING unnest($1::text[]) AS n (id) "
+    b"WHERE l.account >= 'copy:' || n.id || ':' AND l.account < 'copy:' || n.id || ';'"
+)
 _BLOBS: Final = (
     b"WITH gone AS (DELETE FROM pika.blob_uses WHERE job_id = ANY($1::text[]) RETURNING sha256) "
     b"DELETE FROM pika.blobs b WHERE b.sha256 IN (SELECT sha256 FROM gone) AND NOT EXISTS "
@@ -66,6 +70,7 @@ def forget(settled: Sequence[Row], outcomes: Sequence[Row]) -> list[Statement]:
     found = [
         Statement(_LOCK, (every, [revision for _, _, revision, _ in settled])),
         Statement(_INBOX, (every,)),
+        Statement(_COPIES, (every,)),
         Statement(b"DELETE FROM pika.history WHERE job_id = ANY($1::text[])", (every,)),
         Statement(_BLOBS, (every,)),
         Statement(_BARE, (keyed,)),

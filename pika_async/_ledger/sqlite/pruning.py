@@ -49,6 +49,10 @@ def prune_jobs(batch: Batch, older_than: float, after: int) -> tuple[int, int | 
     connection.executemany(
         "DELETE FROM blobs WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM blob_uses WHERE sha256 = ?1)", uses
     )
+    connection.executemany(
+        "DELETE FROM learned WHERE account >= ? AND account < ?",
+        [(f"copy:{job_id}:", f"copy:{job_id};") for _, job_id, _ in rows],
+    )
     _leave_behind(connection, [seq for seq, _, keyed in rows if keyed])
     gone = [(seq,) for seq, _, keyed in rows if not keyed]
     for table, column in (("jobs", "seq"), ("job_attempts", "job")):
