@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from benchmarks.model.laws import LAWS, each_time_has_come, name_of
+from benchmarks.model.laws import LAWS, name_of
+from benchmarks.model.laws.of_events import each_time_has_come
 from benchmarks.model.report import report, trace
 from benchmarks.model.search import Search
 from benchmarks.model.settings import FULL, SUITE
