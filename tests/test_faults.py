@@ -235,7 +235,10 @@ async def test_an_answer_cut_at_any_byte_is_unknown(framing: str, status: int, b
     whole = http(status, body, framing)
 
     async def script(wire: Wire) -> None:
-        wire.send(whole[: int((await wire.ask()).json["prompt"])])
+        # When the machine is busy the sweeper already looks for the first of them in the history.
+        match (await wire.ask()).json:
+            case {"prompt": cut}:
+                wire.send(whole[: int(cut)])
 
     async with serving(script) as server, client(server.url, max_concurrency=1000) as pika:
         cuts = range(len(whole))
