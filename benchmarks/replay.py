@@ -11,9 +11,9 @@ from random import Random
 
 import aiohttp
 from aiohttp import web
-from attrs import Factory, define
+from attrs import Factory, asdict, define
 
-from benchmarks._report import Figure, Report
+from benchmarks._campaign import Campaign, Tally
 from pika_async import SubmitUnknown
 from pika_async.errors import PikaError
 from pika_async.sandbox import Sandbox
@@ -23,8 +23,8 @@ CLAIM = (
 )
 _FAULTS = ("cut before", "cut after", "half an answer", "5xx before", "5xx after")
 _AT_ONCE = 200
-_JOBS = {"pika": (200, 19_000), "acedata": (50, 1_000), "duomi": (50, 1_000)}
-"""Jobs of each provider, in quick and in full form; about a third of all POSTs meet a fault."""
+_JOBS = {"pika": 200, "acedata": 50, "duomi": 50}
+"""Jobs of each provider for one seed; about a third of all POSTs meet a fault."""
 
 
 @define(eq=False)
@@ -96,7 +96,7 @@ async def line_to(sandbox: Sandbox, seed: int) -> AsyncIterator[tuple[Line, str]
 
 
 @define
-class Tally:
+class Became:
     """What became of a provider's jobs."""
 
     faults: int = 0
@@ -107,9 +107,9 @@ class Tally:
     bought_twice: int = 0
 
 
-async def tried(provider: str, jobs: int, seed: int) -> Tally:
+async def tried(provider: str, jobs: int, seed: int) -> Became:
     """Order *jobs* videos over the faulty line, and count."""
-    tally = Tally(jobs=jobs)
+    tally = Became(jobs=jobs)
     async with Sandbox(render_time=0.0) as sandbox, line_to(sandbox, seed) as (line, url):
         async with sandbox.client(provider, base_url=url, max_concurrency=jobs) as pika:
             room = asyncio.Semaphore(_AT_ONCE)
@@ -130,35 +130,32 @@ async def tried(provider: str, jobs: int, seed: int) -> Tally:
     return tally
 
 
-def measure(*, full: bool) -> Report:
-    """Lose about 10,000 answers of the provider that keeps keys, and some of those that do not."""
+def one(seed: int) -> Tally:
+    """Order from the provider that keeps keys, and from two that do not."""
     logging.getLogger("pika_async").setLevel(logging.ERROR)  # each doubt is counted below
-    found = {
-        name: asyncio.run(tried(name, sizes[full], seed)) for seed, (name, sizes) in enumerate(_JOBS.items())
-    }
-    kept = found["pika"]
-    return Report(
-        name="replay",
-        claim=CLAIM,
-        quick=not full,
-        rows=[
-            {
-                "provider": name,
-                "faults": t.faults,
-                "jobs": t.jobs,
-                "videos": t.videos,
-                "refused": t.refused,
-                "doubts": t.doubts,
-                "bought twice": t.bought_twice,
-            }
-            for name, t in found.items()
-        ],
-        figures=[
-            Figure(name="faults of pika", value=kept.faults, goal=10_000 if full else None, at_least=True),
-            Figure(name="bought twice", value=sum(t.bought_twice for t in found.values()), goal=0),
-            Figure(name="doubts of pika", value=100 * kept.doubts / kept.jobs, goal=0.1, unit="%"),
-        ],
-        remarks=[
-            "Doubts are told at once where nothing can be asked again; some of them the history finds later."
-        ],
-    )
+    tally = Tally()
+    for name, jobs in _JOBS.items():
+        found = asyncio.run(tried(name, jobs, seed))
+        tally.counts.update({f"{what}, {name}": count for what, count in asdict(found).items()})
+        tally.counts["faults"] += found.faults
+        tally.counts["bought twice"] += found.bought_twice
+        if found.bought_twice:
+            tally.broken.append(f"{found.bought_twice} of {name} were bought twice")
+    if tally.counts["doubts, pika"]:
+        tally.broken.append(f"{tally.counts['doubts, pika']} doubts of a provider that keeps keys")
+    return tally
+
+
+CAMPAIGN = Campaign(
+    name="replay",
+    claim=CLAIM,
+    one=one,
+    quick=1,
+    full=100,
+    none=("bought twice", "doubts, pika"),
+    least={"faults": 10_000},
+)
+measure = CAMPAIGN.measure
+
+if __name__ == "__main__":
+    CAMPAIGN.main()

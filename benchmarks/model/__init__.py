@@ -6,8 +6,7 @@ from benchmarks._report import Report
 
 
 def measure(*, full: bool) -> Report:
-    """Search every world, or in quick form those of the test suite."""
-    from benchmarks.model.report import report, searched
-    from benchmarks.model.settings import FULL, SUITE
+    """Search every world, or the small ones."""
+    from benchmarks.model.campaign import CAMPAIGN
 
-    return report(searched(FULL if full else SUITE), quick=not full)
+    return CAMPAIGN.measure(full=full)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from benchmarks.model.campaign import trace
 from benchmarks.model.laws import LAWS, name_of
 from benchmarks.model.laws.of_events import each_time_has_come
-from benchmarks.model.report import report, trace
 from benchmarks.model.search import Search
 from benchmarks.model.settings import FULL, SUITE
 from benchmarks.model.world import Left, Setting
@@ -42,7 +42,7 @@ def test_a_broken_machine_is_caught_with_the_shortest_trace(monkeypatch):
     assert found.violation.law is each_time_has_come
     assert [step.name for step in found.violation.trace][-1] == "a1: lease over"
     assert len(found.violation.trace) == 2
-    assert "a1: lease over" in report([found], quick=True).text()
+    assert "  a1: lease over\n" in trace(found.violation)
 
 
 def test_the_search_can_be_cut_short():
