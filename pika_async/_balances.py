@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from attrs import frozen
 
 from pika_async._crossing import Value
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import PikaError
 from pika_async.provider import Balance, ReportsBalance
 

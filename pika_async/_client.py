@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from pika_async._ledger.records import JobRecord
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
+    from pika_async._sender import Sender
     from pika_async._tasks import Tasks
-    from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
 

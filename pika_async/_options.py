@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
+    from pika_async._sender import Sender
     from pika_async._tasks import Tasks
-    from pika_async._transport import Sender
     from pika_async.callbacks import Callbacks
     from pika_async.provider import Provider
 
@@ -92,11 +92,11 @@ class Options:
 
     async def open(self, media: Callable[[], MediaSession]) -> Engine:
         """Make the engine inside the running event loop; raises `LedgerError`."""
+        from pika_async._deferred import Deferred
         from pika_async._engine.clock import SystemClock
         from pika_async._engine.engine import Engine, Settings
         from pika_async._job import Job
         from pika_async._quotes import Asked, Cheapest
-        from pika_async._transport import Transport
 
         prices = self.own_prices
         ledger = _ledger(self.ledger)
@@ -123,7 +123,7 @@ class Options:
             keep_media=self.keep_media,
             rule=None if self.prefer is None else Cheapest(prices, clock),
         )
-        transport = self.transport or Transport(trust_env=self.trust_env)
+        transport = self.transport or Deferred(trust_env=self.trust_env)
         engine: Engine
 
         def handle(flight: Flight) -> Job:

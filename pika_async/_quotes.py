@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from pika_async._engine.choosing import Choice, by_price
 from pika_async._prices import Price, Quote, price_of
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import PikaError, UnsupportedRequest
 from pika_async.requests import as_json
 

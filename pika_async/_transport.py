@@ -11,18 +11,17 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
-from attrs import define, frozen
+from attrs import define
 
 from pika_async._connections import Choice, choose, connector
-from pika_async._crossing import Value
 from pika_async._encoding import address, encoded, revealed
 from pika_async._http import HttpRequest, HttpResponse, Multipart
 from pika_async._proxies import Proxies
+from pika_async._sender import Fence, SendError, Timeouts
 from pika_async.errors import ConfigError
 from pika_async.requests import Blob
 
@@ -30,38 +29,6 @@ log = logging.getLogger("pika_async")
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _LAST = {"Connection": "close"}
-
-Fence = Callable[[], Awaitable[None]]
-
-
-@frozen(kw_only=True)
-class Timeouts(Value):
-    """Seconds each kind of call may take; *connect* is part of the others."""
-
-    connect: float = 10.0
-    submit: float = 60.0
-    poll: float = 30.0
-    held: float = 330.0
-
-
-class SendError(Exception):
-    """No usable answer. *sent* False is proof that nothing of the request left."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-class Sender(Protocol):
-    """What the engine sends with; `Transport` is the real one, `pika_async.testing` has a scripted one."""
-
-    @property
-    def timeouts(self) -> Timeouts: ...
-    async def submit(
-        self, request: HttpRequest, fence: Fence | None = None, *, fresh_connection: bool = False
-    ) -> HttpResponse: ...
-    async def poll(self, request: HttpRequest) -> HttpResponse: ...
-    async def aclose(self) -> None: ...
 
 
 class _NotCleanError(Exception):

@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
     from pika_async._events import JobEvent, JobEvents
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
-    from pika_async._transport import Timeouts
+    from pika_async._sender import Timeouts
     from pika_async.callbacks import Receiver, Reply
     from pika_async.callbacks._asgi import AsgiApp
     from pika_async.errors import Charged, JobHandle, Phase
@@ -56,7 +56,7 @@ _HOMES = {
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
     "_prices": ("Quote",),
-    "_transport": ("Timeouts",),
+    "_sender": ("Timeouts",),
     "_recovery": ("Recovered",),
     "callbacks": ("Receiver", "Reply"),
     "callbacks._asgi": ("AsgiApp",),

@@ -96,14 +96,21 @@ def test_the_import_loads_nothing_of_ours():
 
 
 def test_an_opened_client_loads_no_more_than_it_needs():
-    """Neither other adapters nor emulators, downloads, callbacks or anyio."""
+    """What sends comes with the first request; emulators, downloads, callbacks and anyio come when used."""
     code = (
         "import asyncio, sys\nfrom pika_async import Pika\nasync def main():\n"
         " async with Pika('acedata', api_key='sandbox'): pass\nasyncio.run(main())\nprint(*sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    idle = {"anyio", "pika_acedata._emulator", "pika_async._download", "pika_async.callbacks.receiver"}
-    assert "pika_async._transport" in told.split()
+    idle = {
+        "aiohttp",
+        "pika_async._transport",
+        "anyio",
+        "pika_acedata._emulator",
+        "pika_async._download",
+        "pika_async.callbacks.receiver",
+    }
+    assert "pika_async._engine.engine" in told.split()
     assert not {*idle, "pika_duomi", "pika_official"} & {*told.split()}
 
 

@@ -15,7 +15,7 @@ from pika_async._engine.clock import Clock
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._powers import Replay
 from pika_async._registry import Loaded, load
-from pika_async._transport import Sender, SendError
+from pika_async._sender import Sender, SendError
 from pika_async.errors import BadReply, ConfigError, PikaError
 from pika_async.provider import (
     Call,

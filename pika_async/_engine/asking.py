@@ -10,7 +10,7 @@ from attrs import evolve
 
 from pika_async._engine.account import Account
 from pika_async._http import HttpRequest, HttpResponse, origin
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import ConfigError, DownloadError, PikaError, ProviderUnavailable
 from pika_async.provider import Cancels, KeyedLinks
 from pika_async.results import Cancelled, Task

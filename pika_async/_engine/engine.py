@@ -38,7 +38,7 @@ from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async._money import Money
 from pika_async._registry import Loaded
 from pika_async._secret import Secret
-from pika_async._transport import Sender
+from pika_async._sender import Sender
 from pika_async.errors import JobHandle, JobTimeout
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pika_async._engine.asking import opened
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Ended
 from pika_async._engine.flight import Flight
+from pika_async._sender import SendError
 from pika_async._token import JobToken
-from pika_async._transport import SendError
 from pika_async.errors import PikaError
 from pika_async.results import Succeeded, VideoResult
 

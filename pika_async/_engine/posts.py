@@ -33,8 +33,8 @@ from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import CLAIMED, spent, unsent
 from pika_async._money import Money
 from pika_async._powers import Estimate
+from pika_async._sender import Sender
 from pika_async._telemetry import span
-from pika_async._transport import Sender
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 

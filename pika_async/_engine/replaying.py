@@ -10,7 +10,7 @@ from pika_async._engine.clock import Clock, sleep
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Replaying, Unknown
-from pika_async._transport import Sender, SendError
+from pika_async._sender import Sender, SendError
 from pika_async.errors import LedgerError, RateLimited
 from pika_async.requests import VideoRequest
 

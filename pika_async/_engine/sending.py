@@ -11,7 +11,7 @@ from pika_async._engine.replaying import replayed
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Sending, Times, Unknown
-from pika_async._transport import Sender, SendError
+from pika_async._sender import Sender, SendError
 from pika_async.errors import LedgerError, PikaError
 from pika_async.requests import VideoRequest
 

@@ -19,7 +19,7 @@ from pika_async._engine.rounds import Rounds
 from pika_async._ledger.events import Evidence, LeaseOver, NextAttempt, NothingFound, SlotOver
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import CLAIMED, LOST, UNANSWERED, is_question
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import LedgerError, PikaError
 from pika_async.provider import Found, Page
 

@@ -23,7 +23,7 @@ from pika_async._http import HttpRequest, HttpResponse
 from pika_async._ledger import Ledger
 from pika_async._media_type import media_type
 from pika_async._powers import Takes, Uploaded, Uploading
-from pika_async._transport import Sender, SendError
+from pika_async._sender import Sender, SendError
 from pika_async.errors import (
     BadReply,
     ConfigError,

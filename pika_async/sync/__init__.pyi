@@ -23,7 +23,7 @@ from pika_async._job_view import JobState
 from pika_async._ledger import Ledger
 from pika_async._prices import Quote
 from pika_async._secret import Secret
-from pika_async._transport import Sender
+from pika_async._sender import Sender
 from pika_async.provider import Provider
 from pika_async.requests import CommonFields, GenerateFields, Media, MediaFields
 from pika_async.results import JSON, Cancelled, State, VideoResult

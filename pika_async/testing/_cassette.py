@@ -15,7 +15,8 @@ from typing import Any, Final
 from pika_async._crossing import process_bound
 from pika_async._http import Form, HttpRequest, HttpResponse, Json, Multipart
 from pika_async._secret import Secret, conceal_text
-from pika_async._transport import Fence, SendError, Timeouts, Transport
+from pika_async._sender import Fence, SendError, Timeouts
+from pika_async._transport import Transport
 from pika_async.requests import Blob
 
 _KEPT: Final = re.compile(r"content-type|retry-after|.*(request|trace)-?id")

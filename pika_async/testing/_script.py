@@ -9,7 +9,7 @@ from attrs import define, field
 
 from pika_async._crossing import process_bound
 from pika_async._http import HttpRequest, HttpResponse
-from pika_async._transport import Fence, Timeouts
+from pika_async._sender import Fence, Timeouts
 
 Answer: TypeAlias = HttpResponse | Exception
 

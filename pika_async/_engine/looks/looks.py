@@ -16,8 +16,8 @@ from pika_async._engine.verdict import not_known, not_ours, refused_look
 from pika_async._ledger.events import Event, Mismatch
 from pika_async._ledger.records import Attempt
 from pika_async._secret import Secret
+from pika_async._sender import SendError
 from pika_async._telemetry import span
-from pika_async._transport import SendError
 from pika_async.errors import AuthError, PikaError, RateLimited
 from pika_async.results import Snapshot, Task
 

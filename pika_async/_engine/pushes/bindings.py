@@ -20,7 +20,7 @@ from pika_async._engine.desk import Desk
 from pika_async._ledger.events import Evidence
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Received, Source
 from pika_async._ledger.standing import FINAL, LOST, OPEN
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import LedgerError, PikaError
 from pika_async.results import Pending, Snapshot, Task
 

@@ -11,7 +11,7 @@ from attrs import define
 from pika_async._engine.account import Account
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
-from pika_async._transport import SendError
+from pika_async._sender import SendError
 from pika_async.errors import BadReply, PikaError
 from pika_async.provider import HttpResponse
 
