@@ -12,7 +12,7 @@ import click
 from pika_async import ConfigError
 from pika_async.cli._command import command
 from pika_async.cli._connection import WIDTH
-from pika_async.cli._ledger import PLACE, VARIABLE, Place
+from pika_async.cli._ledger import PLACE, VARIABLE, Place, max_cost_option, max_submits_option
 from pika_async.cli._terminal import run, say
 from pika_async.provider import Secret
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Have so many jobs under way on each account, over all workers: the least of them holds.",
 )
+@max_submits_option
+@max_cost_option
 @click.option("--account", default="default", show_default=True, help="Keep jobs under this label.")
 @click.option("--health", metavar="HOST:PORT", help="Answer /healthz and /readyz at this address.")
 def work(  # noqa: PLR0917 - click hands everything over by name
@@ -66,6 +68,8 @@ def work(  # noqa: PLR0917 - click hands everything over by name
     hook: str | None,
     places: int,
     max_concurrency: int,
+    max_submits: int | None,
+    max_cost: str | None,
     account: str,
     health: str | None,
 ) -> None:
@@ -91,6 +95,7 @@ def work(  # noqa: PLR0917 - click hands everything over by name
         max_concurrency=max_concurrency,
         account=account,
         health=health,
+        options={"max_submits": max_submits, "max_cost": max_cost},
     )
     run(_work(task))
     say("The worker has ended.")

@@ -91,6 +91,21 @@ async def test_of_different_caps_the_least_holds_for_all(place, caplog):
         assert 0 < most <= 2
 
 
+async def test_workers_share_the_cap_on_money(place, tmp_path):
+    """Two of them buy no more than one would; what does not fit waits for a higher cap."""
+    (tmp_path / "prices.toml").write_text('[[price]]\nprovider = "acedata"\namount = 0.4\n')
+    caps = {"max_cost": 1, "prices": tmp_path / "prices.toml"}
+    async with place.client() as shop:
+        jobs = [await shop.enqueue(f"cat {number}") for number in range(5)]
+        async with place.working(options=caps), place.working(options=caps):
+            await until(lambda: place.cluster.sql("SELECT sum(attempts) >= 3 FROM procrastinate_jobs")[0][0])
+            await until(lambda: sum(job.state is State.SUCCEEDED for job in jobs) == 2)
+        assert place.provider.billed.total() == 2
+        assert place.cluster.sql("SELECT micros FROM pika.spending") == [(800_000,)]
+        states = place.cluster.sql("SELECT state, count(*) FROM pika.attempts GROUP BY 1 ORDER BY 1")
+        assert states == [("queued", 3), ("succeeded", 2)]
+
+
 async def test_it_says_whether_it_lives_and_whether_it_works(place):
     """An orchestrator asks."""
     import aiohttp
