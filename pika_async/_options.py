@@ -98,7 +98,8 @@ class Options:
         from pika_async._job import Job
         from pika_async._quotes import Asked, Cheapest
 
-        prices = self.own_prices
+        prices, asks = self.own_prices, self.max_cost is not None
+        knows = bool(asks or prices or any("estimates" in one.powers for one in self.loaded))
         ledger = _ledger(self.ledger)
         if not (self.work or ledger.shared):
             raise ConfigError("work=False leaves the jobs to other processes; name the ledger= they share.")
@@ -111,7 +112,7 @@ class Options:
             max_concurrency=self.max_concurrency,
             max_submits=self.max_submits,
             max_cost=self.max_cost,
-            price=Asked(prices, clock, asks=self.max_cost is not None),
+            price=Asked(prices, clock, asks=asks) if knows else None,
             poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
             declared_rates=isinstance(self.poll_rate, Unset),
             poll_batch=self.poll_batch,

@@ -107,7 +107,7 @@ class Estimate(Value):
     """What a request costs before it is bought, as somebody published it.
 
     *amount* is in *unit*, a currency such as `USD` or the provider's own. *source* says who published it, and
-    *date* when it was read, as `YYYY-MM-DD`; None for a price that was asked for now. *model*, *duration* in
+    *date* when it was read, as `YYYY-MM-DD`; the core adds the day on which it asked. *model*, *duration* in
     seconds and *resolution* are what that price buys: only estimates that agree in all three are compared.
     """
 

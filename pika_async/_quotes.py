@@ -9,8 +9,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, cast
+
+from attrs import evolve
 
 from pika_async._engine.choosing import Choice, by_price
 from pika_async._prices import Price, Quote, price_of
@@ -113,7 +116,8 @@ async def _published(account: Account, request: VideoRequest) -> Estimate | None
         # Files and bytes are uploaded with the order; a price asks for their links alone.
         asked = adapter.build_estimate(account.capabilities.stand_in(request))
         if asked is not None:
-            return await account.ask(partial(_same, asked), partial(_read, adapter, request))
+            found = await account.ask(partial(_same, asked), partial(_read, adapter, request))
+            return found if found is None or found.date else evolve(found, date=_day(account.wall()))
     except (SendError, PikaError):
         pass  # a catalogue that does not answer leaves what the adapter knows itself
     except Exception:
@@ -134,6 +138,10 @@ def _table(account: Account, request: VideoRequest) -> Estimate | None:
 
 def _adapter(account: Account) -> Estimates:
     return cast("Estimates", account.provider)
+
+
+def _day(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).date().isoformat()
 
 
 def _same(request: HttpRequest) -> HttpRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve, frozen
@@ -78,3 +79,4 @@ async def test_a_file_that_is_not_uploaded_yet_has_a_price(sandbox):
         (quote,) = await pika.quote(Generate("A cat", image=PNG))
     assert quote.estimate.unit == "USD"
     assert quote.estimate.source == "Pika's catalogue"
+    assert quote.estimate.date == datetime.now(UTC).date().isoformat()

@@ -89,6 +89,10 @@ class Account:
         self._turns: set[asyncio.Future[bool]] = set()
         self._closing = False
 
+    def wall(self) -> float:
+        """Return the time, in wall-clock seconds."""
+        return self._clock.wall()
+
     def go_by(self, adapter: Provider) -> None:
         """Reach the provider by another route from now on."""
         self.loaded = load(self.name, adapter)

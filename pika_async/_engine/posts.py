@@ -103,7 +103,7 @@ class Posts:
                 self.leave(flight, later(refused))
                 return
             order, request = await self._built(line, flight)
-            price = await self._priced(line, order)
+            price = None if self._price is None else await self._priced(self._price, line, order)
             is_new, clocks = not flight.recorded, moment(self._clock)
             change = await self._desk.tell(flight, self._claim(line, flight, request, price))
             line.claiming, claiming = line.claiming - 1, False
@@ -159,8 +159,9 @@ class Posts:
     def _is_old(self, built_at: float) -> bool:
         return self._clock.now() - built_at >= _BUILT_LASTS
 
-    async def _priced(self, line: Line, order: VideoRequest) -> Money | None:
-        estimate = None if self._price is None else await self._price(line.account, order)
+    @staticmethod
+    async def _priced(price: Price, line: Line, order: VideoRequest) -> Money | None:
+        estimate = await price(line.account, order)
         try:
             return None if estimate is None else Money.of(estimate.amount, estimate.unit)
         except ValueError:

@@ -272,7 +272,7 @@ class MemoryLedger:
         held = old is not None and old.slot
         if new.claimed_at is not None and (old is None or old.claimed_at is None):
             self._submits += 1
-        if (money := added(old, new)) is not None:
+        if new.price is not None and (money := added(old, new)) is not None:
             self._spent = total(self._spent, money)
         if new.slot is not held:
             usage = self._accounts.get(new.account) or Usage()

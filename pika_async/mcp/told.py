@@ -31,7 +31,7 @@ class Priced(BaseModel):
     amount: float | None = Field(None, description="None where nobody publishes a price.")
     unit: str | None = Field(None, description="A currency, or the provider's own, credits say.")
     source: str | None = Field(None, description="Who says so.")
-    date: str | None = Field(None, description="When that was read; None for now.")
+    date: str | None = Field(None, description="When that was read.")
     cannot: str | None = Field(None, description="Why this provider cannot make such a video.")
 
 

@@ -209,7 +209,7 @@ class Batch:
             charge.slots += slots
             charge.submits += submits
             self._usages[new.account] = evolve(usage, slots=usage.slots + slots)
-        if (money := added(old, new)) is not None:
+        if new.price is not None and (money := added(old, new)) is not None:
             self.sums.setdefault(money.unit, Sum()).micros += money.micros
 
     def _charge(self, account: str) -> Charge:

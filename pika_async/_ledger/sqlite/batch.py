@@ -213,7 +213,7 @@ class Batch:
         if slots or submits:
             self._known.count(self.connection, new.account, slots, submits)
             self._accounts.add(new.account)
-        if (money := added(old, new)) is not None:
+        if new.price is not None and (money := added(old, new)) is not None:
             self._known.spend(self.connection, money)
             self._units.add(money.unit)
 
