@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
-from pika_async._ledger.events import Cancel
+from pika_async._ledger.events import Cancel, Claim
 from pika_async._ledger.records import Attempt, JobRecord
-from pika_async.ledger import ledger_at, open_ledger
+from pika_async.ledger import Money, ledger_at, open_ledger
 from pika_async.requests import Generate
 from tests.cli.ledgers import fill
 
@@ -48,13 +48,15 @@ def test_jobs_are_shown_from_the_database(run, dsn, monkeypatch):
 
 def test_the_doctor_knows_the_database(run, dsn):
     """Its version, clock, standbys, oldest transaction and whether a pool is in between."""
+    from pika_async._ledger.postgres.schema import MIGRATIONS
+
     used(dsn, lambda ledger: ledger.secret())
     result = run("doctor", "--ledger", dsn)
     told = " ".join(result.output.split())
     assert result.exit_code == 0, result.output
     for words in (
         "Postgres 1",
-        "schema 1",
+        f"schema {len(MIGRATIONS)}",
         "no standby is connected",
         "oldest is open for",
         "connections are direct",
@@ -69,6 +71,14 @@ def test_a_file_moves_into_the_database_once(run, dsn, tmp_path):
     """Jobs, keys, history, secret and figures; afterwards the file says where they are."""
     file = tmp_path / "jobs.db"
     asyncio.run(fill(file, ("aa", "queued"), ("bb", "succeeded"), ("cc", "refused"), ("dd", "unresolved")))
+    sent = Attempt(id="ff-1", job_id="ff", number=1, account="acedata:default")
+    price = Claim(attempt=sent.id, owner="o", price=Money.of("0.25", "USD"))
+    used(
+        file,
+        lambda ledger: ledger.create(
+            JobRecord(id="ff", request=None, created_at=1.0, attempts=(sent,)), price
+        ),
+    )
 
     async def seen(ledger):
         jobs = await ledger.jobs()
@@ -76,9 +86,10 @@ def test_a_file_moves_into_the_database_once(run, dsn, tmp_path):
         return jobs, histories, await ledger.secret(), ledger.id, await ledger.usage("acedata:default")
 
     before = used(file, seen)
+    assert before[-1].spent == {"USD": 250_000}
     result = run("ledger", "move", "--ledger", file, "--to", dsn)
     assert result.exit_code == 0, result.output
-    assert "4 jobs are in the database now" in result.output
+    assert "5 jobs are in the database now" in result.output
     assert used(dsn, seen) == before
     assert run("ledger", "check", "--ledger", dsn).exit_code == 0
     refused = run("jobs", "--ledger", file)
