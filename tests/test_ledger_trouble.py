@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from pika_async import Generate, State
-from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, Sending
+from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, NextAttempt, Sending, Times
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     AuthError,
@@ -475,3 +475,40 @@ async def test_a_closing_client_calls_nothing_free_that_another_process_has_sent
             await s.pika.aclose()
     assert isinstance(wait.exception(), JobTimeout)
     assert wait.exception().charged == "yes"
+
+
+async def test_an_order_that_another_process_queued_again_is_sent_by_who_waits_for_it():
+    """Its claimer fell silent, and so did the process that found that out."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        s.engine._lines["scripted:default"].opens_at = clock.now() + 100
+        s.engine._sweeper.stop()
+        wait = s.begin(s.pika.generate("a cat", idempotency_key="k", timeout=None))
+        await clock.advance(1)
+        (job,) = await ledger.jobs()
+        claim = Claim(attempt=job.newest.id, owner="dead", times=Times(), max_slots=32)
+        await ledger.apply(job.id, claim)
+        await clock.advance(90)
+        again = NextAttempt(id=f"{job.id}-2-again", account="scripted:default")
+        await ledger.apply(job.id, LeaseOver(attempt=job.newest.id, next=again))
+        await clock.advance(60)
+        assert wait.result()
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_recovering_what_is_queued_sends_what_is_known_here_and_in_no_line():
+    """The process may have lost sight of it while the ledger failed."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        line = s.engine._lines["scripted:default"]
+        line.opens_at = s.clock.now() + 10
+        wait = s.begin(s.pika.generate("a cat"))
+        await s.clock.advance(1)
+        for flight in line.clear():
+            flight.place = 0
+        await s.clock.advance(20)
+        assert not s.host.billed
+        await s.pika.recover(queued=True)
+        await s.clock.advance(20)
+        assert wait.result()
+        assert s.host.billed == {"a cat": 1}

@@ -17,12 +17,14 @@ FOUND_A_FAULT = {
     77: "a slot asked for with nothing to send was counted as free twice",
     78: "a closing client called an order free that another process had sent",
     83: "an event of a job that was never recorded kept the outbox from delivering anything",
+    812: "an order that another process had queued again was sent by nobody",
+    1140: "a task that came while the lease for look-ups was given back was never looked up",
     611: "a lease that was over while the ledger failed had a sent order called free",
 }
 """Seeds whose worlds broke a law once, and by what. They may change what they do when the code changes."""
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(20))
 def test_no_law_is_broken_in_any_world(seed):
     """Whatever is refused, lost, late, killed or stopped; `benchmarks.simulation` runs more of them."""
     outcome = run(Plan.of(seed))

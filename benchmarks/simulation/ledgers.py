@@ -77,6 +77,14 @@ class Store(MemoryLedger):
         """Return all jobs."""
         return [*self._jobs.values(), *self._ended.values()]
 
+    @property
+    def slots(self) -> dict[str, int]:
+        """Return the slots that are counted, by account."""
+        return {key: usage.slots for key, usage in self._accounts.items()}
+
+    def remove(self) -> None:
+        """Do nothing: it is memory."""
+
 
 class Port:
     """One process's way to a store. *shared* says whether other processes have one, or may have one later."""
@@ -97,9 +105,14 @@ class Port:
     async def open(self, wall: Callable[[], float]) -> None:
         self.now = wall
 
+    def die(self) -> None:
+        """Be read no more."""
+        if self in self.store.readers:
+            self.store.readers.remove(self)
+
     async def aclose(self) -> None:
         await self._turns.take()
-        self.store.readers.remove(self)
+        self.die()
 
     async def _read(self, call: Callable[[], Awaitable[T]]) -> T:
         await self._turns.take()

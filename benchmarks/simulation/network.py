@@ -108,7 +108,7 @@ class SimulatedTransport:
                     word = chance.choice(_UNSURE).value
             told = server.submitted(request, word) if buys else server.asked(request)
             if buys and "sandbox-moderated" in departure.prompt:
-                word = word or Outcome.MODERATED.value
+                word = Outcome.MODERATED.value
             if isinstance(told, Held):
                 net.after(
                     max(0.0, told.until - server.now), lambda: leave(told.answer and told.answer(), word)

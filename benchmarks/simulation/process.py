@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.clock import SimulatedClock
-from benchmarks.simulation.ledgers import Port
 from benchmarks.simulation.loop import SimulatedLoop
 from benchmarks.simulation.network import SimulatedTransport
 from benchmarks.simulation.plan import Order
@@ -73,8 +72,7 @@ class Process:
         self._fuse = None
         self.world.log(f"{self.name} is killed")
         self.world.happened["crash"] += 1
-        if isinstance(self.ledger, Port) and self.ledger in self.ledger.store.readers:
-            self.ledger.store.readers.remove(self.ledger)
+        self.ledger.die()
 
     def over(self) -> None:
         """Note that the client is closed, and so the process has ended by itself."""

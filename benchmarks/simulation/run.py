@@ -11,6 +11,7 @@ from benchmarks.simulation.laws import at_rest, broken_laws
 from benchmarks.simulation.ledgers import Port, Store
 from benchmarks.simulation.plan import Plan
 from benchmarks.simulation.process import Process
+from benchmarks.simulation.sqlite import File, SimulatedSqlite
 from benchmarks.simulation.world import StuckError, World
 from pika_async._ledger.records import JobRecord
 
@@ -44,6 +45,8 @@ class _Run:
 
     def outcome(self) -> Outcome:
         world = self.world
+        if self.plan.ledger == "sqlite":
+            world.store = File()
         with seeded(world.chances), world.watched():
             try:
                 self._live()
@@ -52,8 +55,11 @@ class _Run:
             finally:
                 for process in world.all_processes:
                     process.alive = False
+                    process.ledger.die()
                     process.loop.drop()
                     process.loop.close()
+                if world.store is not None:
+                    world.store.remove()
         posts = sum(len(asked.departures) for asked in world.asked.values())
         world.happened.update(posts=posts, bills=sum(map(len, world.bills.values())))
         return Outcome(
@@ -68,7 +74,7 @@ class _Run:
 
     def _live(self) -> None:
         world, plan = self.world, self.plan
-        if plan.ledger != "memory":
+        if plan.ledger == "shared":
             world.store = Store()
         for number in range(plan.processes):
             self._start(number)
@@ -82,7 +88,9 @@ class _Run:
         self._calm()
         self._judge()
 
-    def _ledger(self, process: Process) -> Port:
+    def _ledger(self, process: Process) -> Port | SimulatedSqlite:
+        if isinstance(self.world.store, File):
+            return SimulatedSqlite(self.world.store.path, process)
         if self.plan.ledger == "memory":
             return Port(Store(), process, shared=False)
         return Port(self.world.store, process, shared=True)
@@ -175,20 +183,21 @@ class _Run:
         for number, process in sorted(world.by_number.items()):
             if not process.alive or process.closed:
                 self._start(number, process.generation + 1)
-        until = world.now + _PATIENCE
-        while world.now < until:
-            world.run(world.now + _ROUND)
+        until = world.now + _PATIENCE + max(0.0, -world.wall_set)
+        world.run(world.now + _ROUND)
+        while world.now < until and not self._quiet():
             first = world.by_number[0]
-            if self._quiet():
-                break
             if world.remembers:
                 first.begin(first.recover())
             first.begin(first.decide())
+            world.run(world.now + _ROUND)
 
     def _quiet(self) -> bool:
         world = self.world
         waiting = any(not task.done() for p in world.living() for task in p.callers)
-        return not waiting and not world.wants_a_word() and all(map(at_rest, world.records()))
+        stats = [stats for p in world.living() for stats in p.pika._engine.stats().values()]
+        busy = any(one.on_the_wire or one.outbox_age is not None for one in stats)
+        return not (waiting or busy or world.wants_a_word()) and all(map(at_rest, world.records()))
 
     def _judge(self) -> None:
         world = self.world

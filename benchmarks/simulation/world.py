@@ -22,6 +22,7 @@ from benchmarks.simulation.ledgers import Fate, Store
 from benchmarks.simulation.network import Departure
 from benchmarks.simulation.plan import Plan
 from benchmarks.simulation.provider import Bill, Server, attempt_in, made
+from benchmarks.simulation.sqlite import File
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.records import JobRecord
@@ -87,7 +88,7 @@ class World:
         self.happened: Counter[str] = Counter()
         self.servers: dict[str, Server] = {}
         self.adapters: list[Any] = []
-        self.store: Store | None = None
+        self.store: Store | File | None = None
         self._outage_until = 0.0
         for name in plan.providers:
             self._serve(name)
@@ -127,8 +128,7 @@ class World:
 
     def records(self) -> list[JobRecord]:
         """Return every job of the ledgers of all processes that live."""
-        stores = [self.store] if self.store is not None else [p.ledger.store for p in self.living()]
-        found = [record for store in stores for record in store.records]
+        found = [record for store in self._stores() for record in store.records]
         for record in found:
             self._prompts.setdefault(record.id, getattr(record.request, "prompt", None))
         return found
@@ -139,8 +139,10 @@ class World:
 
     def slots(self) -> dict[str, int]:
         """Return the slots that the ledger counts, by account."""
-        stores = [self.store] if self.store is not None else [p.ledger.store for p in self.living()]
-        return {key: usage.slots for store in stores for key, usage in store._accounts.items()}
+        return {key: slots for store in self._stores() for key, slots in store.slots.items()}
+
+    def _stores(self) -> list[Any]:
+        return [self.store] if self.store is not None else [p.ledger.store for p in self.living()]
 
     def living(self) -> list[Any]:
         return [p for p in self.processes if p.alive and p.ready and not p.closed]

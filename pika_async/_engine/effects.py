@@ -14,7 +14,7 @@ from attrs import frozen
 from pika_async._engine.verdict import outcome, unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Evidence, Refused, Unknown
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal
 from pika_async._ledger.standing import CLAIMED, in_doubt, is_question, is_watched, settled
 from pika_async.errors import PikaError
 from pika_async.results import Pending, Succeeded
@@ -46,6 +46,13 @@ class Stop:
 @frozen
 class Queue:
     """The attempt is to be sent as soon as its account allows."""
+
+    attempt: Attempt
+
+
+@frozen
+class Requeued:
+    """Another process queued the attempt, and may be dead: who waits for the job here sends it."""
 
     attempt: Attempt
 
@@ -112,6 +119,7 @@ Effect: TypeAlias = (
     | Look
     | Stop
     | Queue
+    | Requeued
     | Answered
     | Progress
     | Accepted
@@ -123,6 +131,7 @@ Effect: TypeAlias = (
     | SlotFreed
 )
 
+_ABOUT_THE_ACCOUNT = frozenset({"AuthError", "InsufficientBalance"})
 _ACCEPTED = Accepted()
 _QUESTION = Question()
 _FORGET = Forget()
@@ -169,8 +178,17 @@ def _of_attempt(found: list[Effect], old: Attempt | None, new: Attempt, change: 
         found.append(Stop(new))
     if old is None and change.before is not None and new.state is AttemptState.QUEUED:
         event = change.event
-        if event is not None and not (isinstance(event, Refused) and event.later):
+        if event is None:
+            if not _waits_for_a_word(change.after):
+                found.append(Requeued(new))
+        elif not (isinstance(event, Refused) and event.later):
             found.append(Queue(new))
+
+
+def _waits_for_a_word(job: JobRecord) -> bool:
+    """Return whether the newest attempt follows a refusal about the account: it waits for a word."""
+    before = job.attempts[-2].outcome if len(job.attempts) > 1 else None
+    return isinstance(before, Refusal) and before.error in _ABOUT_THE_ACCOUNT
 
 
 def _of_job(found: list[Effect], change: Change) -> None:

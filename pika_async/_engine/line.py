@@ -50,6 +50,9 @@ class Line:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, flight: Flight) -> bool:
+        return any(waiting is flight for _, waiting in self._waiting)
+
     def add(self, flight: Flight) -> None:
         """Let *flight* wait in the place that it had, or behind all others."""
         if not flight.place:

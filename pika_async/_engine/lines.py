@@ -10,18 +10,19 @@ import asyncio
 from collections.abc import Callable, ItemsView, ValuesView
 
 from pika_async._engine.desk import Desk
-from pika_async._engine.effects import Queue, SlotFreed, SlotTaken
+from pika_async._engine.effects import Queue, Requeued, SlotFreed, SlotTaken
 from pika_async._engine.flight import Flight
 from pika_async._engine.line import Line
 
 
 class Lines:
-    """One `Line` for each account; carries out `Queue`, `SlotTaken` and `SlotFreed`."""
+    """One `Line` for each account; carries out `Queue`, `Requeued`, `SlotTaken` and `SlotFreed`."""
 
     def __init__(self, desk: Desk) -> None:
         self._lines = {key: Line(account) for key, account in desk.accounts.items()}
         self._wake: Callable[[Line], None] | None = None
         desk.carries_out(Queue, self._queue)
+        desk.carries_out(Requeued, self._requeued)
         desk.carries_out(SlotTaken, self._slot_taken)
         desk.carries_out(SlotFreed, self._slot_freed)
 
@@ -39,6 +40,13 @@ class Lines:
     def on_change(self, wake: Callable[[Line], None]) -> None:
         """Have *wake* called soon after something that waits may go on."""
         self._wake = wake
+
+    def _requeued(self, flight: Flight, effect: Requeued) -> None:
+        line = self._lines.get(effect.attempt.account)
+        # What a queue brings is brought again by it.
+        is_ours = flight.wanted and not (flight.kept or flight.ended or flight.cancelled)
+        if is_ours and line is not None and flight not in line:
+            self._queue(flight, Queue(effect.attempt))
 
     def _queue(self, flight: Flight, effect: Queue) -> None:
         if (line := self._lines.get(effect.attempt.account)) is None:

@@ -256,6 +256,8 @@ class Orders:
             for record in page:
                 flight = self.desk.flights.get(record.id)
                 if flight is not None and flight.wanted:
+                    if queued:
+                        self._send_queued(flight)
                     continue
                 if not queued and all(
                     a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN

@@ -18,6 +18,7 @@ from pika_async._engine.effects import (
     Progress,
     Question,
     Queue,
+    Requeued,
     SlotFreed,
     SlotTaken,
     Stop,
@@ -172,6 +173,17 @@ def test_what_another_process_queued_is_sent_by_it():
     assert Queue not in kinds(effects(Change(before=None, after=job(), event=CLAIM), ME))
 
 
+def test_what_another_process_queued_is_sent_by_who_waits_for_it_here():
+    """That process may be dead. What was left because of the key or the balance waits for a word."""
+    queued = job(attempt(state=AttemptState.REFUSED, version=1), attempt(2))
+    assert Requeued in kinds(effects(Change(before=job(), after=queued), ME))
+    assert Requeued not in kinds(effects(Change(before=None, after=queued), ME))
+    for error in ("AuthError", "InsufficientBalance"):
+        refusal = Refusal(error=error, message="No.")
+        left = job(attempt(state=AttemptState.REFUSED, version=1, outcome=refusal), attempt(2))
+        assert Requeued not in kinds(effects(Change(before=job(), after=left), ME))
+
+
 def test_a_job_that_is_read_counts_no_slot_and_queues_nothing():
     """Its slots are in the ledger's count already; whether it is sent is its reader's decision."""
     running = job(attempt(state=AttemptState.RUNNING, slot=True, task=pending().task))
@@ -246,7 +258,12 @@ def test_whatever_happens(events):
     assert {e.attempt.id for e in read if isinstance(e, Look)} == watched
 
 
-STEPS = [{Moved, Answered, Look, Stop, Queue}, {Ended, Progress}, {Trouble, Accepted}, {Forget, Question}]
+STEPS = [
+    {Moved, Answered, Look, Stop, Queue, Requeued},
+    {Ended, Progress},
+    {Trouble, Accepted},
+    {Forget, Question},
+]
 
 
 def order_of(effect):

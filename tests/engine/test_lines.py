@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from pika_async import Generate
-from pika_async._engine.effects import Queue, SlotFreed, SlotTaken
+from pika_async._engine.effects import Queue, Requeued, SlotFreed, SlotTaken
 from pika_async._engine.lines import Lines
 from tests.engine.scripted import Scripted, capable, scene
 from tests.ledger.records import attempt
@@ -27,9 +27,12 @@ class Woken:
 
     def act(self, flight, effect):
         """Have these lines alone carry out an effect."""
-        {Queue: self.lines._queue, SlotTaken: self.lines._slot_taken, SlotFreed: self.lines._slot_freed}[
-            type(effect)
-        ](flight, effect)
+        {
+            Queue: self.lines._queue,
+            Requeued: self.lines._requeued,
+            SlotTaken: self.lines._slot_taken,
+            SlotFreed: self.lines._slot_freed,
+        }[type(effect)](flight, effect)
 
 
 async def waiting(s):
@@ -85,3 +88,20 @@ async def test_whoever_sends_is_woken_after_the_change():
         assert world.woken == [FIRST]
         await asyncio.sleep(0)
         assert world.woken == [FIRST, FIRST]
+
+
+async def test_what_another_process_queued_waits_here_once_and_only_for_who_wants_it():
+    """An order that a queue brings is brought again by it; one that waits already keeps its place."""
+    async with scene() as s:
+        world, flight = Woken(s), await waiting(s)
+        again = Requeued(attempt(2, account=FIRST))
+        flight.wanted = False
+        world.act(flight, again)
+        flight.wanted, flight.kept = True, True
+        world.act(flight, again)
+        assert not len(world.lines[FIRST])
+        flight.kept = False
+        world.act(flight, again)
+        world.act(flight, again)
+        world.act(flight, Requeued(attempt(2, account="elsewhere:default")))
+        assert len(world.lines[FIRST]) == 1

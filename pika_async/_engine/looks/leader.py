@@ -40,6 +40,7 @@ class Leader:
         self._clock = clock
         self._timers: dict[str, Timer] = {}
         self._trying: set[str] = set()
+        self._wanted_meanwhile: set[str] = set()
         self._complete: set[str] = set()
         self._stepped_back: set[str] = set()
         if desk.ledger.shared and looks:
@@ -72,7 +73,9 @@ class Leader:
             self._later(effect.attempt.account, 0.0)
 
     def _later(self, key: str, seconds: float) -> None:
-        if not (self._desk.closing or key in self._trying or key in self._timers):
+        if key in self._trying:
+            self._wanted_meanwhile.add(key)
+        elif not (self._desk.closing or key in self._timers):
             self._timers[key] = self._clock.call_at(self._clock.now() + seconds, lambda: self._due(key))
 
     def _due(self, key: str) -> None:
@@ -117,6 +120,9 @@ class Leader:
             self._complete.discard(key)
         finally:
             self._trying.discard(key)
+            if pause is None and key in self._wanted_meanwhile:
+                pause = 0.0  # a task came while the lease was given back
+            self._wanted_meanwhile.discard(key)
             if pause is not None:
                 self._later(key, pause)
 

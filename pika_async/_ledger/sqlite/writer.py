@@ -118,17 +118,20 @@ class Writer:
         self._tell([(bare(opened), None, None)])
         try:
             while orders := self._waiting():
-                early, writes, late = in_turn(orders)
-                if early:
-                    self._tell(self._read(connection, early))
-                if writes:
-                    self._tell(self._write(connection, writes))
-                if late:
-                    self._tell(self._read(connection, late))
+                self._serve(connection, orders)
         finally:
             connection.close()
             self._epoch.close()
             self._tell([(bare(self._closed), None, None)])
+
+    def _serve(self, connection: sqlite3.Connection, orders: list[Order]) -> None:
+        early, writes, late = in_turn(orders)
+        if early:
+            self._tell(self._read(connection, early))
+        if writes:
+            self._tell(self._write(connection, writes))
+        if late:
+            self._tell(self._read(connection, late))
 
     def _waiting(self) -> list[Order]:
         """Wait for an order, and take all others that wait; nothing at the end."""

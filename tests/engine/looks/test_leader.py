@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pika_async._engine.clock import sleep
 from pika_async._engine.looks import leader
 from pika_async._engine.looks.leader import LEASE
 from pika_async._ledger.records import AttemptState
@@ -233,3 +234,26 @@ async def test_who_does_not_lead_leaves_the_tasks_of_others_alone():
         await theirs(ledger)
         s.engine._leader.notice(await ledger.get("j0"))
         assert "j0" not in s.engine.desk.flights
+
+
+async def test_a_task_that_comes_while_the_lease_is_given_back_is_looked_up():
+    """The ledger takes its time over that, and there is no other reason to try for the lease again."""
+    ledger, clock = SharedLedger(), FakeClock()
+    lease = ledger.lease
+
+    async def slow(name, owner, seconds):
+        if seconds == 0.0 and name == NAME:
+            await sleep(clock, 4.0)
+        return await lease(name, owner, seconds)
+
+    async def no_news():
+        return ()
+
+    ledger.lease, ledger.news = slow, no_news
+    async with scene(ledger=ledger, clock=clock) as s:
+        wait = s.begin(s.pika.generate("a cat"))
+        while not (wait.done() and s.engine._leader._trying):
+            await clock.advance(0.5)
+        job = await s.pika.submit("a dog")
+        assert await s.after(60, job.wait())
+        del ledger.lease
