@@ -17,6 +17,7 @@ from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
 from pika_async._options import Downloads, Options, load
 from pika_async._secret import Secret
+from pika_async._telemetry import span
 from pika_async.errors import ConfigError, UnsupportedRequest
 from pika_async.requests import (
     CommonFields,
@@ -411,12 +412,14 @@ class Pika:
             if (create_on := getattr(engine.desk.ledger, "create_on", None)) is None:
                 raise ConfigError("connection= needs a ledger on Postgres, in the same database.")
             on = partial(create_on, connection)
-        flight = await self._ordered(order, callback_url, idempotency_key, kept=True, record_on=on)
-        if self._tasks is not None and flight.record.newest.state == "queued":
-            if connection is None:
-                await self._tasks.defer(flight.id, flight.account.key)
-            elif not flight.recorded:  # an order that was there already has its task
-                await self._tasks.defer_on(connection, flight.id, flight.account.key)
+        with span("pika.enqueue") as about:
+            flight = await self._ordered(order, callback_url, idempotency_key, kept=True, record_on=on)
+            about(flight.id)
+            if self._tasks is not None and flight.record.newest.state == "queued":
+                if connection is None:
+                    await self._tasks.defer(flight.id, flight.account.key)
+                elif not flight.recorded:  # an order that was there already has its task
+                    await self._tasks.defer_on(connection, flight.id, flight.account.key)
         return Job(engine.orders, flight)
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:

@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("pika_async")
 
 _SCOPE: Final = "pika_async"
-_NO_SPAN: Final = nullcontext()
+
+About = Callable[[str], None]
+"""Tells a span the id of a job that was not known when it began."""
+
+_NO_SPAN: Final[AbstractContextManager[About]] = nullcontext(lambda _: None)
 _GAUGES: Final = {
     "pika.jobs.queued": ("queued", "Jobs that wait to be sent by this process."),
+    "pika.jobs.submitting": ("on_the_wire", "Jobs whose order is being sent by this process."),
+    "pika.jobs.rendering": ("polled", "Jobs that this process looks up, or waits for."),
     "pika.jobs.in_flight": ("in_flight", "Jobs that hold a slot of the account, over all processes."),
+    "pika.jobs.doubts": ("unresolved", "Jobs of this process that only a person can settle."),
     "pika.look_ups.lag": ("poll_lag", "Seconds by which the most overdue look-up is late."),
     "pika.jobs.oldest_doubt": ("oldest_unresolved", "Seconds since the oldest doubtful order was sent."),
     "pika.ledger.outbox_age": (
@@ -41,6 +48,12 @@ class HasStats(Protocol):
     def stats(self) -> Mapping[str, Any]: ...
 
 
+_ENDED: Final = "pika.jobs.ended"
+_DURATION: Final = "pika.job.duration"
+_COST: Final = "pika.job.cost"
+METRICS: Final = frozenset({*_GAUGES, _ENDED, _DURATION, _COST})
+"""The names of all metrics."""
+
 _watched: WeakSet[HasStats] = WeakSet()
 _made: list[object] = []
 """The gauges of this process: of several clients on one account, the largest number counts."""
@@ -48,8 +61,10 @@ _made: list[object] = []
 
 def span(
     name: str, *, jobs: Iterable[str] = (), alone: bool = False, provider: str | None = None
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[About]:
     """Return a context that is a span called *name*, about the *jobs* with these ids.
+
+    What it yields adds a job that became known later.
 
     It belongs to the caller's span, unless it stands *alone*: what the engine does is nobody's in particular.
     An error ends the span with its class alone, since its text may hold a prompt.
@@ -67,12 +82,22 @@ class _Span:
         self._open: AbstractContextManager[Any] | None = None
         self._span: Any = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> About:
         try:
             made = _started(*self._told)
             self._span, self._open = made.__enter__(), made
         except Exception:
             log.exception("a span could not be begun")
+        return self._about
+
+    def _about(self, job_id: str) -> None:
+        if self._open is None:
+            return
+        try:
+            self._span.add_link(context_of(job_id))
+            self._span.set_attribute("pika.job.id", job_id)
+        except Exception:
+            log.exception("a span could not be told its job")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -144,26 +169,31 @@ def _count(provider: str, state: str, seconds: float, cost: float | None) -> Non
 
     meter = get_meter(_SCOPE)
     facts = {"gen_ai.provider.name": provider, "pika.job.state": state}
-    meter.create_counter("pika.jobs.ended", description="Jobs that ended.").add(1, facts)
-    meter.create_histogram("pika.job.duration", unit="s", description="From order to end.").record(
-        seconds, facts
-    )
+    meter.create_counter(_ENDED, description="Jobs that ended.").add(1, facts)
+    meter.create_histogram(_DURATION, unit="s", description="From order to end.").record(seconds, facts)
     if cost is not None:
-        meter.create_counter("pika.job.cost", description="In the provider's own unit.").add(cost, facts)
+        meter.create_counter(_COST, description="In the provider's own unit.").add(cost, facts)
 
 
 def watch(engine: HasStats) -> None:
     """Let metrics be read of *engine* as long as it lives."""
+    _watched.add(engine)
+    if _made:
+        return  # once a process: a second instrument of the same name would be read in vain
+    try:
+        _made.extend(_gauges())
+    except Exception:
+        log.exception("the numbers of accounts cannot be read as metrics")
+
+
+def _gauges() -> list[object]:
     from opentelemetry.metrics import get_meter
 
-    first = not _made
-    _watched.add(engine)
-    if first:
-        # Once a process: a second instrument of the same name would be read in vain.
-        meter = get_meter(_SCOPE)
-        for name, (field, description) in _GAUGES.items():
-            gauge = meter.create_observable_gauge(name, [_reader(field)], description=description)
-            _made.append(gauge)
+    meter = get_meter(_SCOPE)
+    return [
+        meter.create_observable_gauge(name, [_reader(field)], description=description)
+        for name, (field, description) in _GAUGES.items()
+    ]
 
 
 def _reader(field: str) -> Callable[[CallbackOptions], Iterable[Observation]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import subprocess
@@ -19,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from pika_async import ContentBlocked, _telemetry
 from pika_async._telemetry import context_of
+from pika_async.fleet.delivery import deliver
 from pika_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +112,18 @@ async def test_a_trace_that_fails_changes_nothing_of_an_order(spans, monkeypatch
         assert sandbox.billed == {"A cat": 1}
 
 
+async def test_metrics_that_fail_change_nothing_of_an_order(exported, monkeypatch):
+    """Neither making an instrument nor counting an end raises into the engine."""
+
+    def broken(*_, **__):
+        raise RuntimeError("the application's meter")
+
+    monkeypatch.setattr(metrics, "get_meter", broken)
+    monkeypatch.setattr(_telemetry, "_made", [])
+    async with Sandbox(render_time=0.02) as sandbox, sandbox.client(poll_interval=0.02) as pika:
+        assert (await pika.generate("A cat")).video_url
+
+
 async def test_accounts_and_ends_are_measured(exported, pika):
     """Jobs by state, and what each account is doing, under names that stay."""
     await pika.generate("A cat")
@@ -122,9 +134,48 @@ async def test_accounts_and_ends_are_measured(exported, pika):
         for scope in resource.scope_metrics
         for metric in scope.metrics
     }
-    assert {"pika.account": "acedata:default"} in found["pika.jobs.in_flight"]
+    for state in ("queued", "submitting", "rendering", "in_flight", "doubts"):
+        assert {"pika.account": "acedata:default"} in found[f"pika.jobs.{state}"]
     assert {"gen_ai.provider.name": "acedata", "pika.job.state": "succeeded"} in found["pika.jobs.ended"]
     assert "pika.job.duration" in found
+
+
+async def test_an_order_is_followed_from_process_to_process(spans, tmp_path):
+    """The shop's, the worker's and the delivery's spans link to the job; what the hook does is inside."""
+    heard = []
+
+    def hook(delivery):
+        with trace.get_tracer("application").start_as_current_span("shop.notify"):
+            heard.append(delivery)
+
+    ledger = tmp_path / "jobs.db"
+    async with Sandbox(render_time=0.02) as sandbox:
+        options = {"poll_interval": 0.02, "ledger": ledger}
+        async with sandbox.client(**options, work=False) as shop:
+            job = await shop.enqueue("A cat")
+        async with sandbox.client(**options) as worker:
+            await worker.process(job.id)
+            await deliver(worker, job.id, "acedata:default", str(tmp_path), hook)
+    named = {span.name: span for span in spans.get_finished_spans()}
+    expected = context_of(job.id)
+    for name in (
+        "pika.enqueue",
+        "pika.process",
+        "pika.submit",
+        "pika.look_up",
+        "pika.deliver",
+        "pika.download",
+    ):
+        assert {link.context.trace_id for link in named[name].links} == {expected.trace_id}
+        assert named[name].attributes["pika.job.id"] == job.id
+    delivered = named["pika.deliver"].context.span_id
+    assert {named[name].parent.span_id for name in ("pika.download", "shop.notify")} == {delivered}
+    assert heard[0].job_id == job.id
+
+
+def test_the_link_of_a_job_is_the_same_in_every_process():
+    """It is made of the id alone, and stays what it was in earlier releases."""
+    assert f"{context_of('job').trace_id:032x}" == "5e8c9902207afaeb7120430c585a445f"
 
 
 def test_nothing_is_loaded_where_the_application_measures_nothing():
@@ -133,10 +184,19 @@ def test_nothing_is_loaded_where_the_application_measures_nothing():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_the_dashboard_shows_metrics_that_there_are():
-    """A panel of the example asks for names that the library has."""
-    board = json.loads((Path(__file__).parent.parent / "examples/grafana/pika_async.json").read_text("utf-8"))
+def prometheus(name: str) -> str:
+    """Return the name under which Prometheus keeps a metric of ours."""
+    ending = {"pika.jobs.ended": "_total", "pika.job.cost": "_total", "pika.job.duration": "_seconds_bucket"}
+    return name.replace(".", "_") + ending.get(name, "")
+
+
+def test_the_dashboard_and_the_page_show_every_metric_and_no_other():
+    """The names are literal in three places: the library, the example and the documentation."""
+    root = Path(__file__).parent.parent
+    board = json.loads((root / "examples/grafana/pika_async.json").read_text("utf-8"))
     asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
-    source = inspect.getsource(_telemetry)
-    for name in re.findall(r"\b(pika_\w+?)(?:_total|_seconds_bucket)?[\[)]", asked):
-        assert re.search(f'"{name.replace("_", ".", 1)}"'.replace("_", "[._]"), source), name
+    assert {*re.findall(r"\bpika_(?:job|look|ledger)\w+(?=[\[)])", asked)} - {"pika_job_state"} == {
+        prometheus(name) for name in _telemetry.METRICS
+    }
+    table = (root / "docs/watching.md").read_text("utf-8").partition("| metric |")[2].partition("\n\n")[0]
+    assert {*re.findall(r"`(pika\.\w+\.\w+)`", table)} - {"pika.job.state"} == _telemetry.METRICS

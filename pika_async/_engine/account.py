@@ -43,9 +43,9 @@ class AccountStats(Value):
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
     *polls* says whether this process does the look-ups of the account. *submit_spacing* is the pace that a
-    429 left, in seconds between submits; *oldest_unresolved* is the age in seconds of the attempt that has
-    waited longest for a person; *outbox_age* is for how many seconds something learned has waited for the
-    ledger; *paused* says why nothing moves.
+    429 left, in seconds between submits. *unresolved* counts jobs of this process that only a person can
+    settle; *oldest_unresolved* is the age of the oldest such order, in seconds. *outbox_age* is for how many
+    seconds something learned has waited for the ledger; *paused* says why nothing moves.
     """
 
     queued: int
@@ -56,6 +56,7 @@ class AccountStats(Value):
     polls: bool
     poll_lag: float
     submit_spacing: float
+    unresolved: int
     oldest_unresolved: float | None
     outbox_age: float | None
     paused: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -202,9 +203,11 @@ class Engine:
         desk = self.desk
         wall = desk.ledger.now()
         ages: dict[str, float] = {}
+        doubts: Counter[str] = Counter()
         for flight in desk.flights.values():
             if (doubtful := in_doubt(flight.record)) is not None:
                 age = wall - (doubtful.claimed_at or wall)
+                doubts[doubtful.account] += 1
                 ages[doubtful.account] = max(age, ages.get(doubtful.account, 0.0))
         found = {}
         for key, account in desk.accounts.items():
@@ -218,6 +221,7 @@ class Engine:
                 polls=looks.leading,
                 poll_lag=looks.lag,
                 submit_spacing=line.usage.spacing,
+                unresolved=doubts[key],
                 oldest_unresolved=ages.get(key),
                 outbox_age=desk.outbox.age,
                 paused=refused.message if refused is not None else line.paused(wall),

@@ -7,6 +7,7 @@ from pika_async._engine.orders import Orders
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
 from pika_async._ledger.standing import in_doubt, is_queued, unsent
+from pika_async._telemetry import span
 from pika_async.errors import ConfigError, PikaError
 
 
@@ -18,6 +19,11 @@ async def process(
     It also ends where only a person, or time, can go on. Raises the `PikaError` that kept the job unsent,
     when *patience* seconds passed without its POST as well: the queue is to try again.
     """
+    with span("pika.process", jobs=[job_id]):
+        return await _processed(orders, job_id, accepted=accepted, patience=patience)
+
+
+async def _processed(orders: Orders, job_id: str, *, accepted: bool, patience: float | None) -> JobRecord:
     record = await orders.desk.ledger.get(job_id)
     if record is None:
         raise ConfigError(f"This ledger knows no job {job_id!r}; open the ledger that it was recorded in.")

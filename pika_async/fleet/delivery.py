@@ -18,6 +18,7 @@ from attrs import frozen
 from pika_async import ConfigError, Pika, VideoResult
 from pika_async._crossing import Value
 from pika_async._fetching import SIDECAR
+from pika_async._telemetry import span
 from pika_async._token import JobToken
 
 GROUP: Final = "pika_async.deliver"
@@ -70,7 +71,13 @@ def hook_of(name: str) -> Hook:
 async def deliver(pika: Pika, job_id: str, account: str, out: str | None, hook: Hook | None) -> None:
     """Save the videos of a finished job under names that stay the same, then call *hook* with each."""
     provider, _, label = account.partition(":")
-    job = pika.job(JobToken(job_id=job_id, provider=provider, label=label, task=None).encode())
+    with span("pika.deliver", jobs=[job_id], provider=provider):
+        await _delivered(pika, JobToken(job_id=job_id, provider=provider, label=label, task=None), out, hook)
+
+
+async def _delivered(pika: Pika, token: JobToken, out: str | None, hook: Hook | None) -> None:
+    job_id = token.job_id
+    job = pika.job(token.encode())
     await job.wait(_PATIENCE)
     videos = [video for video in job.results if video.video_url is not None]
     for number, video in enumerate(videos, 1):
