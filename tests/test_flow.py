@@ -53,7 +53,7 @@ STORES = {
     "watched": "_engine/looks/watched.py",
 }
 """Values, and functions of them: they keep what they are told and call no part."""
-OTHERS = {"leader", "news", "sweeper"}
+OTHERS = {"attendance", "leader", "news", "sweeper"}
 """What their timers begin is no part of a request's way."""
 WIRING = {"engine.py", "__init__.py"}
 PARTS = {"client": "_client.py", "waits": "_waits.py"} | {

@@ -236,6 +236,61 @@ async def test_a_slot_that_one_frees_is_used_by_another_at_once(tmp_path):
         assert waiting.wire.submits
 
 
+async def test_whoever_frees_a_slot_does_not_take_it_for_ever(tmp_path):
+    """A client with a long queue lets one with a single order have the next slot but one."""
+    async with Fleet(tmp_path / "jobs.db", 2, max_concurrency=1) as fleet:
+        fleet.host.render_time = 5
+        busy, late = fleet.scenes
+        waits = fleet.ordered_by(busy, 5)
+        await fleet.passes(2)
+        (wait,) = fleet.ordered_by(late, 1)
+        while not wait.done():
+            await fleet.passes(1)
+        assert sum(other.done() for other in waits) <= 2
+        await fleet.passes(60)
+        assert all(other.result() for other in waits)
+
+
+async def test_of_different_caps_the_least_holds(tmp_path, caplog):
+    """The others say so once; when whoever has the least is gone, the next one holds."""
+    async with Fleet(tmp_path / "jobs.db", 1, max_concurrency=1) as fleet:
+        fleet.options = {"max_concurrency": 3}
+        wide = await fleet.joined()
+        fleet.host.render_time = 40
+        fleet.ordered_by(wide, 3)
+        await fleet.passes(3)
+        assert len(wide.wire.submits) == 1
+        assert wide.stats.max_concurrency == 1
+        said = "max_concurrency is 3 here and 1 in another process of this ledger; the least holds"
+        assert caplog.text.count(said) == 1
+        narrow = fleet.scenes[0]
+        await narrow.pika.aclose()
+        fleet.scenes.remove(narrow)
+        await fleet.passes(30)
+        assert len(wide.wire.submits) == 3
+
+
+async def test_a_key_that_one_process_has_wrong_pauses_that_one_alone(tmp_path):
+    """When every living process was refused, the account is paused for all who ask of it."""
+    async with Fleet(tmp_path / "jobs.db", 2, max_concurrency=1) as fleet:
+        bad, good = fleet.scenes
+        fleet.host.at_submit.append(refusal("AuthError", 401))
+        fleet.ordered_by(bad, 1)
+        await fleet.passes(2)
+        assert bad.stats.paused
+        assert good.stats.paused is None
+        fleet.host.at_submit.append(refusal("AuthError", 401))
+        fleet.ordered_by(good, 1)
+        await fleet.passes(2)
+        usage = await good.engine.desk.ledger.usage(ACCOUNT)
+        assert usage.paused_until > good.engine.desk.ledger.now()
+        assert usage.paused_why.startswith("no process has a key that the provider takes")
+        (anew,) = fleet.ordered_by(await fleet.joined(), 1)
+        await fleet.passes(30)
+        assert anew.result()
+        assert (await good.engine.desk.ledger.usage(ACCOUNT)).paused_why is None
+
+
 async def test_orders_outlive_a_file_that_is_locked(tmp_path):
     """For half a minute every commit fails: all are done afterwards, once each."""
     down = []

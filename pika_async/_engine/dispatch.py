@@ -48,14 +48,19 @@ class Dispatch:
         self._waits: dict[str, _Wait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._preparing: dict[asyncio.Task[None], Flight] = {}
-        lines.on_change(self._pump)
+        self._noticed: Callable[[Line], None] | None = None
+        lines.on_change(self.pump)
+
+    def on_wait(self, noticed: Callable[[Line], None]) -> None:
+        """Have *noticed* called soon after a line may have begun, or ceased, to wait for a slot."""
+        self._noticed = noticed
 
     async def reread(self) -> None:
         """Read what all processes use of each account, and send what that allows; raises `LedgerError`."""
         for key, line in self._lines.items():
             usage = await self._desk.ledger.usage(key)
             line.learn(usage, self._desk.ledger.now(), self._clock.now())
-            self._pump(line)
+            self.pump(line)
 
     def add(self, flight: Flight) -> bool:
         """Have the newest attempt of *flight* sent when its account allows; return whether that is now.
@@ -66,15 +71,20 @@ class Dispatch:
             return True
         line = self._lines[flight.account.key]
         line.add(flight)
-        self._pump(line)
+        self.pump(line)
         return not len(line)
 
     def send_now(self, key: str) -> None:
         """Send what waits for the account *key* and may go, before the client can be closed."""
-        self._pump(self._lines[key])
+        self.pump(self._lines[key])
 
-    def _pump(self, line: Line) -> None:
+    def pump(self, line: Line) -> None:
         """Start as many POSTs as the account allows now."""
+        self._start(line)
+        if self._noticed is not None:
+            asyncio.get_running_loop().call_soon(self._noticed, line)
+
+    def _start(self, line: Line) -> None:
         while self.working and not self._desk.closing and (first := line.first()) is not None:
             if first.is_unprepared(self._desk.ledger.now()):
                 if len(self._preparing) >= _PREPARED_AHEAD:
@@ -98,7 +108,7 @@ class Dispatch:
             if task is not None:
                 self._preparing.pop(task, None)
             for other in self._lines.values():
-                self._pump(other)
+                self.pump(other)
 
     async def _post(self, line: Line, flight: Flight) -> None:
         try:
@@ -107,7 +117,7 @@ class Dispatch:
             line.on_the_wire -= 1
             if (task := asyncio.current_task()) is not None:
                 self._tasks.discard(task)
-            self._pump(line)
+            self.pump(line)
 
     def _pump_later(self, line: Line) -> None:
         now, key = self._clock.now(), line.account.key
@@ -125,7 +135,7 @@ class Dispatch:
         del self._waits[line.account.key]
         if ask and line.is_full() and line.first() is not None:
             line.slots -= 1  # the ledger knows better, and says so when it refuses
-        self._pump(line)
+        self.pump(line)
 
     async def drain(self, error: Callable[[], PikaError]) -> None:
         """Send nothing more, leave what waits to other processes with *error*, and end what is under way."""

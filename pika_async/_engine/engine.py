@@ -13,6 +13,7 @@ from attrs import field, frozen
 from pika_async._engine import farewell
 from pika_async._engine.account import Account, AccountStats
 from pika_async._engine.addresses import Addresses
+from pika_async._engine.attendance import Attendance
 from pika_async._engine.building import Building
 from pika_async._engine.choosing import Rule
 from pika_async._engine.clock import Clock
@@ -112,6 +113,11 @@ class Engine:
             max_cost=settings.max_cost,
         )
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
+        self.attendance = Attendance(
+            self.desk, self._lines, clock, lambda key: self.looks[key].lag, self._dispatch.pump
+        )
+        if working and ledger.shared:
+            self._dispatch.on_wait(self.attendance.noticed)
         self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
         self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock, rule=settings.rule)
@@ -128,6 +134,8 @@ class Engine:
 
     async def open(self) -> None:
         """Begin to work; raises `LedgerError`."""
+        if self._sweeper is not None:
+            await self.attendance.open()
         await self._dispatch.reread()
         await self._news.open()
         await self._leader.open()
@@ -136,10 +144,6 @@ class Engine:
         else:
             for account in self.desk.accounts.values():
                 account.stop()
-
-    def limit(self, account: str, slots: int) -> None:
-        """Have at most *slots* jobs under way on *account* from now on."""
-        self.desk.accounts[account].max_concurrency = slots
 
     async def drain(self) -> None:
         """Send nothing more, and bring POSTs to their end; look-ups go on."""
@@ -151,6 +155,7 @@ class Engine:
         desk.closing = True
         if self._sweeper is not None:
             self._sweeper.stop()
+        self.attendance.stop()
         self._news.stop()
         if self.inbox is not None:
             self.inbox.stop()
@@ -174,6 +179,7 @@ class Engine:
         await self._dispatch.aclose(patience)
         await desk.aclose(patience)
         await self._leader.aclose()
+        await self.attendance.aclose()
 
     async def _let_go(self) -> None:
         desk = self.desk
@@ -215,7 +221,7 @@ class Engine:
             found[key] = AccountStats(
                 queued=len(line),
                 in_flight=line.slots + line.claiming,
-                max_concurrency=account.max_concurrency,
+                max_concurrency=line.limit,
                 on_the_wire=line.on_the_wire,
                 polled=len(looks),
                 polls=looks.leading,

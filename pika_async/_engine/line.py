@@ -10,8 +10,9 @@ from attrs import define, field
 from pika_async._engine.account import Account
 from pika_async._engine.flight import Flight
 from pika_async._ledger.records import JobRecord, Usage
+from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.standing import is_queued
-from pika_async.errors import PikaError
+from pika_async.errors import AuthError, PikaError
 
 POSTS_AT_ONCE = 64
 """POSTs on the wire at once; wider gains nothing on one loop, and the claim-to-byte time must stay short."""
@@ -36,6 +37,7 @@ class Line:
     """
 
     account: Account
+    owner: str = ""
     usage: Usage = field(factory=Usage)
     slots: int = 0
     claiming: int = 0
@@ -89,9 +91,30 @@ class Line:
         self._waiting.clear()
         return flights
 
+    @property
+    def limit(self) -> int:
+        """Return the account's cap: the least of those of all processes of the ledger."""
+        own, least = self.account.max_concurrency, self.usage.max_slots
+        return own if least is None else min(own, least)
+
+    def _slots(self) -> int:
+        slots = slots_for(self.owner, self.account.max_concurrency, self.usage)
+        return self.account.max_concurrency if slots is None else slots
+
     def is_full(self) -> bool:
-        """Return whether the account holds as many slots as it may."""
-        return self.slots + self.claiming >= self.account.max_concurrency
+        """Return whether the account holds as many slots as this process may fill now."""
+        return self.slots + self.claiming >= self._slots()
+
+    def filled(self, usage: Usage | None) -> None:
+        """Note that the ledger refused a claim for want of a slot."""
+        if usage is not None:
+            self.slots = max(usage.slots, self._slots() - self.claiming)
+
+    @property
+    def waits(self) -> bool:
+        """Return whether a job waits for a slot that another process may free."""
+        has_a_turn = self.owner in self.usage.waiting
+        return self.usage.members > 1 and bool(self._waiting) and (has_a_turn or self.is_full())
 
     def may_start(self, now: float) -> bool:
         """Return whether a slot, a place on the wire and the pace allow a submit."""
@@ -118,6 +141,13 @@ class Line:
     def refused(self, error: PikaError, ledger_now: float) -> None:
         """Note that the provider refuses this process's key or its account: for half a minute that holds."""
         self._refused, self._refused_at = error, ledger_now
+
+    def key_refused(self, ledger_now: float) -> tuple[float, str] | None:
+        """Return until when the provider is taken to refuse this process's key, and what it said."""
+        refused = self.refuses(0.0, ledger_now)
+        if not isinstance(refused, AuthError):
+            return None
+        return self._refused_at + _REFUSED_FOR, refused.message
 
     def accepted(self) -> None:
         """Note that the provider took a job."""

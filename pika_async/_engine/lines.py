@@ -19,7 +19,7 @@ class Lines:
     """One `Line` for each account; carries out `Queue`, `Requeued`, `SlotTaken` and `SlotFreed`."""
 
     def __init__(self, desk: Desk) -> None:
-        self._lines = {key: Line(account) for key, account in desk.accounts.items()}
+        self._lines = {key: Line(account, desk.owner) for key, account in desk.accounts.items()}
         self._wake: Callable[[Line], None] | None = None
         desk.carries_out(Queue, self._queue)
         desk.carries_out(Requeued, self._requeued)

@@ -99,8 +99,11 @@ class Posts:
         claiming = flight.sending = True
         try:
             refused = line.refuses(flight.asked_at, self._desk.ledger.now())
-            if refused is not None and self._waits_for_later(flight):
-                self.leave(flight, later(refused))
+            if refused is not None and self._fallback(flight) is None:
+                if self._desk.ledger.remembers:
+                    self.leave(flight, later(refused))
+                else:
+                    await self._give_up(flight, later(refused, stays=False))
                 return
             order, request = await self._built(line, flight)
             price = None if self._price is None else await self._priced(self._price, line, order)
@@ -209,8 +212,8 @@ class Posts:
                     posted = self._posted(line, flight, attempt, held=False)
                     await self._desk.tell(flight, answers.held_back(posted))
             case obstacle if obstacle.reason in {"slots", "pace"}:
-                if obstacle.reason == "slots" and change.usage is not None:
-                    line.slots = max(change.usage.slots, line.account.max_concurrency - line.claiming)
+                if obstacle.reason == "slots":
+                    line.filled(change.usage)
                 line.add(flight)
             case obstacle:
                 error = self._held_back(obstacle, line.account.name)
@@ -285,10 +288,11 @@ class Posts:
                 if attempt is not None and attempt.state in CLAIMED:
                     why = "The answer named a task that belongs to another job"
                     await self._desk.tell(flight, answers.unknown(posted, why))
-            case Refused(error=PikaError() as refusal) if (event.later or too_long) and not flight.ended:
-                if event.later and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
+            case Refused(error=PikaError() as refusal):
+                if posted.fallback is None and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
-                self.leave(flight, refusal)
+                if (event.later or too_long) and not flight.ended:
+                    self.leave(flight, refusal)
             case _:
                 pass
 

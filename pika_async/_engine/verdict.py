@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pika_async import errors
 from pika_async._ledger.records import Attempt, JobRecord, JobState, Refusal
+from pika_async._ledger.sharing import NO_KEY
 from pika_async._ledger.standing import in_doubt, spent
 from pika_async._money import Money
 from pika_async.errors import (
@@ -155,12 +156,14 @@ def unpriced(provider: str, max_cost: Money) -> InsufficientBalance:
     )
 
 
-def paused(why: str | None) -> InsufficientBalance:
+def paused(why: str | None) -> InsufficientBalance | AuthError:
     """Make the error for an order that waits because its account is paused."""
     said = f" ({why.rstrip('.')})" if why else ""
-    return InsufficientBalance(
-        f"The account is paused{said}; nothing was bought, and the order stays queued in the ledger. Top the "
-        "account up, then ask for the job again.",
+    is_about_keys = why is not None and why.startswith(NO_KEY)
+    mend = "Correct the key" if is_about_keys else "Top the account up"
+    return (AuthError if is_about_keys else InsufficientBalance)(
+        f"The account is paused{said}; nothing was bought, and the order stays queued in the ledger. {mend}, "
+        "then ask for the job again.",
         phase="submit",
         code="paused",
     )
@@ -176,10 +179,11 @@ def left_unsent(what: str) -> JobTimeout:
     )
 
 
-def later(refused: PikaError) -> PikaError:
+def later(refused: PikaError, *, stays: bool = True) -> PikaError:
     """Make the error for an order that was not sent because the key or the account was just refused."""
+    kept = " and stays queued in the ledger" if stays else ""
     return type(refused)(
-        f"{refused.message.rstrip('.')}. This order was not sent and stays queued in the ledger.",
+        f"{refused.message.rstrip('.')}. This order was not sent{kept}.",
         provider=refused.provider,
         phase="submit",
         charged="no",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
-from pika_async._ledger.records import AttemptState, JobRecord, Move, Received, Usage
+from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.standing import OPEN
 
 
@@ -57,6 +57,15 @@ class Accounts(Protocol):
 
     async def usage(self, account: str) -> Usage:
         """Read what *account* uses, and all submits ever claimed here."""
+
+    async def present(self, account: str, member: Member, seconds: float) -> Usage:
+        """Say that a process sends for *account*, for *seconds* from now on; 0 takes it back.
+
+        Returns what the account uses, by all who are there.
+        """
+
+    async def members(self, account: str) -> Sequence[Member]:
+        """Read the processes that send for *account* and are alive."""
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name* for *owner*; False while another owner holds it.

@@ -19,11 +19,13 @@ from pika_async._ledger.records import (
     Attempt,
     AttemptState,
     JobRecord,
+    Member,
     Move,
     Received,
     Usage,
     evolve,
 )
+from pika_async._ledger.sharing import shared
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import OPEN, frees_its_key, settled
 
@@ -51,6 +53,7 @@ class MemoryLedger:
         self._submits = 0
         self._spent: Mapping[str, int] = {}
         self._leases: dict[str, tuple[str, float]] = {}
+        self._members: dict[str, dict[str, Member]] = {}
         self._learned: dict[str, str] = {}
         self._had: dict[str, set[bytes]] = {}
         self._received = 0
@@ -151,6 +154,19 @@ class MemoryLedger:
         if usage.submits == self._submits and usage.spent == self._spent:
             return usage
         return evolve(usage, submits=self._submits, spent=self._spent)
+
+    async def present(self, account: str, member: Member, seconds: float) -> Usage:
+        """Say that a process sends for *account*, for *seconds* from now on."""
+        now = self.now()
+        members = self._members.setdefault(account, {})
+        members[member.owner] = evolve(member, until=now + seconds)
+        self._members[account] = {m.owner: m for m in members.values() if m.until > now}
+        self._accounts[account] = shared(self._usage(account), self._members[account].values(), now)
+        return self._accounts[account]
+
+    async def members(self, account: str) -> Sequence[Member]:
+        """Read the processes that send for *account* and are alive."""
+        return [m for m in self._members.get(account, {}).values() if m.until > self.now()]
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from pika_async._ledger.events import Claim, Event, Evidence, Refused
 from pika_async._ledger.records import Refusal, Usage, evolve
+from pika_async._ledger.sharing import slots_for, turned
 
 PAUSE = 30.0
 """Seconds for which an empty balance holds what waits on its account; what is asked for anew is tried."""
@@ -44,9 +45,10 @@ def obstacle(claim: Claim, usage: Usage, now: float) -> Obstacle | None:
     is_older = claim.asked_at <= usage.paused_until - PAUSE
     if now < usage.paused_until and is_older and not claim.despite_pause:
         return Obstacle("paused", usage.paused_until, usage.paused_why)
-    if now < usage.next_submit_at:
-        return Obstacle("pace", usage.next_submit_at)
-    if claim.max_slots is not None and usage.slots >= claim.max_slots:
+    if now < (opens_at := max(usage.next_submit_at, usage.held_until)):
+        return Obstacle("pace", opens_at)
+    slots = slots_for(claim.owner, claim.max_slots, usage)
+    if slots is not None and usage.slots >= slots:
         return Obstacle("slots")
     return None
 
@@ -59,6 +61,7 @@ def paced(usage: Usage, event: Event, now: float) -> Usage:
             paced_at = (
                 max(usage.next_submit_at, now + usage.spacing) if usage.spacing else usage.next_submit_at
             )
+            usage = turned(usage, event.owner)
             return evolve(usage, next_submit_at=paced_at, recent=faded + 1.0, recent_at=now)
         case Refused(refusal=Refusal(error="RateLimited", retry_after=wish)):
             return _throttled(usage, now, wish)

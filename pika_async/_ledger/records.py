@@ -165,7 +165,14 @@ class Usage:
 
     Nothing is submitted before *next_submit_at*; *spacing* is the pace in seconds between submits that a 429
     left; *recent* is the rate of submits per second at *recent_at*. *paused_until* and *paused_why* say that
-    the provider refuses the account as such (an empty balance). Times are wall-clock seconds.
+    the provider refuses the account as such: its balance is empty, or no process has a key that is taken.
+    Times are wall-clock seconds.
+
+    *members* is how many processes send for the account, *max_slots* the least of their caps, and *waiting*
+    are the owners whose turn it is to take a slot, the first one first.
+
+    No claim is granted before *held_until*, because the ledger cannot vouch for its clock or for what was
+    sent; that is known to one process alone, and kept nowhere.
     """
 
     slots: int = 0
@@ -176,7 +183,32 @@ class Usage:
     recent_at: float = 0.0
     paused_until: float = 0.0
     paused_why: str | None = None
+    members: int = 0
+    max_slots: int | None = None
+    waiting: tuple[str, ...] = ()
+    held_until: float = 0.0
     spent: Mapping[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Member:
+    """A process that sends for an account, as it last said of itself; times are wall-clock seconds.
+
+    It counts as alive until *until*. *max_slots* is the cap that it was started with, *places* how many tasks
+    it runs at once (0 for a client that is no worker). The provider refuses its key until *refused_until*.
+    Until *waits_until* it waits for a slot that another may free. *lag* is how late its latest look-up is.
+    """
+
+    owner: str
+    max_slots: int
+    until: float = 0.0
+    label: str = ""
+    version: str = ""
+    places: int = 0
+    refused_until: float = 0.0
+    refused_why: str | None = None
+    waits_until: float = 0.0
+    lag: float = 0.0
 
 
 @frozen(kw_only=True, weakref_slot=False)

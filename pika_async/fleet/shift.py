@@ -29,7 +29,6 @@ _REFUSED_FOR: Final = 30.0
 """Seconds for which a worker whose key was refused takes no tasks: others may have a good one."""
 _END_WITHIN: Final = 25.0
 _PAUSE: Final = 1.0
-_LIMITS_EVERY: Final = 2.0
 _POLL: Final = 2.0
 """Seconds between looks for tasks where LISTEN is not heard, behind pgbouncer say."""
 
@@ -52,16 +51,14 @@ class Shift:
     async def run(self, stop: asyncio.Event) -> None:
         """Take tasks until *stop* is set."""
         ending = asyncio.create_task(self._end(stop))
-        limiting = asyncio.create_task(self._keep_to_the_least())
         try:
             await self._begin()
             while not self._ending:
                 await self._take_tasks()
                 await self._pause(stop)
         finally:
-            for task in (ending, limiting):
-                task.cancel()
-            await asyncio.gather(ending, limiting, return_exceptions=True)
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
 
     async def _begin(self) -> None:
         """Find the orders of before: whoever enqueues when there is no worker yet can give no task."""
@@ -69,28 +66,6 @@ class Shift:
             await rescuing.rescue(self._app, untasked_after=0.0)
         except ConnectorException as error:
             log.warning("the tasks cannot be read yet (%s)", type(error).__name__)
-
-    async def _keep_to_the_least(self) -> None:
-        """Keep to the least cap that a living worker was started with; differing ones are a mistake."""
-        differ: set[str] = set()
-        while True:
-            await asyncio.sleep(_LIMITS_EVERY)
-            try:
-                rows = await self._app.connector.execute_query_all_async(statements.LEAST)
-            except ConnectorException:
-                continue
-            for row in rows:
-                account, least = row["account"], row["least"]
-                if account not in self.accounts:
-                    continue
-                engine_of(self._pika).limit(account, min(least, self._task.max_concurrency))
-                if row["different"] > 1 and account not in differ:
-                    differ.add(account)
-                    log.warning(
-                        "%s: workers were started with different --max-concurrency; the least, %d, holds",
-                        account,
-                        least,
-                    )
 
     async def _end(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -123,7 +98,7 @@ class Shift:
             await asyncio.gather(enrolling, return_exceptions=True)
 
     async def _enrol(self, worker: Worker) -> None:
-        """Note who works with what, and take over the least cap of all workers."""
+        """Note who works with what."""
         while worker.worker_id is None:  # noqa: ASYNC110 - Procrastinate tells nobody
             await asyncio.sleep(0.05)
         ask = self._app.connector.execute_query_async

@@ -35,9 +35,3 @@ LEAVE: Final[LiteralString] = "DELETE FROM pika.workers WHERE worker = %(worker)
 GONE: Final[LiteralString] = """
 DELETE FROM pika.workers w WHERE NOT EXISTS (SELECT FROM procrastinate_workers p WHERE p.id = w.worker)
 """
-LEAST: Final[LiteralString] = """
-SELECT account, min(max_concurrency) AS least, count(DISTINCT max_concurrency) AS different
-FROM pika.workers w JOIN procrastinate_workers p ON p.id = w.worker, unnest(w.accounts) account
-GROUP BY account
-"""
-"""The cap of each account: the least that a living worker was started with."""

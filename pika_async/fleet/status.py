@@ -14,10 +14,13 @@ from pika_async._secret import Secret
 from pika_async.errors import LedgerError
 
 _WORKERS: Final[LiteralString] = """
-SELECT w.worker, w.label, w.version, w.accounts, w.places, w.max_concurrency,
+SELECT w.label, max(m.version) AS version, array_agg(m.account::text ORDER BY m.account) AS accounts,
+  max(m.places) AS places, min(m.max_slots) AS max_concurrency,
   extract(epoch FROM now() - p.last_heartbeat)::float8 AS silent,
   (SELECT count(*) FROM procrastinate_jobs j WHERE j.worker_id = w.worker AND j.status = 'doing') AS busy
-FROM pika.workers w JOIN procrastinate_workers p ON p.id = w.worker ORDER BY w.worker
+FROM pika.members m JOIN pika.workers w USING (label) JOIN procrastinate_workers p ON p.id = w.worker
+WHERE m.places > 0 AND m.until > extract(epoch FROM now())
+GROUP BY w.worker, w.label, p.last_heartbeat ORDER BY w.worker
 """
 _ACCOUNTS: Final[LiteralString] = """
 SELECT c.account, c.slots, c.submits, c.paused_why,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from pika_async import ConfigError, Pika
+from pika_async._client import engine_of
 from pika_async._tasks import connected
 from pika_async.fleet.delivery import hook_of
 from pika_async.fleet.health import answering
@@ -36,6 +37,7 @@ async def work(task: Work, stop: asyncio.Event, *, told: Callable[[str], object]
     )
     async with pika, app.open_async():
         await make_tables(dsn, app)
+        await engine_of(pika).attendance.works(task.places)
         shift = Shift(task, pika, app, hook)
         async with _health(task, shift) as address:
             if address is not None:

@@ -52,6 +52,7 @@ class Desk:
 
     def __init__(self, account, ledger):
         self.accounts, self.ledger, self.closing = {KEY: account}, ledger, False
+        self.owner = "me"
 
     def carries_out(self, *_):
         pass
@@ -164,7 +165,7 @@ async def test_asking_for_a_slot_does_not_delay_the_pace():
     world = World(shared=True)
     await world.add(2)
     world.line.slots, world.line.opens_at = 0, 1001.0
-    world.dispatch._pump(world.line)
+    world.dispatch.pump(world.line)
     await world.clock.advance(1.0)
     assert len(world.posts.sent) == 2
     await world.over()
@@ -175,7 +176,7 @@ async def test_the_pace_does_not_put_off_asking_for_a_slot():
     world = World(shared=True)
     await world.add(2)
     world.line.opens_at = 1060.0
-    world.dispatch._pump(world.line)
+    world.dispatch.pump(world.line)
     world.line.opens_at = 0.0
     await world.clock.advance(5.0)
     assert len(world.posts.sent) == 2

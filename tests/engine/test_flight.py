@@ -113,7 +113,7 @@ async def test_queue_timeout_in_the_moment_of_the_post_is_sent_or_is_not(call, f
         flight = next(f for f in s.engine.desk.flights.values() if f.request.prompt == "second")
         line = s.engine._lines["scripted:default"]
         line.account.max_concurrency = 2
-        steps = [lambda: s.engine._dispatch._pump(line), flight._waits[0].timer.callback]
+        steps = [lambda: s.engine._dispatch.pump(line), flight._waits[0].timer.callback]
         for step in steps if first == "slot" else reversed(steps):
             step()
         await s.clock.advance(0)

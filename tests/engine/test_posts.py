@@ -681,10 +681,11 @@ async def test_an_answer_that_is_waited_for_has_a_longer_lease():
     assert leases[1] - leases[0] == pytest.approx(timeouts.held - timeouts.submit)
 
 
-async def test_without_a_ledger_that_outlives_it_each_order_asks_the_provider():
-    """A pause holds nothing back that nobody could bring later."""
+async def test_in_memory_what_is_asked_for_anew_asks_the_provider():
+    """A pause holds back nothing that was asked for a second after it."""
     async with scene() as s:
         for _ in range(2):
+            await s.clock.advance(1)
             s.host.at_submit.append(refusal("InsufficientBalance", 402))
             with pytest.raises(InsufficientBalance, match="The host said"):
                 await s.pika.generate("a cat")
@@ -723,6 +724,20 @@ async def test_a_refused_key_is_not_tried_with_every_order_that_waits():
         await s.clock.advance(2)
         await s.pika.submit(Generate("later"))
         assert s.stats.paused is None
+
+
+@pytest.mark.parametrize("kind", ["AuthError", "InsufficientBalance"])
+async def test_a_refused_account_ends_what_waits_in_memory_without_a_trial_of_each(kind):
+    """Nothing outlives the process, so the orders are over; what is asked for a second later is tried."""
+    async with scene(max_concurrency=1) as s:
+        s.host.at_submit.append(refusal(kind, 402))
+        waits = [s.begin(s.pika.generate(str(n))) for n in range(50)]
+        await s.clock.advance(0.5)
+        assert {type(wait.exception()).__name__ for wait in waits} == {kind}
+        assert {wait.exception().charged for wait in waits} == {"no"}
+        assert len(s.wire.submits) == 1
+        await s.clock.advance(1)
+        assert (await s.after(30, s.pika.generate("later"))).id == "t1"
 
 
 async def test_an_order_that_another_provider_can_take_is_sent_although_a_key_was_refused():

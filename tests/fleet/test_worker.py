@@ -78,7 +78,7 @@ async def test_a_worker_whose_key_is_refused_fails_no_order(place):
 async def test_of_different_caps_the_least_holds_for_all(place, caplog):
     """And the others say so."""
     async with place.working(max_concurrency=2), place.working(max_concurrency=9), place.client() as shop:
-        await until(lambda: "the least, 2, holds" in caplog.text)
+        await until(lambda: "9 here and 2 in another process" in caplog.text)
         jobs = [await shop.enqueue(f"cat {number}") for number in range(6)]
         most = 0
 

@@ -15,6 +15,7 @@ from pika_async._ledger.pacing import paced
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
 from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import frees_its_key
 from pika_async._money import Money
@@ -164,7 +165,8 @@ class Batch:
         if (usage := paced(kept, event, self.now)) is not kept:
             self._usages[account] = usage
             charge = self._charge(account)
-            if not isinstance(event, Claim) or charge.pace is not None:
+            turned = usage.waiting != kept.waiting
+            if not isinstance(event, Claim) or turned or charge.pace is not None:
                 # Set and not added to, so it must rest on what was read now.
                 self.stale_accounts |= not self.read_accounts
                 charge.pace = usage
@@ -173,8 +175,8 @@ class Batch:
     def _grant(self, account: str, claim: Claim, usage: Usage) -> None:
         charge = self._charge(account)
         charge.claims += 1
-        if claim.max_slots is not None:
-            charge.slack = _least(charge.slack, claim.max_slots - 1 - usage.slots)
+        if (slots := slots_for(claim.owner, claim.max_slots, usage)) is not None:
+            charge.slack = _least(charge.slack, slots - 1 - usage.slots)
         if claim.max_submits is not None:
             charge.submits_slack = _least(charge.submits_slack, claim.max_submits - 1 - usage.submits)
         if claim.max_cost is not None and (price := claim.price) is not None:

@@ -29,7 +29,7 @@ from pika_async._ledger.postgres.schema import Connection, migrate
 from pika_async._ledger.postgres.session import COMMIT, Session
 from pika_async._ledger.postgres.statements import Statement
 from pika_async._ledger.postgres.writer import Writer
-from pika_async._ledger.records import AttemptState, JobRecord, Move, Received, Usage
+from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.standing import OPEN, settled
 from pika_async._secret import Secret
 
@@ -159,6 +159,20 @@ class PostgresLedger:
         known = Known.nothing()
         await load(self._ask, known, (), accounts=True)
         return known.usage(account)
+
+    async def present(self, account: str, member: Member, seconds: float) -> Usage:
+        """Say that a process sends for *account*, for *seconds* from now on."""
+
+        def read(rows: list[list[Row]]) -> Usage:
+            self._known.learn(rows[-2])
+            self._known.learn_spending(rows[-1])
+            return self._known.usage(account)
+
+        return await self._writer.do(partial(accounts.present, account, member, seconds), read)
+
+    async def members(self, account: str) -> Sequence[Member]:
+        """Read the processes that send for *account* and are alive."""
+        return [accounts.member_of(row) for row in await self._rows(accounts.MEMBERS, account, self.now())]
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""

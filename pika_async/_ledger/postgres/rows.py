@@ -46,10 +46,11 @@ BLOBS: Final = (
     "SELECT sha256, data FROM pika.blobs WHERE sha256 IN "
     "(SELECT sha256 FROM pika.blob_uses WHERE job_id = ANY($1))"
 )
-ACCOUNTS: Final = (
-    "SELECT account, slots, submits, paced, next_submit_at, spacing, recent, recent_at, paused_until, "
-    "paused_why FROM pika.accounts"
+FIGURES: Final = (
+    "account, slots, submits, paced, next_submit_at, spacing, recent, recent_at, paused_until, paused_why, "
+    "members, max_slots, waiting"
 )
+ACCOUNTS: Final = f"SELECT {FIGURES} FROM pika.accounts"  # noqa: S608 - our own words
 
 SPENDING: Final = "SELECT unit, micros FROM pika.spending"
 
@@ -129,6 +130,9 @@ def usage_of(row: Row) -> tuple[Usage, int]:
             recent_at=row[7],
             paused_until=row[8],
             paused_why=row[9],
+            members=row[10],
+            max_slots=row[11],
+            waiting=tuple(row[12]),
         ),
         row[3],
     )

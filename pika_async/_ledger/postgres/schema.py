@@ -132,6 +132,23 @@ CREATE INDEX inbox_orphans ON pika.inbox (id) WHERE orphan;
 
 _VERSION_2 = """
 ALTER TABLE pika.attempts ADD COLUMN price text;
+ALTER TABLE pika.accounts ADD COLUMN members int NOT NULL DEFAULT 0;
+ALTER TABLE pika.accounts ADD COLUMN max_slots int;
+ALTER TABLE pika.accounts ADD COLUMN waiting text[] NOT NULL DEFAULT '{}';
+CREATE TABLE pika.members (
+  account text COLLATE "C",
+  owner text,
+  max_slots int NOT NULL,
+  until float8 NOT NULL,
+  label text NOT NULL,
+  version text NOT NULL,
+  places int NOT NULL,
+  refused_until float8 NOT NULL,
+  refused_why text,
+  waits_until float8 NOT NULL,
+  lag float8 NOT NULL,
+  PRIMARY KEY (account, owner)
+) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
 CREATE TABLE pika.spending (
   unit text COLLATE "C" PRIMARY KEY,
   micros bigint NOT NULL

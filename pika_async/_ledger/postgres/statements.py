@@ -18,6 +18,7 @@ from pika_async._ledger.postgres.batch import Batch, Charge
 from pika_async._ledger.postgres.known import Account
 from pika_async._ledger.postgres.rows import (
     ATTEMPT_COLUMNS,
+    FIGURES,
     Row,
     attempt_values,
     cleaned,
@@ -136,9 +137,8 @@ _COUNT_SUBMITS: Final = (
     b"SELECT 1 / (sum(submits) <= $1)::int FROM l"
 )
 _FIGURES: Final = (
-    b" RETURNING account, slots, submits, paced, next_submit_at, spacing, recent, recent_at, paused_until, "
-    b"paused_why) SELECT w.*, 1 / c.n FROM (SELECT count(*) AS n FROM w) c LEFT JOIN w ON true"
-)
+    f" RETURNING {FIGURES}) SELECT w.*, 1 / c.n FROM (SELECT count(*) AS n FROM w) c LEFT JOIN w ON true"
+).encode()
 # A claim rests on the pace that was read: whoever sets it counts `paced` up, and while there is a spacing
 # every claim moves the time of the next one.
 _ADD_TO_ACCOUNT: Final = (
@@ -152,7 +152,8 @@ _ADD_TO_ACCOUNT: Final = (
 )
 _SET_PACE: Final = (
     b"WITH w AS (UPDATE pika.accounts SET slots = slots + $2, submits = submits + $3, paced = paced + 1, "
-    b"next_submit_at = $4, spacing = $5, recent = $6, recent_at = $7, paused_until = $8, paused_why = $9 "
+    b"next_submit_at = $4, spacing = $5, recent = $6, recent_at = $7, paused_until = $8, paused_why = $9, "
+    b"waiting = $13::text[] "
     b"WHERE account = $1 AND paced = $10 AND ($11::int IS NULL OR slots <= $11) "
     b"AND (spacing = 0 OR next_submit_at = $12)" + _FIGURES
 )
@@ -267,6 +268,7 @@ def _charged(account: str, charge: Charge, known: Account, now: float) -> Statem
         known.paced,
         limit,
         known.usage.next_submit_at,
+        list(pace.waiting),
     )
     return Statement(_SET_PACE, values, account)
 

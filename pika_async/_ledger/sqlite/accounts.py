@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from pika_async._ledger.records import Usage
+import attrs
+
+from pika_async._ledger.records import Member, Usage
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.sqlite.reading import attempt_of
-from pika_async._ledger.sqlite.rows import ACCOUNT_COLUMNS, ATTEMPT_COLUMNS
+from pika_async._ledger.sqlite.rows import ACCOUNT_COLUMNS, ATTEMPT_COLUMNS, MEMBER_COLUMNS, marks
 from pika_async._ledger.sqlite.schema import read_int
 
 log = logging.getLogger("pika_async")
@@ -25,7 +27,7 @@ def read_accounts(connection: sqlite3.Connection) -> dict[str, Usage]:
 
 
 def _usage(connection: sqlite3.Connection, account: str, *figures: Any) -> Usage:
-    slots, submits, *times, why = figures
+    slots, submits, *times, why, members, max_slots, waiting = figures
     if not all(isinstance(value, int | float) for value in (slots, submits, *times)):
         log.warning("account %s: its figures are damaged; its slots and submits are counted anew", account)
         where = "FROM job_attempts WHERE account = ? AND"
@@ -42,6 +44,9 @@ def _usage(connection: sqlite3.Connection, account: str, *figures: Any) -> Usage
         recent_at=recent_at,
         paused_until=paused_until,
         paused_why=why if isinstance(why, str) else None,
+        members=members if isinstance(members, int) else 0,
+        max_slots=max_slots if isinstance(max_slots, int) else None,
+        waiting=tuple(waiting.split()) if isinstance(waiting, str) else (),
     )
 
 
@@ -57,6 +62,26 @@ def read_spending(connection: sqlite3.Connection) -> Mapping[str, int]:
         with suppress(Exception):
             spent = total(spent, added(None, attempt_of("", row)))
     return spent
+
+
+def put_member(connection: sqlite3.Connection, account: str, member: Member, now: float) -> None:
+    """Keep what a process says of itself, and forget those that fell silent."""
+    row = attrs.astuple(member)
+    connection.execute(
+        f"INSERT OR REPLACE INTO members (account, {MEMBER_COLUMNS}) VALUES (?, {marks(row)})",
+        (account, *row),
+    )
+    connection.execute("DELETE FROM members WHERE until <= ?", (now,))
+
+
+def read_members(connection: sqlite3.Connection, account: str, now: float) -> list[Member]:
+    """Read the living processes that send for *account*."""
+    query = f"SELECT {MEMBER_COLUMNS} FROM members WHERE account = ? AND until > ?"
+    names = MEMBER_COLUMNS.split(", ")
+    return [
+        Member(**dict(zip(names, row, strict=True)))
+        for row in connection.execute(query, (account, now)).fetchall()
+    ]
 
 
 def lease(connection: sqlite3.Connection, name: str, owner: str, seconds: float, now: float) -> bool:

@@ -11,8 +11,10 @@ from pika_async._ledger.events import Event, Evidence, Refused
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
-from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.records import Attempt, JobRecord, Member, Usage, evolve
+from pika_async._ledger.sharing import shared
 from pika_async._ledger.spending import added
+from pika_async._ledger.sqlite.accounts import put_member, read_members
 from pika_async._ledger.sqlite.known import Known
 from pika_async._ledger.sqlite.rows import indexable, marks
 from pika_async._ledger.sqlite.writes import Writes
@@ -90,6 +92,17 @@ class Batch:
     def usage(self, account: str) -> Usage:
         """Return what an account uses."""
         return self._known.usage(self.connection, account)
+
+    def present(self, account: str, member: Member, seconds: float) -> Usage:
+        """Note what a process says of itself, and what follows for its account."""
+        now = self.now()
+        put_member(self.connection, account, evolve(member, until=now + seconds), now)
+        kept = self.usage(account)
+        usage = shared(kept, read_members(self.connection, account, now), now)
+        if usage != kept:
+            self._known.set_usage(account, usage)
+            self._accounts.add(account)
+        return usage
 
     def load(self, job_ids: Collection[str]) -> None:
         """Read all of these jobs that are not known yet, in two statements."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
-from pika_async._ledger.records import AttemptState, JobRecord, Move, Received, Usage
+from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.sqlite import accounts, inbox, listing, news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
@@ -92,6 +92,16 @@ class SqliteLedger:
     async def usage(self, account: str) -> Usage:
         """Read what *account* uses, and all submits ever claimed here."""
         return await self._writer.read(lambda batch: batch.usage(account))
+
+    async def present(self, account: str, member: Member, seconds: float) -> Usage:
+        """Say that a process sends for *account*, for *seconds* from now on."""
+        return await self._writer.write(lambda batch: batch.present(account, member, seconds))
+
+    async def members(self, account: str) -> Sequence[Member]:
+        """Read the processes that send for *account* and are alive."""
+        return await self._writer.read(
+            lambda batch: accounts.read_members(batch.connection, account, batch.now())
+        )
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""

@@ -29,7 +29,11 @@ ATTEMPT_COLUMNS = (
     "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
 )
 ACCOUNT_COLUMNS = (
-    "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why"
+    "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why, "
+    "members, max_slots, waiting"
+)
+MEMBER_COLUMNS = (
+    "owner, max_slots, until, label, version, places, refused_until, refused_why, waits_until, lag"
 )
 
 # Some builds of SQLite take 999 values in a statement.
@@ -64,8 +68,9 @@ COMPARE_AND_SET_JOBS = (
     "cancel_requested = excluded.cancel_requested, winner = excluded.winner, key = excluded.key, "
     "extras = excluded.extras"
 )
+_MARKS = ", ".join("?" for _ in ACCOUNT_COLUMNS.split())
 SET_ACCOUNT = (
-    f"INSERT INTO accounts ({ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account) "
+    f"INSERT INTO accounts ({ACCOUNT_COLUMNS}) VALUES ({_MARKS}) ON CONFLICT (account) "
     "DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in ACCOUNT_COLUMNS.split(", ") if c != "account")
 )
 
@@ -151,6 +156,9 @@ def account_row(account: str, usage: Usage, submits: int) -> Row:
         usage.recent_at,
         usage.paused_until,
         usage.paused_why,
+        usage.members,
+        usage.max_slots,
+        " ".join(usage.waiting),
     )
 
 

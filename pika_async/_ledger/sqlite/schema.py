@@ -148,6 +148,23 @@ def _version_4(connection: sqlite3.Connection) -> None:
     for statement in (
         "ALTER TABLE job_attempts ADD COLUMN price TEXT",
         "CREATE TABLE spending (unit TEXT PRIMARY KEY, micros INTEGER NOT NULL) WITHOUT ROWID",
+        "ALTER TABLE accounts ADD COLUMN members INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE accounts ADD COLUMN max_slots INTEGER",
+        "ALTER TABLE accounts ADD COLUMN waiting TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE members (
+            account TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            max_slots INTEGER NOT NULL,
+            until REAL NOT NULL,
+            label TEXT NOT NULL,
+            version TEXT NOT NULL,
+            places INTEGER NOT NULL,
+            refused_until REAL NOT NULL,
+            refused_why TEXT,
+            waits_until REAL NOT NULL,
+            lag REAL NOT NULL,
+            PRIMARY KEY (account, owner)
+        ) WITHOUT ROWID""",
     ):
         connection.execute(statement)
 
