@@ -38,6 +38,7 @@ NAMES = (
     "mutations",
     "simulation",
     "replay",
+    "hostile",
     "callbacks",
     "download",
     "install_size",

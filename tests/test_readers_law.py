@@ -25,7 +25,6 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 import pika_async
-from pika_async import _contract, _registry
 from pika_async._download.signature import Tally
 from pika_async._secret import Secret, conceal_text
 from pika_async._token import JobToken
@@ -34,8 +33,9 @@ from pika_async.batch.manifest import Entry
 from pika_async.callbacks.handler import Handler, joined
 from pika_async.callbacks.token import make_token, read_token
 from pika_async.gallery.row import Row
-from pika_async.provider import Blob, Generate, HttpResponse, Task, Uploading, decoded, first_text, shown
+from pika_async.provider import HttpResponse, decoded, first_text, shown
 from pika_demo import Demo
+from tests.readers import KEY, adapter_readers
 
 Reader = Callable[[bytes], object]
 
@@ -44,7 +44,6 @@ ENOUGH = 0.002
 """Seconds of CPU that a reading must take to be compared; a fast reader gets more text, up to `LARGEST`."""
 NOISE = 0.0001
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-KEY = "sandbox-law-4f1d"
 NOT_READERS = {"pika_async._reading.key", "pika_async._reading.base_url"}
 """Functions that only declare a field."""
 
@@ -64,39 +63,15 @@ def text(read: Callable[[str], object]) -> Reader:
 
 
 def of_adapters() -> Iterator[tuple[str, Reader]]:
-    """Find what each adapter reads with; a new power of the contract needs its arguments here."""
-    factories = {name: plugin.factory for name, plugin in _registry.plugins().items() if plugin.factory}
-    for name, factory in {"demo": Demo, **factories}.items():
-        adapter: Any = factory(api_key=KEY)
-        more: dict[str, tuple[Any, ...]] = {
-            "read_submit": (Generate("A cat"),),
-            "read_poll": ((Task("t"),),),
-            "read_find": (),
-            "read_balance": (),
-            "read_cancel": (Task("t"),),
-            "read_upload": (Blob(b"png"), Uploading()),
-            "read_estimate": (Generate("A cat"),),
-        }
-        if adapter.capabilities.poll_batch == 1:
-            result = (Task("t", {"completed": True}),)
-            read_poll = adapter.read_poll
+    """Have each adapter's readers read an answer; submits and look-ups also one on which errors are read."""
+    for name, method, read in adapter_readers({"demo": Demo}):
+        both = method in {"read_submit", "read_poll"}
+        for status in (200, 403) if both else (200,):
+            of_status = "" if "," in method or method == "read_callback" else f", HTTP {status}"
             yield (
-                f"{name}.read_poll, of a result",
-                lambda data, read=read_poll, tasks=result: read(HttpResponse(status=200, body=data), tasks),
+                f"{name}.{method}{of_status}",
+                lambda data, read=read, status=status: read(HttpResponse(status=status, body=data)),
             )
-        for method in sorted(n for n in _contract._KNOWN if n.startswith("read_") and hasattr(adapter, n)):
-            read = getattr(adapter, method)
-            if method == "read_callback":
-                yield f"{name}.{method}", lambda data, read=read: read(data, {}, 0.0, None)
-                continue
-            # What answers a submit or a look-up has a second way, on which errors are read.
-            for status in (200, 403) if method in {"read_submit", "read_poll"} else (200,):
-                yield (
-                    f"{name}.{method}, HTTP {status}",
-                    lambda data, read=read, status=status, rest=more[method]: read(
-                        HttpResponse(status=status, body=data), *rest
-                    ),
-                )
 
 
 def modules() -> Iterator[Any]:
