@@ -574,7 +574,7 @@ class Pika:
 
     def _media_session(self) -> MediaSession:
         if self._media is None:
-            self._media = self._downloads.session()
+            self._media = self._downloads.session(getattr(self._options.transport, "tape", None))
         return self._media
 
     def _limit(self, timeout: Timeout) -> float | None:

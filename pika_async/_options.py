@@ -18,6 +18,7 @@ from pika_async.errors import ConfigError
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from pika_async._download.answer import Tape
     from pika_async._download.media import MediaSession
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
@@ -187,7 +188,7 @@ class Downloads:
         if self.proxy is not None:
             self._proxies()
 
-    def session(self) -> MediaSession:
+    def session(self, tape: Tape | None = None) -> MediaSession:
         """Make the connections to media hosts inside the running event loop."""
         from pika_async._download.media import MediaSession
 
@@ -196,6 +197,7 @@ class Downloads:
             proxies=self._proxies(),
             max_bytes=self.max_bytes,
             least_speed=self.least_speed,
+            tape=tape,
         )
 
     def _proxies(self) -> Proxies:

@@ -11,9 +11,10 @@ from typing import Protocol, TypeAlias
 
 from attrs import define, field
 
+from pika_async._download.answer import Answer
 from pika_async._download.failures import BrokenOffError, LinkRefusedError, TooSlowError
 from pika_async._download.links import place_of
-from pika_async._download.media import Answer, MediaSession
+from pika_async._download.media import MediaSession
 from pika_async._download.part import Origin
 from pika_async._download.signature import HEAD, Kind, looks_like
 from pika_async._download.target import Target, download_error

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
-from time import monotonic
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,14 +24,13 @@ from aiohttp import (
 )
 from aiohttp.abc import AbstractResolver
 from anyio import Semaphore
-from attrs import field, frozen
 from yarl import URL
 
 from pika_async._download.addresses import is_public
+from pika_async._download.answer import Answer, Tape, answer_of
 from pika_async._download.failures import (
     BrokenOffError,
     LinkRefusedError,
-    TooSlowError,
     broken_off,
     proxy_wants_password,
     unreached,
@@ -51,39 +49,6 @@ _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LARGEST_ANSWER = 1024 * 1024
 _UPLOADS = 10
-_CONTENT_RANGE = re.compile(r"bytes[ =]\s*(?:(\d{1,18})-\d+|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
-
-
-@frozen(kw_only=True)
-class Answer:
-    """What a media host said before the first byte of the body.
-
-    *start* and *total* count bytes of the whole file, *encoding* is the host's own label for them, and *by*
-    says who answered.
-    """
-
-    status: int
-    start: int
-    total: int | None
-    etag: str | None
-    modified: str | None
-    content_type: str
-    encoding: str
-    retry_after: float | None
-    by: str
-    _pace: Pace
-    _response: ClientResponse = field(repr=False)
-
-    async def read(self) -> bytes:
-        """Return the bytes that have come, undecoded, or `b""` at the end; raise `BrokenOffError` if cut."""
-        began = monotonic()
-        try:
-            chunk = await self._response.content.readany()
-        except (ClientError, TimeoutError) as broken:
-            raise broken_off(broken) from broken
-        if chunk and self._pace.is_too_slow(len(chunk), monotonic() - began):
-            raise TooSlowError(f"the host sent fewer than {self._pace.least:g} bytes a second")
-        return chunk
 
 
 class MediaSession:
@@ -93,7 +58,8 @@ class MediaSession:
     addresses are not public. *proxies* are gone through where one is named for a link; what such a proxy
     connects to is judged by name. *idle_timeout* is the longest silence in seconds, *width* the most
     downloads at a time. *max_bytes* bounds one file, and *least_speed* in bytes per second is judged over
-    *speed_window* seconds. Needs a running loop; close it.
+    *speed_window* seconds. A *tape* records what is answered, or answers itself. Needs a running loop; close
+    it.
     """
 
     def __init__(
@@ -110,10 +76,12 @@ class MediaSession:
         public: Callable[[str], bool] = is_public,
         resolver: AbstractResolver | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tape: Tape | None = None,
     ) -> None:
         self.slots = Semaphore(width)
         self.sleep = sleep
         self.max_bytes = max_bytes
+        self._tape = tape
         self._pace = (least_speed or 0.0, speed_window)
         self._guard = Guard(allowed_hosts, public=public)
         self._proxies = proxies or Proxies(trusted=False)
@@ -139,9 +107,13 @@ class MediaSession:
         await self._trusting.close()
         await self._resolver.close()
 
+    def get(self, link: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
+        """Ask for *link*, follow redirects, and yield the last answer; every hop is checked anew."""
+        answer = self._got(link, headers)
+        return answer if self._tape is None else self._tape.got(link, answer)
+
     @asynccontextmanager
-    async def get(self, link: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-        """Ask for *link*, follow redirects, and give the last answer; every hop is checked anew."""
+    async def _got(self, link: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
         url = checked(link)
         for _ in range(_MOST_REDIRECTS + 1):
             proxy = self._proxy_to(url)
@@ -149,7 +121,7 @@ class MediaSession:
             try:
                 target = response.headers.get("Location")
                 if response.status not in _REDIRECTS or target is None:
-                    yield _answer(response, proxy, Pace(*self._pace))
+                    yield answer_of(response, proxy, Pace(*self._pace))
                     return
             finally:
                 response.release()
@@ -163,6 +135,10 @@ class MediaSession:
 
         Redirects are not followed. Raises `LinkRefusedError` and `BrokenOffError`.
         """
+        answer = partial(self._sent, request)
+        return await (answer() if self._tape is None else self._tape.sent(request, answer))
+
+    async def _sent(self, request: HttpRequest) -> HttpResponse:
         url = checked(str(address(request)))
         response = await self._ask(
             url, revealed(request.headers), self._proxy_to(url), method=request.method, **encoded(request)
@@ -249,29 +225,4 @@ def _session(
         read_bufsize=_READ_BUFFER,
         max_line_size=_LONGEST_HEADER,
         max_field_size=_LONGEST_HEADER,
-    )
-
-
-def _answer(response: ClientResponse, proxy: Proxy | None, pace: Pace) -> Answer:
-    headers = response.headers
-    place = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
-    if response.status in {206, 416}:
-        start = int(place[1]) if place and place[1] else -1
-        total = int(place[2]) if place and place[2] != "*" else None
-    else:
-        start, total = 0, response.content_length
-    after = headers.get("Retry-After", "")
-    etag = headers.get("ETag")
-    return Answer(
-        status=response.status,
-        start=start,
-        total=total,
-        etag=etag if etag and not etag.startswith("W/") else None,
-        modified=headers.get("Last-Modified"),
-        content_type=response.content_type if "Content-Type" in headers else "",
-        encoding=", ".join(headers.getall("Content-Encoding", ())).lower(),
-        retry_after=float(after) if after.isascii() and after.isdecimal() else None,
-        by="the host" if proxy is None else f"the host, or the proxy {proxy},",
-        pace=pace,
-        response=response,
     )

@@ -1,4 +1,4 @@
-"""Recorded answers of a provider: a transport that writes them to a file, and one that gives them again."""
+"""Recorded answers of a provider: a transport that writes them to a file, and later answers from it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pika_async._secret import Secret, conceal_text
 from pika_async._sender import Fence, SendError, Timeouts
 from pika_async._transport import Transport
 from pika_async.requests import Blob
+from pika_async.testing._tape import MediaTape
 
 _KEPT: Final = re.compile(r"content-type|retry-after|.*(request|trace)-?id")
 _SIGNED: Final = re.compile(r"""(https?://[^\s"'\\?<>]+)\?[^\s"'\\<>]*""")
@@ -30,19 +31,26 @@ class Cassette:
     With *record* the requests are sent, and billed, and the answers are written when the client closes. No
     header of a request, no `Secret`, no callback token and no query of a link is written. A request is
     answered once for each time that it was recorded, a look-up by its last answer for ever; one that was not
-    recorded fails unsent. Downloads go other ways: they are not recorded.
+    recorded fails unsent.
+
+    Downloads and uploads are recorded and replayed as well. The bytes of a file that was downloaded whole are
+    kept beside the cassette, in the folder `cat.media`, in a file named by its SHA-256.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, record: bool = False) -> None:
         self.path = Path(path)
         self._sender = Transport() if record else None
+        self.tape = MediaTape(self.path.with_suffix(".media"), self, record=record)
         self._exchanges: list[dict[str, Any]] = []
         self._left: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
         self._numbers: dict[str, int] = {}
         self._known: dict[int, str] = {}
         if not record:
             for exchange in json.loads(self.path.read_text("utf-8")):
-                self._left[_name(exchange["request"])].append(exchange)
+                if "media" in exchange:
+                    self.tape.add(exchange)
+                else:
+                    self._left[_name(exchange["request"])].append(exchange)
 
     @property
     def timeouts(self) -> Timeouts:
@@ -55,24 +63,26 @@ class Cassette:
         """Send and record a billed *request*, or answer it once for each time that it was recorded."""
         if self._sender is not None:
             answer = await self._sender.submit(request, fence, fresh_connection=fresh_connection)
-            return self._recorded(request, answer)
+            return self.recorded(request, answer)
         if fence is not None:
             await fence()
-        return self._answer(request, keep_last=False)
+        return self.answer(request, keep_last=False)
 
     async def poll(self, request: HttpRequest) -> HttpResponse:
         """Send and record a look-up, or answer it."""
         if self._sender is not None:
-            return self._recorded(request, await self._sender.poll(request))
-        return self._answer(request, keep_last=True)
+            return self.recorded(request, await self._sender.poll(request))
+        return self.answer(request, keep_last=True)
 
     async def aclose(self) -> None:
         """Close the connections and write the file."""
         if self._sender is not None:
             await self._sender.aclose()
-            self.path.write_text(json.dumps(self._exchanges, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            known = [*self._exchanges, *self.tape.taken]
+            self.path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
-    def _recorded(self, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    def recorded(self, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        """Note *answer*, and return it."""
         secrets = [secret.reveal() for secret in _secrets((request.query, request.body))]
         numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in secrets]
         self._exchanges.append(
@@ -92,10 +102,11 @@ class Cassette:
         text = conceal_text(_SIGNED.sub(r"\1", text), _secrets(request.headers))
         return {"status": answer.status, "headers": headers, "text": text}
 
-    def _answer(self, request: HttpRequest, *, keep_last: bool) -> HttpResponse:
+    def answer(self, request: HttpRequest, *, keep_last: bool) -> HttpResponse:
+        """Return what was recorded for *request*; raises `SendError` where there is nothing (left)."""
         recorded = self._left[_name(_asked(request))]
         if not recorded:
-            asked = f"{request.method} of {request.url}"
+            asked = f"{request.method} of {_unsigned(request.url)}"
             raise SendError(f"{self.path.name} holds no answer to this {asked}; record it again.", sent=False)
         exchange = recorded[0] if keep_last and len(recorded) == 1 else recorded.popleft()
         secrets = (secret.reveal() for secret in _secrets((request.query, request.body)))
@@ -117,6 +128,10 @@ def _name(asked: Mapping[str, Any]) -> str:
     return json.dumps(asked, sort_keys=True)
 
 
+def _unsigned(url: str) -> str:
+    return conceal_text(_SIGNED.sub(r"\1", url), ())
+
+
 def _asked(request: HttpRequest) -> dict[str, Any]:
     """Return what is compared and written of a request: no header, and no secret."""
     body = request.body
@@ -127,7 +142,8 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
             shown = [_shown(body.fields), *(_shown(blob) for _, blob in body.files)]
         case _:
             shown = _shown(body)
-    return {"method": request.method, "url": request.url, "query": _shown(request.query), "body": shown}
+    url = _unsigned(request.url)
+    return {"method": request.method, "url": url, "query": _shown(request.query), "body": shown}
 
 
 def _shown(value: Any) -> Any:
