@@ -5,33 +5,31 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import copy
 import importlib
+import json
+import signal
+import subprocess
 import sys
 import time
 import types
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from random import Random
+from typing import Any, Literal
 
-from attrs import frozen
+from attrs import asdict, frozen
 
+from benchmarks._adapter_bugs import BUGS, EQUIVALENT
+from benchmarks._adapter_mutations import mutations
 from benchmarks._report import Figure, Report
 from pika_async.testing import check_provider
 
 CLAIM = "the conformance kit finds the bugs that are seeded into adapters"
-_QUICK = 8
-_SWAPPED = {
-    "AuthError": "SubmitRefused",
-    "RateLimited": "SubmitRefused",
-    "InsufficientBalance": "RateLimited",
-    "ContentBlocked": "SubmitRefused",
-    "SubmitUnknown": "SubmitRefused",
-    "ProviderUnavailable": "SubmitRefused",
-    "Pending": "Failed",
-}
-EQUIVALENT: Mapping[str, str] = {}
-"""Seeded changes that change nothing that anybody could see, each with the reason."""
+_QUICK = 6
+_LONGEST = 20
+"""Seconds that the kit may work on one adapter; a loop without an end is a finding too."""
 
 
 @frozen
@@ -44,75 +42,40 @@ class Subject:
     options: Mapping[str, object]
 
 
-SUBJECTS = (
-    Subject("pika_acedata._adapter", "AceData", "pika_acedata:AceDataEmulator", {}),
-    Subject("pika_duomi._adapter", "Duomi", "pika_duomi:DuomiEmulator", {"refused_by_status": (404,)}),
-    Subject("pika_demo", "Demo", "pika_demo:DemoEmulator", {}),
-)
-
-
-def mutations(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
-    """Yield each seeded bug of *tree*: what was changed, and the module; emulators stay as they are."""
-    sites = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Attribute | ast.Constant | ast.Return)
-    ]
-    parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
-    emulators = {
-        child for one in tree.body if getattr(one, "name", "").endswith("Emulator") for child in ast.walk(one)
-    }
-    for index, node in enumerate(sites):
-        if node in emulators:
-            continue
-        for what, change in _changes(node, parents.get(node)):
-            spoilt = copy.deepcopy(tree)
-            twins = [
-                twin
-                for twin in ast.walk(spoilt)
-                if isinstance(
-                    twin, ast.If | ast.IfExp | ast.Compare | ast.Attribute | ast.Constant | ast.Return
-                )
-            ]
-            change(twins[index])
-            yield f"line {node.lineno}: {what}", ast.fix_missing_locations(spoilt)
-
-
-def _changes(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[str, object]]:
-    match node:
-        case ast.If(test=test) | ast.IfExp(test=test):
-            yield (
-                f"not ({ast.unparse(test)[:60]})",
-                lambda twin: setattr(twin, "test", ast.UnaryOp(ast.Not(), twin.test)),
-            )
-        case ast.Compare(ops=[op]) if type(op) in _FLIPPED:
-            yield (
-                f"{ast.unparse(node)[:60]}, the other way",
-                lambda twin: setattr(twin, "ops", [_FLIPPED[type(op)]()]),
-            )
-        case ast.Attribute(attr=name) if name in _SWAPPED:
-            yield f"{name} for {_SWAPPED[name]}", lambda twin: setattr(twin, "attr", _SWAPPED[name])
-        case ast.Constant(value=str(text)) if isinstance(parent, ast.Dict | ast.Call) and text.isidentifier():
-            yield f"{text!r} misspelt", lambda twin: setattr(twin, "value", f"{text}_x")
-        case ast.Return(value=ast.expr()):
-            yield (
-                f"return None for {ast.unparse(node)[7:60]}",
-                lambda twin: setattr(twin, "value", ast.Constant(None)),
-            )
-        case _:
-            pass
-
-
-_FLIPPED = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.Lt: ast.GtE,
-    ast.LtE: ast.Gt,
+SUBJECTS: Mapping[str, Subject] = {
+    "acedata": Subject("pika_acedata._adapter", "AceData", "pika_acedata:AceDataEmulator", {}),
+    "comfy": Subject(
+        "pika_comfy._adapter", "Comfy", "pika_comfy:ComfyEmulator", {"refused_by_status": (413,)}
+    ),
+    "demo": Subject("pika_demo", "Demo", "pika_demo:DemoEmulator", {}),
+    "duomi": Subject(
+        "pika_duomi._adapter", "Duomi", "pika_duomi:DuomiEmulator", {"refused_by_status": (404,)}
+    ),
+    "fal": Subject("pika_fal._adapter", "Fal", "pika_fal:FalEmulator", {}),
+    "pika": Subject(
+        "pika_official._adapter",
+        "PikaOfficial",
+        "pika_official:PikaEmulator",
+        {"secret": b"whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="},
+    ),
 }
+
+
+@frozen
+class Finding:
+    """What the kit said of one seeded bug; *said* None for nothing, *equivalent* why nothing can be said."""
+
+    adapter: str
+    by: Literal["hand", "operator"]
+    what: str
+    said: str | None
+    equivalent: str | None = None
+
+
+@cache
+def source(adapter: str) -> str:
+    """Return the source of an adapter as it is on the disk."""
+    return Path(importlib.import_module(SUBJECTS[adapter].module).__file__ or "").read_text("utf-8")
 
 
 def verdict(subject: Subject, spoilt: ast.Module) -> str | None:
@@ -121,54 +84,131 @@ def verdict(subject: Subject, spoilt: ast.Module) -> str | None:
     module = types.ModuleType(name)
     sys.modules[name] = module
     home, _, kind = subject.emulator.partition(":")
+    options: Any = subject.options
     try:
-        exec(compile(spoilt, name, "exec"), module.__dict__)
-        emulator = getattr(importlib.import_module(home), kind)()
-        with contextlib.redirect_stderr(None):
-            check_provider(getattr(module, subject.adapter), emulator=emulator, **subject.options)
+        with contextlib.redirect_stderr(None), warnings.catch_warnings(), _limited():
+            warnings.simplefilter("ignore")
+            exec(compile(spoilt, name, "exec"), module.__dict__)
+            emulator = getattr(importlib.import_module(home), kind)()
+            check_provider(getattr(module, subject.adapter), emulator=emulator, **options)
     except Exception as found:  # noqa: BLE001 - whatever the kit raises is its finding
         return str(found)[:200] or type(found).__name__
     return None
 
 
-def campaign(per_adapter: int | None, seed: int) -> Iterator[tuple[str, str | None]]:
-    """Yield each seeded bug and what the kit said of it."""
-    for subject in SUBJECTS:
-        source = Path(importlib.import_module(subject.module).__file__ or "").read_text("utf-8")
-        every = list(mutations(ast.parse(source)))
-        chosen = every if per_adapter is None else Random(seed).sample(every, min(per_adapter, len(every)))
-        for what, spoilt in chosen:
-            yield f"{subject.adapter} {what}", verdict(subject, spoilt)
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    def over(*_: object) -> None:
+        raise TimeoutError(f"The kit is not done after {_LONGEST} s.")
+
+    signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _LONGEST)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def measure(*, full: bool, seed: int = 0) -> Report:
-    """Seed every bug that the operators know; in quick form a few of each adapter."""
-    started = time.perf_counter()
-    told = list(campaign(None if full else _QUICK, seed))
-    missed = [what for what, said in told if said is None and what not in EQUIVALENT]
-    counted = sum(what not in EQUIVALENT for what, _ in told)
+def seeded() -> Iterator[tuple[str, Literal["hand", "operator"], str, Callable[[], ast.Module]]]:
+    """Yield every bug: the adapter, who made it, what it is, and what makes the spoilt module."""
+    for bug in BUGS:
+        text = source(bug.adapter)
+        if text.count(bug.old) != 1:
+            raise ValueError(f"{bug.old!r} is {text.count(bug.old)} times in {bug.adapter}; correct the bug.")
+        yield bug.adapter, "hand", bug.what, partial(ast.parse, text.replace(bug.old, bug.new))
+    for adapter in SUBJECTS:
+        for what, spoilt in mutations(ast.parse(source(adapter))):
+            yield adapter, "operator", what, spoilt
+
+
+def campaign(per_adapter: int | None, seed: int, *, kept: Path | None = None) -> Iterator[Finding]:
+    """Yield what the kit says of each bug, or of some; *kept* holds what earlier runs of this code found."""
+    chosen = list(seeded())
+    if per_adapter is not None:
+        sets = {
+            (adapter, by): [one for one in chosen if one[:2] == (adapter, by)] for adapter, by, *_ in chosen
+        }
+        chosen = [
+            one for each in sets.values() for one in Random(seed).sample(each, min(per_adapter, len(each)))
+        ]
+    known = _known(kept)
+    for adapter, by, what, spoilt in chosen:
+        said = known[adapter, what] if (adapter, what) in known else verdict(SUBJECTS[adapter], spoilt())
+        found = Finding(
+            adapter, by, what, said, EQUIVALENT.get(f"{adapter} {what}") if said is None else None
+        )
+        if kept is not None and (adapter, what) not in known:
+            with kept.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({**asdict(found), "commit": _commit()}) + "\n")
+        yield found
+
+
+def _known(kept: Path | None) -> Mapping[tuple[str, str], str | None]:
+    lines = kept.read_text("utf-8").splitlines() if kept is not None and kept.exists() else []
+    told = [json.loads(line) for line in lines]
+    return {(one["adapter"], one["what"]): one["said"] for one in told if one["commit"] == _commit()}
+
+
+@cache
+def _commit() -> str:
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def measure(*, full: bool, seed: int = 0, kept: Path | None = None, minutes: float = 60) -> Report:
+    """Seed bugs, all or a few of each adapter and set, until they are through or the time is."""
+    started, found = time.monotonic(), []
+    for finding in campaign(None if full else _QUICK, seed, kept=kept):
+        found.append(finding)
+        if time.monotonic() - started > 60 * minutes:
+            break
+    missed = [one for one in found if one.said is None and one.equivalent is None]
+    rows, figures = [], []
+    for by in ("hand", "operator"):
+        mine = [one for one in found if one.by == by]
+        for adapter in SUBJECTS:
+            some = [one for one in mine if one.adapter == adapter]
+            rows.append({"adapter": adapter, "seeded by": by, **_counts(some)})
+        figures += [
+            Figure(name=f"bugs seeded by {by}", value=len(mine), goal=60 if full else None, at_least=True),
+            Figure(name=f"of those that matter, found ({by})", value=_share(mine), goal=0.95, at_least=True),
+        ]
+    took = (time.monotonic() - started) / max(1, len(found)) * 1000
     return Report(
         name="kit",
         claim=CLAIM,
         quick=not full,
-        rows=[{"missed": what} for what in missed],
-        figures=[
-            Figure(name="bugs seeded", value=len(told), goal=60 if full else None, at_least=True),
-            Figure(
-                name="of those that matter, found", value=1 - len(missed) / counted, goal=0.95, at_least=True
-            ),
-            Figure(name="a bug takes", value=(time.perf_counter() - started) / len(told) * 1000, unit="ms"),
-        ],
+        rows=rows,
+        figures=[*figures, Figure(name="a bug takes", value=took, unit="ms")],
+        remarks=[f"missed: {one.adapter} ({one.by}) {one.what}" for one in missed],
     )
+
+
+def _counts(found: list[Finding]) -> dict[str, int]:
+    equal = sum(one.equivalent is not None for one in found)
+    caught = sum(one.said is not None for one in found)
+    return {
+        "seeded": len(found),
+        "change nothing": equal,
+        "found": caught,
+        "missed": len(found) - equal - caught,
+    }
+
+
+def _share(found: list[Finding]) -> float | None:
+    matter = [one for one in found if one.equivalent is None]
+    return sum(one.said is not None for one in matter) / len(matter) if matter else None
 
 
 def main() -> None:
     """Seed; ends with 1 if too many were missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kit", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few bugs of each adapter")
+    parser.add_argument("--quick", action="store_true", help="a few bugs of each adapter and set")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=60, help="stop after that")
+    parser.add_argument("--resume", type=Path, help="a file that keeps what was found, and goes on from it")
     options = parser.parse_args()
-    report = measure(full=not options.quick, seed=options.seed)
+    report = measure(full=not options.quick, seed=options.seed, kept=options.resume, minutes=options.minutes)
     print(report.text())
     sys.exit(any(figure.verdict == "UNMET" for figure in report.figures))
 

@@ -77,7 +77,13 @@ def checks(
         "odd_answers": lambda: reads.check(odd_answers(KEY)),
     }
     if emulator is not None:
-        drive = Drive(factory=factory, emulator=emulator, builds=builds, secret=secret)
+        drive = Drive(
+            factory=factory,
+            emulator=emulator,
+            builds=builds,
+            secret=secret,
+            refused_by_status=refused_by_status,
+        )
         parts |= {
             "the_whole_way": lambda: _goes_the_whole_way(emulator, builds, reads, secret),
             "outcomes": lambda: check_outcomes(drive),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import evolve, fields_dict, frozen
@@ -20,12 +20,14 @@ from pika_async.provider import (
     Task,
     UnsupportedRequest,
     VideoRequest,
+    decoded,
 )
 from pika_async.testing._builds import Builds
 from pika_async.testing._world import FakeWorld
 
 MORE: Final = "See docs/providers.md."
 _STEPS: Final = 4
+_SAYING: Final = frozenset({"error", "message", "msg", "detail", "reason"})
 
 
 @frozen(kw_only=True)
@@ -36,6 +38,7 @@ class Drive:
     emulator: Emulator
     builds: Builds
     secret: bytes | None = None
+    refused_by_status: Collection[int] = ()
 
     @property
     def provider(self) -> Provider:
@@ -67,6 +70,11 @@ class Drive:
         raise AssertionError(
             f"A look-up asks for more than {_STEPS} steps; poll_after=0 is for one more. {MORE}"
         )
+
+    def words(self, world: FakeWorld, task: Task) -> str:
+        """Return the first words with which the answer to a look-up says what went wrong."""
+        answer = self.ask(world, self.builds.sound(self.provider.build_poll([task])))
+        return next(_words(decoded(answer.body)), "") if answer is not None else ""
 
     def accepted(self, world: FakeWorld, request: VideoRequest) -> Task:
         answer, told = self.sent(world, request)
@@ -103,6 +111,20 @@ class Drive:
         except PikaError:
             return
         yield request
+
+
+def _words(told: Any, name: str = "") -> Iterator[str]:
+    match told:
+        case dict():
+            for key, inner in told.items():
+                yield from _words(inner, key)
+        case list():
+            for inner in told:
+                yield from _words(inner, name)
+        case str() if told and name in _SAYING:
+            yield told
+        case _:
+            pass
 
 
 def told_by(reader: Callable[..., Any], *given: Any) -> object:

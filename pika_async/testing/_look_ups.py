@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from attrs import evolve
 
-from pika_async.provider import Failed, HttpResponse, Outcome, Page, Pending, PikaError, Succeeded, Task
-from pika_async.testing._builds import NOW, hold
+from pika_async.provider import (
+    Failed,
+    HttpResponse,
+    Outcome,
+    Page,
+    Pending,
+    PikaError,
+    State,
+    Succeeded,
+    Task,
+    VideoRequest,
+    decoded,
+    is_link,
+)
+from pika_async.testing._builds import KEY, NOW, hold
 from pika_async.testing._drive import MORE, Drive, shown, told_by
 from pika_async.testing._world import FakeWorld
 
 _HISTORY: Final = 120
 _PAGES: Final = 12
+# `pending` is not here: it means running at some gateways.
+_PLAIN: Final[Mapping[State, frozenset[str]]] = {
+    State.QUEUED: frozenset({"queued", "in_queue"}),
+    State.RUNNING: frozenset({"running", "in_progress", "processing"}),
+}
 
 
 def check_look_ups(drive: Drive) -> None:
     """Look at tasks on their way, at the end, together, and in the history."""
     _is_pending_until_done(drive)
     _tells_all(drive)
+    _addresses_are_ours(drive)
     _unknown_task(drive)
     _many_tasks(drive)
     _finds(drive)
@@ -38,6 +57,69 @@ def _is_pending_until_done(drive: Drive) -> None:
                 isinstance(seen, Pending),
                 f"A task is not finished yet, and read as {seen!r}: return Pending until it is.",
             )
+            assert isinstance(seen, Pending)  # noqa: S101 - for the types
+            said = _said(drive, world, task)
+            hold(
+                said is None or seen.state is said,
+                f"The look-up says that a task is {said}, and it is read as {seen.state}. {MORE}",
+            )
+            _sound(drive, request, seen)
+
+
+def _said(drive: Drive, world: FakeWorld, task: Task) -> State | None:
+    """Return the state that the answer to a look-up plainly says, if it says one."""
+    answer = drive.ask(world, drive.builds.sound(drive.provider.build_poll([task])))
+    told = set(_state_words(decoded(answer.body))) if answer is not None else set()
+    return told.pop() if len(told) == 1 else None
+
+
+def _state_words(told: Any, name: str = "") -> Iterator[State]:
+    match told:
+        case dict():
+            for key, inner in told.items():
+                yield from _state_words(inner, key)
+        case list():
+            for inner in told:
+                yield from _state_words(inner, name)
+        case str() if name in {"state", "status"}:
+            yield from (state for state, words in _PLAIN.items() if told.casefold() in words)
+        case _:
+            pass
+
+
+def _sound(drive: Drive, request: VideoRequest, seen: Pending | Succeeded) -> None:
+    """Check what every snapshot of a look-up must be."""
+    kept = json.dumps(dict(seen.task.locator))
+    hold(KEY not in kept, f"The key is in the task's locator ({kept}), which is kept in the ledger.")
+    hold(
+        KEY not in f"{seen!r}",
+        "The key is shown in what a look-up is read as.",
+    )
+    wire = drive.builds.submit(request)
+    if drive.provider.capabilities.echoes_token and not wire.held:
+        sent = drive.builds.call(told=True).callback_url
+        echoed = None if seen.callback_url is None else seen.callback_url.reveal()
+        hold(
+            sent is None or echoed == sent.reveal(),
+            f"echoes_token is declared, and a look-up is read with callback_url={echoed!r}, which is not the "
+            f"address that was sent: it proves whose task this is. {MORE}",
+        )
+
+
+def _addresses_are_ours(drive: Drive) -> None:
+    """Put a stranger's addresses where an answer had its own: the key must not follow them."""
+    world = FakeWorld(now=NOW)
+    task = drive.accepted(world, drive.builds.kinds[0])
+    strange = {
+        name: f"https://elsewhere.test/{name}" if is_link(str(value)) else value
+        for name, value in task.locator.items()
+    }
+    own: Any = drive.provider
+    for locator in (strange, {**strange, "completed": True}):
+        moved = Task(task.id, locator)
+        drive.builds.sound(drive.provider.build_poll([moved]))
+        if "cancels" in drive.builds.powers:
+            drive.builds.sound(own.build_cancel(moved))
 
 
 def _tells_all(drive: Drive) -> None:
@@ -50,7 +132,15 @@ def _tells_all(drive: Drive) -> None:
         seen = drive.looked(world, task)
         if answer is None or not isinstance(seen, Succeeded):
             continue
+        _sound(drive, request, seen)
         body, first = answer.body.decode(), seen.results[0]
+        for video in seen.results:
+            hold(
+                bool(video.id) and video.state is State.SUCCEEDED and is_link(video.video_url or ""),
+                f"A finished video is read as {video!r}: it needs an id, the state SUCCEEDED and its link.",
+            )
+            swapped = "poster.jpg" in f"{video.video_url}" or "video.mp4" in f"{video.image_url}"
+            hold(not swapped, f"The links of the video and of its cover are mixed up in {video!r}.")
         if "/poster.jpg" in body:
             hold(
                 bool(first.image_url),

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import evolve
 
-from pika_async.provider import REFUSALS, Balance, Blob, Uploaded, Uploading
-from pika_async.testing._builds import NOW, hold
-from pika_async.testing._drive import Drive, shown, told_by
-from pika_async.testing._world import FakeWorld, as_received
+from pika_async.provider import (
+    REFUSALS,
+    Balance,
+    Blob,
+    Estimate,
+    HttpRequest,
+    HttpResponse,
+    PikaError,
+    Succeeded,
+    Uploaded,
+    Uploading,
+)
+from pika_async.testing._builds import BASE_URL, KEY, NOW, hold
+from pika_async.testing._callbacks import check_callbacks
+from pika_async.testing._drive import MORE, Drive, shown, told_by
+from pika_async.testing._world import FakeWorld, as_received, wire_text
 
 _STEPS: Final = 4
-_OLD: Final = 3600.0
+_ELSEWHERE: Final = "https://elsewhere.test"
 
 
 def check_powers(drive: Drive) -> None:
@@ -21,8 +33,10 @@ def check_powers(drive: Drive) -> None:
     _replays(drive)
     _uploads(drive)
     _cancels(drive)
-    _forged_callbacks(drive)
+    check_callbacks(drive)
     _balance(drive)
+    _estimates(drive)
+    _keyed_links(drive)
 
 
 def _replays(drive: Drive) -> None:
@@ -65,16 +79,50 @@ def _uploads(drive: Drive) -> None:
         FakeWorld(now=NOW),
     )
     for _ in range(_STEPS):
-        answer = drive.ask(world, (own.build_upload(blob, step)))
+        wire = drive.builds.sound(own.build_upload(blob, step))
+        answer = drive.ask(world, wire)
         hold(answer is not None, "The emulator cuts the line on an upload.")
+        assert answer is not None  # noqa: S101 - for the types
+        for status in (401, 403, 413, 429, 500, 503):
+            failed = told_by(own.read_upload, evolve(answer, status=status), blob, step)
+            hold(
+                isinstance(failed, PikaError),
+                f"A step of an upload, answered with HTTP {status}, is read as {failed!r}: raise. {MORE}",
+            )
         told = told_by(own.read_upload, answer, blob, step)
         hold(isinstance(told, Uploading | Uploaded), f"A step of an upload is read as {told!r}.")
         if isinstance(told, Uploaded):
-            hold(not world.billed, "An upload is billed.")
-            hold(told.link.startswith("http"), f"An upload ends in {told.link!r}, which is no link.")
+            _ends_in_a_link(drive, world, blob, told)
             return
-        step = told  # type: ignore[assignment]
+        assert isinstance(told, Uploading)  # noqa: S101 - for the types
+        away = own.build_upload(blob, Uploading(told=_moved(told.told)))
+        hold(
+            not away.url.startswith(_ELSEWHERE) or KEY not in wire_text(away),
+            f"The key would go to {away.origin}, where an upload is sent: hosts may see the secrets that "
+            f"Capabilities.hosts names, and no others. {MORE}",
+        )
+        step = told
     raise AssertionError(f"An upload does not end within {_STEPS} steps.")
+
+
+def _ends_in_a_link(drive: Drive, world: FakeWorld, blob: Blob, told: Uploaded) -> None:
+    hold(not world.billed, "An upload is billed.")
+    hold(told.link.startswith("http"), f"An upload ends in {told.link!r}, which is no link.")
+    if told.link.startswith(BASE_URL):
+        kept = drive.ask(world, HttpRequest(method="GET", url=told.link.partition("?")[0]))
+        lost = "?" in told.link or (kept is not None and kept.status == 200 and kept.body != blob.data)
+        hold(not lost, f"An upload ends in {told.link}, which is not where its bytes are read. {MORE}")
+
+
+def _moved(told: Any) -> Any:
+    """Return what a step told as if its addresses were at another host, which may see no key."""
+    match told:
+        case Mapping():
+            return {name: _moved(inner) for name, inner in told.items()}
+        case str() if told.startswith(BASE_URL):
+            return f"{_ELSEWHERE}{told.removeprefix(BASE_URL)}"
+        case _:
+            return told
 
 
 def _cancels(drive: Drive) -> None:
@@ -89,7 +137,11 @@ def _cancels(drive: Drive) -> None:
         str(told) == "requested",
         f"A cancellation of a running task is read as {told!r}, not as REQUESTED.",
     )
-    world.now += 10 * world.render_time
+    seen = drive.looked(world, task)
+    hold(
+        not isinstance(seen, Succeeded),
+        f"A task that was cancelled in the queue is read as {seen!r}.",
+    )
     done = drive.accepted(world, drive.builds.kinds[0])
     world.now += 10 * world.render_time
     answer = drive.ask(world, drive.builds.sound(own.build_cancel(done)))
@@ -98,42 +150,57 @@ def _cancels(drive: Drive) -> None:
         str(told) == "too_late",
         f"A cancellation of a finished task is read as {told!r}, not as TOO_LATE.",
     )
-
-
-def _forged_callbacks(drive: Drive) -> None:
-    """Give the reader what the emulator signed, and the same with one thing wrong."""
-    own: Any = drive.provider
-    if "reads_callbacks" not in drive.builds.powers:
-        return
-    world = FakeWorld(now=NOW)
-    drive.accepted(world, drive.builds.kinds[0])
-    if not world.signed:
-        return
-    keys = _keys(drive, world)
-    for at, _, body, headers in world.signed:
-        lower = {name.lower(): text for name, text in headers.items()}
-        read: Callable[..., object] = own.read_callback
+    for status in (401, 403, 429, 500, 503):
+        failed = told_by(own.read_cancel, HttpResponse(status=status, body=b"{}"), task)
         hold(
-            told_by(read, body, lower, at, keys) is not None,
-            "A signed callback of the emulator is not read.",
+            isinstance(failed, PikaError),
+            f"A cancellation that is answered with HTTP {status} is read as {failed!r}: raise. {MORE}",
         )
-        forged: tuple[tuple[bytes, Mapping[str, str], float, str], ...] = (
-            (body.replace(b":", b": ", 1), lower, at, "whose body was changed"),
-            (body, {}, at, "without headers"),
-            (body, {name: text[::-1] for name, text in lower.items()}, at, "whose signature is wrong"),
-            (body, lower, at + _OLD, "that is an hour old"),
-        )
-        for forged_body, forged_headers, moment, what in forged:
-            told = told_by(read, forged_body, forged_headers, moment, keys)
-            hold(told is None, f"A callback {what} is believed: return None for it.")
 
 
-def _keys(drive: Drive, world: FakeWorld) -> bytes | None:
+def _estimates(drive: Drive) -> None:
+    """Ask for the price of each kind of request, where there is one."""
+    if "estimates" not in drive.builds.powers:
+        return
     own: Any = drive.provider
-    if "signs" in drive.builds.powers:
-        answer = drive.ask(world, (own.build_keys()))
-        return None if answer is None else answer.body
-    return drive.secret
+    for plain in drive.builds.kinds:
+        wire = own.build_estimate(plain)
+        told = told_by(own.read_estimate, None, plain)
+        hold(isinstance(told, Estimate | None), f"A price without an answer is read as {told!r}.")
+        if wire is None:
+            continue
+        world = FakeWorld(now=NOW)
+        answer = drive.ask(world, drive.builds.sound(wire))
+        hold(not world.billed, f"A price of {type(plain).__name__} is asked for, and an order is billed.")
+        told = None if answer is None else told_by(own.read_estimate, answer, plain)
+        hold(
+            isinstance(told, Estimate) and told.amount > 0 and bool(told.unit),
+            f"The price of {type(plain).__name__} ({shown(answer)}) is read as {told!r}. {MORE}",
+        )
+        failed = told_by(own.read_estimate, HttpResponse(status=500, body=b"{}"), plain)
+        hold(
+            failed is None or isinstance(failed, Estimate),
+            f"A price that is not told is read as {failed!r}: return None, or what your own table says.",
+        )
+
+
+def _keyed_links(drive: Drive) -> None:
+    """Offer links that open with the key, and links of strangers, to which it must not go."""
+    if "keyed_links" not in drive.builds.powers:
+        return
+    own: Any = drive.provider
+    home = BASE_URL.partition("://")[2]
+    for link in (
+        f"{BASE_URL}/video.mp4",
+        f"{_ELSEWHERE}/video.mp4",
+        f"{BASE_URL}.elsewhere.test/video.mp4",
+        f"{_ELSEWHERE}/{home}/video.mp4",
+        f"http://{home}/video.mp4",
+    ):
+        wire = told_by(own.build_download, link)
+        if isinstance(wire, HttpRequest):
+            drive.builds.sound(wire)
+            hold(wire.method == "GET", f"A download of {link} is sent with {wire.method}.")
 
 
 def _balance(drive: Drive) -> None:
@@ -147,3 +214,9 @@ def _balance(drive: Drive) -> None:
         isinstance(told, Balance) and told.amount > 0 and bool(told.unit),
         f"The emulator's balance ({shown(answer)}) is read as {told!r}.",
     )
+    for status in (401, 403, 429, 500, 503):
+        failed = told_by(own.read_balance, HttpResponse(status=status, body=b"{}"))
+        hold(
+            isinstance(failed, PikaError),
+            f"A balance that is answered with HTTP {status} is read as {failed!r}: raise. {MORE}",
+        )

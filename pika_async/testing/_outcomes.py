@@ -10,6 +10,7 @@ from pika_async.provider import (
     AuthError,
     ContentBlocked,
     Failed,
+    HttpResponse,
     InsufficientBalance,
     Outcome,
     Pending,
@@ -43,6 +44,7 @@ def check_outcomes(drive: Drive) -> None:
     for outcome, reason in _ENDS.items():
         _fails(drive, outcome, reason)
     _documented(drive)
+    _refused_by_status(drive)
     _wrong_key(drive)
 
 
@@ -90,6 +92,12 @@ def _fails(drive: Drive, outcome: Outcome, reason: str) -> None:
         seen = drive.looked(world, told.task)
         if isinstance(seen, Succeeded) and all(video.video_url for video in seen.results):
             return  # the emulator does not know this word
+        if outcome is not Outcome.NO_LINK and isinstance(seen, Failed) and drive.words(world, told.task):
+            hold(
+                bool(seen.message or seen.code),
+                f"The look-up says why the render failed, and {seen!r} says nothing: hand message and code "
+                f"on. {MORE}",
+            )
         # A provider may publish the link later than its word for success.
         waits = isinstance(seen, Pending) and outcome is Outcome.NO_LINK
         hold(
@@ -111,6 +119,19 @@ def _documented(drive: Drive) -> None:
             getattr(told, "charged", None) == error.default_charged,
             f"{error.__name__} for {shown(answer)} says charged={getattr(told, 'charged', None)!r}.",
         )
+
+
+def _refused_by_status(drive: Drive) -> None:
+    """Give the reader the statuses that are documented as refusals, with bodies that say nothing."""
+    for status in drive.refused_by_status:
+        for body in (b"", b"<html>not here</html>", b"{}"):
+            answer = HttpResponse(status=status, body=body)
+            told = told_by(drive.provider.read_submit, answer, drive.builds.kinds[0])
+            hold(
+                isinstance(told, REFUSALS),
+                f"HTTP {status} is documented as a refusal whatever the body says (refused_by_status), and "
+                f"{shown(answer)} is read as {told!r}. {MORE}",
+            )
 
 
 def _wrong_key(drive: Drive) -> None:

@@ -6,21 +6,30 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import asdict, evolve
+
 import pika_async.provider as api
 
-LIMITS: Final[Mapping[str, object]] = {
-    "poll_batch": 50,
-    "callbacks": "optional",
-    "echoes_token": True,
-    "refuses_by_body": False,
-    "replay": None,
-    "reserved": {"callback_url"},
-    "private": {"request", "callback_url"},
-    "words_only": {"aspect_ratio"},
-    "models": ("2.0", "1.5"),
-    "kinds": {api.Generate, api.Ingredients, api.Style},
-    "fields": {"negative_prompt", "model", "aspect_ratio", "image", "video", "mode"},
-}
+DECLARED: Final = api.Capabilities(
+    name="acedata",
+    inline_media=True,
+    styles=(*api.IMAGE_EFFECTS, *api.VIDEO_EFFECTS[:5]),
+    render_time=90,
+    key_variables=("ACEDATA_API_KEY", "ACEDATACLOUD_API_TOKEN"),
+    url_variable="ACEDATA_BASE_URL",
+    poll_batch=50,
+    callbacks="optional",
+    echoes_token=True,
+    refuses_by_body=False,
+    replay=None,
+    reserved={"callback_url"},
+    private={"request", "callback_url"},
+    words_only={"aspect_ratio"},
+    models=("2.0", "1.5"),
+    kinds={api.Generate, api.Ingredients, api.Style},
+    fields={"negative_prompt", "model", "aspect_ratio", "image", "video", "mode"},
+)
+LIMITS: Final[Mapping[str, object]] = asdict(DECLARED, recurse=False)
 _BACK: Final = "https://callback.invalid/token"
 _CALL: Final = api.Call(callback_url=api.Secret(_BACK), attempt_id="a", now=0.0)
 _MUTE: Final = api.Call(callback_url=None, attempt_id="a", now=0.0)
@@ -104,6 +113,8 @@ def _look_ups(provider: Any) -> Iterator[api.Example]:
     sent = _post(provider, "tasks", {"action": "retrieve", "id": "t1"})
     yield api.Example("build_poll", ([one],), sent)
     yield api.Example("build_poll", ([one],), sent, options={"held": True})
+    usual = evolve(sent, url="https://api.acedata.cloud/pika/tasks")
+    yield api.Example("build_poll", ([one],), usual, options={"base_url": None})
     sent = _post(provider, "tasks", {"action": "retrieve_batch", "ids": ["t1", "t2"]})
     yield api.Example("build_poll", ([one, two],), sent)
     page: dict[str, Any] = {"action": "retrieve_batch", "limit": 50, "offset": 0, "type": "videos"}

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import asdict, evolve
+
 import pika_async.provider as api
 
 _WORDS: Final = (
@@ -14,26 +16,31 @@ _WORDS: Final = (
 )
 NAMES: Final = frozenset(_WORDS.split())
 _RATIOS: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
-LIMITS: Final[Mapping[str, object]] = {
-    "poll_batch": 1,
-    "free_results": True,
-    "callbacks": "no",
-    "refuses_by_body": False,
-    "max_images": 9,
-    "models": ("2.5", "h3-flex"),
-    "choices": {
+DECLARED: Final = api.Capabilities(
+    name="comfy",
+    cost_unit="credits",
+    key_variables=("COMFY_API_KEY",),
+    url_variable="COMFY_BASE_URL",
+    poll_batch=1,
+    free_results=True,
+    callbacks="no",
+    refuses_by_body=False,
+    max_images=9,
+    models=("2.5", "h3-flex"),
+    choices={
         "model": ("2.5", "h3-flex"),
         "resolution": ("480p", "720p", "768p", "1080p", "2k", "4k"),
         "aspect_ratio": _RATIOS,
     },
-    "ranges": {"duration": (5, 15)},
-    "media": {"image": api.Takes(https_only=True)},
-    "hosts": {},
-    "kinds": {api.Generate, api.Ingredients},
-    "prompt_optional": {api.Generate},
-    "fields": {"image", "duration", "resolution", "aspect_ratio", "negative_prompt", "seed", "model"},
-    "lacks": {api.Ingredients: {"negative_prompt"}},
-}
+    ranges={"duration": (5, 15)},
+    media={"image": api.Takes(https_only=True)},
+    hosts={},
+    kinds={api.Generate, api.Ingredients},
+    prompt_optional={api.Generate},
+    fields={"image", "duration", "resolution", "aspect_ratio", "negative_prompt", "seed", "model"},
+    lacks={api.Ingredients: {"negative_prompt"}},
+)
+LIMITS: Final[Mapping[str, object]] = asdict(DECLARED, recurse=False)
 REPLAY: Final = api.Replay(seconds=86_400, after={"no_answer", 409, 500, 502, 503, 504})
 MEANINGS: Final[tuple[tuple[type[api.PikaError], int, str], ...]] = (
     (api.AuthError, 401, "unauthorized"),
@@ -172,6 +179,9 @@ def _calls(provider: Any) -> Iterator[api.Example]:
     again = api.Task("t1", {**_LOCATOR, "completed": False})
     odd = api.Task("a/b", _LOCATOR)
     yield api.Example("build_poll", ([_T],), call("GET", "t1/status"))
+    usual = "https://api.comfy.org/v2/models/pika/pika-2.5-text-to-video/requests/t1/status"
+    sent = evolve(call("GET", "t1/status"), url=usual)
+    yield api.Example("build_poll", ([_T],), sent, options={"base_url": None})
     yield api.Example("build_poll", ([again],), call("GET", "t1/status"))
     yield api.Example("build_poll", ([odd],), call("GET", "a%2Fb/status"))
     yield api.Example("build_poll", ([_DONE],), call("GET", "t1"))

@@ -6,25 +6,36 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import asdict, evolve
+
 import pika_async.provider as api
 
-LIMITS: Final[Mapping[str, object]] = {
-    "poll_batch": 1,
-    "callbacks": "required",
-    "closed_styles": True,
-    "refuses_by_body": False,
-    "echoes_token": False,
-    "inline_media": False,
-    "replay": None,
-    "ranges": {"frame_rate": (8, 24), "guidance_scale": (5, 25), "motion": (0, 4)},
-    "words_only": {"aspect_ratio"},
-    "reserved": {"key", "callback_url"},
-    "private": {"ip", "key", "callback_url"},
-    "models": ("1.5",),
-    "kinds": {api.Generate, api.Style},
-    "fields": {"negative_prompt", "model", "aspect_ratio", "seed", "frame_rate", "guidance_scale", "motion"}
+_STYLES: Final = (
+    "Inflate Melt Explode Squish Crush Cake-ify Ta-da Deflate Crumble Dissolve Levitate Decapitate Eye-pop"
+)
+DECLARED: Final = api.Capabilities(
+    name="duomi",
+    styles=tuple(_STYLES.split()),
+    cost_unit="points",
+    key_variables=("DUOMI_API_KEY",),
+    url_variable="DUOMI_BASE_URL",
+    poll_batch=1,
+    callbacks="required",
+    closed_styles=True,
+    refuses_by_body=False,
+    echoes_token=False,
+    inline_media=False,
+    replay=None,
+    ranges={"frame_rate": (8, 24), "guidance_scale": (5, 25), "motion": (0, 4)},
+    words_only={"aspect_ratio"},
+    reserved={"key", "callback_url"},
+    private={"ip", "key", "callback_url"},
+    models=("1.5",),
+    kinds={api.Generate, api.Style},
+    fields={"negative_prompt", "model", "aspect_ratio", "seed", "frame_rate", "guidance_scale", "motion"}
     | {"camera", "sound_effects", "image", "video"},
-}
+)
+LIMITS: Final[Mapping[str, object]] = asdict(DECLARED, recurse=False)
 _BACK: Final = "https://callback.invalid/token"
 _CALL: Final = api.Call(callback_url=api.Secret(_BACK), attempt_id="a", now=0.0)
 _PICTURE, _CLIP = "https://media.test/cat.png", "https://media.test/cat.mp4"
@@ -117,6 +128,8 @@ def _look_ups(provider: Any) -> Iterator[api.Example]:
         url = f"{provider.base_url}/api/{path}"
         sent = api.HttpRequest(method="GET", url=url, query=query, headers=headers)
         yield api.Example(function, arguments, sent)
+        usual = evolve(sent, url=f"https://duomiapi.com/api/{path}")
+        yield api.Example(function, arguments, usual, options={"base_url": None})
 
 
 def _says(code: int | None, msg: str = "why", data: Any = None, *, status: int = 200) -> api.HttpResponse:
@@ -216,6 +229,8 @@ def _errors() -> Iterator[api.Example]:
         (500, 500, "系统错误", api.SubmitUnknown),
         (200, 500, "系统错误", api.SubmitUnknown),
         (200, 200, "成功", api.SubmitUnknown),
+        (200, 200, "点数不足", api.SubmitUnknown),
+        (429, 200, "成功", api.SubmitUnknown),
     ]
     for status, code, words, kind in cases:
         answer = _says(code, words, status=status)

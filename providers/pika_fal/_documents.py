@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import asdict
+
 import pika_async.provider as api
 
 _WORDS: Final = (
@@ -16,33 +18,42 @@ NAMES: Final = frozenset(_WORDS.split())
 _UP: Final = 100 * 1024 * 1024
 _RATIOS: Final = ("16:9", "9:16", "1:1", "4:5", "5:4", "3:2", "2:3")
 _MEDIA: Final = api.Takes(inline=True, inline_limit=8192, uploads=True, upload_limit=_UP)
-LIMITS: Final[Mapping[str, object]] = {
-    "poll_batch": 1,
-    "poll_rate": 10,
-    "free_results": True,
-    "callbacks": "optional",
-    "replay": None,
-    "refuses_by_body": False,
-    "echoes_token": False,
-    "media": {"image": _MEDIA, "video": _MEDIA},
-    "models": ("2.2", "2.1", "2-turbo"),
-    "choices": {
+_STYLES: Final = (
+    "Cake-ify Crumble Crush Decapitate Deflate Dissolve Explode Eye-pop Inflate Levitate Melt Peel Poke "
+    "Squish Ta-da Tear"
+)
+DECLARED: Final = api.Capabilities(
+    name="fal",
+    styles=tuple(_STYLES.split()),
+    key_variables=("FAL_KEY",),
+    url_variable="FAL_BASE_URL",
+    poll_batch=1,
+    poll_rate=10,
+    free_results=True,
+    callbacks="optional",
+    replay=None,
+    refuses_by_body=False,
+    echoes_token=False,
+    media={"image": _MEDIA, "video": _MEDIA},
+    models=("2.2", "2.1", "2-turbo"),
+    choices={
         "model": ("2.2", "2.1", "2-turbo"),
         "resolution": ("720p", "1080p"),
         "aspect_ratio": _RATIOS,
     },
-    "private": {"logs"},
-    "hosts": {"rest.fal.ai": {"api_key"}, "api.fal.ai": {"api_key"}, "*": set()},
-    "kinds": {api.Generate, api.Ingredients, api.Style, api.Edit},
-    "prompt_optional": {api.Generate, api.Style},
-    "fields": {"image", "last_image", "frames", "region", "mode", "duration", "resolution", "aspect_ratio"}
+    private={"logs"},
+    hosts={"rest.fal.ai": {"api_key"}, "api.fal.ai": {"api_key"}, "*": set()},
+    kinds={api.Generate, api.Ingredients, api.Style, api.Edit},
+    prompt_optional={api.Generate, api.Style},
+    fields={"image", "last_image", "frames", "region", "mode", "duration", "resolution", "aspect_ratio"}
     | {"negative_prompt", "seed", "model"},
-    "lacks": {
+    lacks={
         api.Style: {"duration", "resolution", "aspect_ratio", "model"},
         api.Edit: {"duration", "resolution", "aspect_ratio", "model", "mask"},
         api.Ingredients: {"model"},
     },
-}
+)
+LIMITS: Final[Mapping[str, object]] = asdict(DECLARED, recurse=False)
 _MODERATED, _DETAIL = "content_policy_violation", "The content could not be processed."
 MEANINGS: Final[Mapping[type[api.PikaError], tuple[tuple[int, Any], ...]]] = {
     api.AuthError: ((401, {"detail": "Authentication is required."}), (403, {"detail": "Forbidden"})),
@@ -241,6 +252,8 @@ def _calls(provider: Any) -> Iterator[api.Example]:
         yield api.Example("build_poll", ([task],), _call(provider, "GET", status))
         yield api.Example("build_poll", ([done],), _call(provider, "GET", result))
         yield api.Example("build_cancel", (task,), _call(provider, "PUT", cancel))
+    usual = _call(provider, "GET", "https://queue.fal.run/fal-ai/pika/requests/t1/status")
+    yield api.Example("build_poll", ([_T],), usual, options={"base_url": None})
     odd = f"{provider.base_url}/fal-ai/pika/requests/a%2Fb/status"
     yield api.Example("build_poll", ([api.Task("a/b")],), _call(provider, "GET", odd))
     for default, rest, own in (

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import asdict, evolve
+
 import pika_async.provider as api
 
 _WORDS: Final = (
@@ -17,29 +19,35 @@ _WORDS: Final = (
 )
 NAMES: Final = frozenset(_WORDS.split())
 _MEGA: Final = 1024 * 1024
-LIMITS: Final[Mapping[str, object]] = {
-    "poll_batch": 1,
-    "callbacks": "account",
-    "secret_variable": "PIKA_WEBHOOK_SECRET",
-    "refuses_by_body": True,
-    "replay": api.Replay(),
-    "models": ("2.5",),
-    "choices": {"model": ("2.5",), "resolution": ("720p", "1080p")},
-    "media": {
+DECLARED: Final = api.Capabilities(
+    name="pika",
+    styles=(*api.IMAGE_EFFECTS, *api.NEWER_EFFECTS, *api.VIDEO_EFFECTS),
+    cost_unit="USD",
+    key_variables=("PIKA_API_KEY",),
+    url_variable="PIKA_BASE_URL",
+    poll_batch=1,
+    callbacks="account",
+    secret_variable="PIKA_WEBHOOK_SECRET",  # noqa: S106 - its name
+    refuses_by_body=True,
+    replay=api.Replay(),
+    models=("2.5",),
+    choices={"model": ("2.5",), "resolution": ("720p", "1080p")},
+    media={
         "image": api.Takes(https_only=True, uploads=True, upload_limit=20 * _MEGA),
         "video": api.Takes(https_only=True, uploads=True, upload_limit=50 * _MEGA),
     },
-    "hosts": {"*": set()},
-    "kinds": {api.Generate, api.Style, api.Edit},
-    "prompt_optional": {api.Generate, api.Style},
-    "fields": {"image", "last_image", "frames", "video", "region", "mask", "duration", "resolution"}
+    hosts={"*": set()},
+    kinds={api.Generate, api.Style, api.Edit},
+    prompt_optional={api.Generate, api.Style},
+    fields={"image", "last_image", "frames", "video", "region", "mask", "duration", "resolution"}
     | {"negative_prompt", "seed", "model"},
-    "lacks": {
+    lacks={
         api.Generate: {"video"},
         api.Style: {"prompt", "duration", "resolution", "negative_prompt", "model"},
         api.Edit: {"model"},
     },
-}
+)
+LIMITS: Final[Mapping[str, object]] = asdict(DECLARED, recurse=False)
 _CODES: Final[Mapping[type[api.PikaError], str]] = {
     api.SubmitRefused: "invalid_input provider_error provider_timeout timed_out internal another",
     api.ContentBlocked: "content_moderation",
@@ -172,7 +180,10 @@ def _submits(provider: Any) -> Iterator[api.Example]:
         (api.Task("t1", {"completed": False}), "t1"),
         (api.Task("a/b"), "a%2Fb"),
     ):
-        yield api.Example("build_poll", ([task],), _get(provider, f"v1/media/jobs/{path}"))
+        sent = _get(provider, f"v1/media/jobs/{path}")
+        yield api.Example("build_poll", ([task],), sent)
+        usual = evolve(sent, url=f"https://api.dev.pika.art/v1/media/jobs/{path}")
+        yield api.Example("build_poll", ([task],), usual, options={"base_url": None})
 
 
 def _refused() -> Iterator[api.Example]:
