@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -48,14 +48,19 @@ _EDGES: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 
 
-def mutations(tree: ast.Module) -> Iterator[tuple[str, Callable[[], ast.Module]]]:
-    """Yield each bug of *tree*: where and what is changed, and what makes the module; emulators stay."""
+def mutations(
+    tree: ast.Module, passed: Collection[str] = ()
+) -> Iterator[tuple[str, Callable[[], ast.Module]]]:
+    """Yield each bug of *tree*: where and what is changed, and what makes the module.
+
+    Emulators stay as they are, and so do the functions named in *passed*, which they use.
+    """
     nodes = list(ast.walk(tree))
     parents = {child: parent for parent in nodes for child in ast.iter_child_nodes(parent)}
-    passed = {child for one in nodes if _is_passed(one) for child in ast.walk(one)}
+    left = {child for one in nodes for top in _left(one, passed) for child in ast.walk(top)}
     seen: Counter[str] = Counter()
     for index, node in enumerate(nodes):
-        if node in passed:
+        if node in left:
             continue
         for change, make in _changes(node, parents.get(node)):
             what = f"{_place(node, parents)}: {change}"
@@ -70,15 +75,24 @@ def _spoilt(tree: ast.Module, index: int, make: Change) -> ast.Module:
     return ast.fix_missing_locations(spoilt)
 
 
-def _is_passed(node: ast.AST) -> bool:
-    """Return whether nothing inside *node* is part of an adapter: emulators, docstrings and annotations."""
+def _left(node: ast.AST, passed: Collection[str]) -> Iterator[ast.AST]:
+    """Yield what of *node* is no part of what an adapter does: emulators, docstrings, annotations."""
     match node:
-        case ast.ClassDef(name=name):
-            return name.endswith("Emulator")
+        case ast.ClassDef(name=name) if name.endswith("Emulator"):
+            yield node
+        case ast.FunctionDef(name=name) if name in passed:
+            yield node
+        case ast.ClassDef(decorator_list=decorators):
+            yield from decorators
+        case ast.FunctionDef(args=arguments, returns=returns):
+            yield from (one.annotation for one in arguments.args if one.annotation is not None)
+            yield from [] if returns is None else [returns]
+        case ast.AnnAssign(annotation=annotation):
+            yield annotation
         case ast.Expr(value=ast.Constant()):
-            return True
+            yield node
         case _:
-            return False
+            pass
 
 
 def _place(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> str:

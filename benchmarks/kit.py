@@ -34,12 +34,16 @@ _LONGEST = 20
 
 @frozen
 class Subject:
-    """An adapter to be spoilt: its module, the names of its class and emulator, and what the kit is told."""
+    """An adapter to be spoilt: its module, the names of its class and emulator, what the kit is told.
+
+    *passed* are functions of the module that its emulator uses.
+    """
 
     module: str
     adapter: str
     emulator: str
     options: Mapping[str, object]
+    passed: tuple[str, ...] = ()
 
 
 SUBJECTS: Mapping[str, Subject] = {
@@ -47,7 +51,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "comfy": Subject(
         "pika_comfy._adapter", "Comfy", "pika_comfy:ComfyEmulator", {"refused_by_status": (413,)}
     ),
-    "demo": Subject("pika_demo", "Demo", "pika_demo:DemoEmulator", {}),
+    "demo": Subject("pika_demo", "Demo", "pika_demo:DemoEmulator", {}, ("answer", "error")),
     "duomi": Subject(
         "pika_duomi._adapter", "Duomi", "pika_duomi:DuomiEmulator", {"refused_by_status": (404,)}
     ),
@@ -117,7 +121,7 @@ def seeded() -> Iterator[tuple[str, Literal["hand", "operator"], str, Callable[[
             raise ValueError(f"{bug.old!r} is {text.count(bug.old)} times in {bug.adapter}; correct the bug.")
         yield bug.adapter, "hand", bug.what, partial(ast.parse, text.replace(bug.old, bug.new))
     for adapter in SUBJECTS:
-        for what, spoilt in mutations(ast.parse(source(adapter))):
+        for what, spoilt in mutations(ast.parse(source(adapter)), SUBJECTS[adapter].passed):
             yield adapter, "operator", what, spoilt
 
 

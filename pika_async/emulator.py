@@ -117,7 +117,8 @@ class Example(Value):
     """What a function of an adapter returns or raises for its arguments, as the documents have it.
 
     *function* is its name, such as `read_poll`. *expected* is what it returns, or the error that it raises:
-    a class of errors, or an error whose `code`, `trace_id`, `charged` and `retryable` are compared too. Of a
+    a class of errors, or an error whose `code`, `trace_id`, `charged` and `retryable` are compared too, and
+    whose message is part of the adapter's. Of a
     request the method, address, query and body are compared as a server sees them, and the headers that
     *expected* names. Of a snapshot everything is compared but a `raw` that *expected* lacks. *options* are
     what the adapter is made with besides its key and address.

@@ -6,6 +6,8 @@ from attrs import evolve, frozen
 
 import pika_async.provider as api
 from pika_demo import Demo
+from pika_fal import Fal
+from pika_official import PikaOfficial
 
 
 def declaring(**changes):
@@ -256,3 +258,66 @@ class NeverDone(Demo):
     def read_poll(self, response, tasks, /):
         told = Demo.read_poll(self, response, tasks)
         return {id_: api.Pending(task=snapshot.task) for id_, snapshot in told.items()}
+
+
+@frozen(kw_only=True)
+class OtherLimit(Demo):
+    """Refuses what its documents allow."""
+
+    capabilities = declaring(ranges={"seed": (0, 9)})
+
+
+@frozen(kw_only=True)
+class NestsExtras(Demo):
+    """Nests what the caller adds to a body."""
+
+    def build_submit(self, request, call, /):
+        built = super().build_submit(request, call)
+        extra = dict(request.extra_body or {})
+        body = {name: value for name, value in built.body.value.items() if name not in extra}
+        return evolve(built, body=api.Json({**body, "extra_body": extra}))
+
+
+@frozen(kw_only=True)
+class SaysNothing(Demo):
+    """Loses what the provider says of a failure."""
+
+    def read_poll(self, response, tasks, /):
+        told = super().read_poll(response, tasks)
+        failed = {id_: seen for id_, seen in told.items() if isinstance(seen, api.Failed)}
+        return {**told, **{id_: evolve(seen, message="") for id_, seen in failed.items()}}
+
+
+@frozen(kw_only=True)
+class BelievesAnybody(PikaOfficial):
+    """Does not look at the signature of a callback."""
+
+    def read_callback(self, body, headers, received_at, keys, /):
+        id_ = api.members(api.members(api.decoded(body)).get("data")).get("id")
+        return api.Pending(task=api.Task(id_)) if isinstance(id_, str) and id_ else None
+
+
+@frozen(kw_only=True)
+class KeyToBuckets(PikaOfficial):
+    """Sends its key along with the bytes of an upload."""
+
+    def build_upload(self, blob, step, /):
+        built = super().build_upload(blob, step)
+        return evolve(built, headers={**built.headers, "x-api-key": self.api_key})
+
+
+@frozen(kw_only=True)
+class KeyToLinks(PikaOfficial):
+    """Sends its key wherever a link leads."""
+
+    def build_download(self, link, /):
+        return api.HttpRequest(method="GET", url=link, headers={"x-api-key": self.api_key})
+
+
+@frozen(kw_only=True)
+class FollowsAddresses(Fal):
+    """Sends its key to any address that an answer told."""
+
+    def build_poll(self, tasks, /):
+        built, told = super().build_poll(tasks), tasks[0].locator
+        return built if told.get("completed") else evolve(built, url=told.get("status_url", built.url))

@@ -70,12 +70,36 @@ class TestTheExample(ProviderTests):
         (broken.TellsOfOthers, "not asked for"),
         (broken.EchoesKey, "shows the key"),
         (broken.NeverDone, "is rendered, and read as"),
+        (broken.OtherLimit, "Capabilities.ranges is .* and the documents say"),
+        (broken.NestsExtras, "sends extra_body, which the documents do not have"),
+        (broken.SaysNothing, "example for read_poll.* and the message must be 'it broke'"),
     ],
 )
 def test_a_broken_promise_is_named(factory, promise):
     """The sentence says which one, so that its author knows what to change."""
     with pytest.raises(AssertionError, match=promise):
         check_provider(factory, emulator=DemoEmulator())
+
+
+@pytest.mark.parametrize(
+    ("factory", "emulator", "promise"),
+    [
+        (broken.BelievesAnybody, PikaEmulator(), "A forged callback"),
+        (broken.KeyToBuckets, PikaEmulator(), "The key would go to https://elsewhere.test"),
+        (broken.KeyToLinks, PikaEmulator(), "A secret would go to https://elsewhere.test"),
+        (broken.FollowsAddresses, FalEmulator(), "A secret would go to https://elsewhere.test"),
+    ],
+)
+def test_a_broken_promise_of_a_power_is_named(factory, emulator, promise):
+    """Powers are where keys leave the house, so each way out is tried with a stranger at its end."""
+    with pytest.raises(AssertionError, match=promise):
+        check_provider(factory, emulator=emulator, secret=WEBHOOK_SECRET.encode())
+
+
+def test_statuses_that_are_documented_as_refusals_are_refusals():
+    """Who tells the kit of such a status is told when the adapter does not know it."""
+    with pytest.raises(AssertionError, match="HTTP 413 is documented as a refusal"):
+        check_provider(Demo, emulator=DemoEmulator(), refused_by_status={413})
 
 
 def test_an_adapter_that_does_not_fit_at_all_is_refused_as_at_load():

@@ -120,6 +120,8 @@ class DemoEmulator:
         yield api.Example("build_submit", (whole, call), sent)
         sent = api.HttpRequest(method="GET", url=f"{url}/t1", headers=bearer)
         yield api.Example("build_poll", ([task],), sent)
+        sent = api.HttpRequest(method="GET", url="https://api.demo.invalid/v1/videos/t1", headers=bearer)
+        yield api.Example("build_poll", ([task],), sent, options={"base_url": None})
         taken = answer(200, {"id": "t1", "state": "running"})
         yield api.Example("read_submit", (taken, cat), api.Pending(task=task))
         broke = api.InsufficientBalance("", code="no_money")

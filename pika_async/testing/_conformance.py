@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from attrs import evolve
 from pika_async import _contract
 from pika_async.provider import (
     REFUSALS,
+    ConfigError,
     Emulator,
     Failed,
     HttpRequest,
@@ -25,7 +27,7 @@ from pika_async.provider import (
 from pika_async.testing._answers import odd_answers, paths, spoilt
 from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
 from pika_async.testing._documents import check_documents
-from pika_async.testing._drive import Drive
+from pika_async.testing._drive import MORE, Drive
 from pika_async.testing._look_ups import check_look_ups
 from pika_async.testing._optional import check_powers
 from pika_async.testing._outcomes import check_outcomes
@@ -71,7 +73,7 @@ def checks(
         provider=provider, powers=powers, request=builds.kinds[0], refused_by_status=refused_by_status
     )
     parts: dict[str, Callable[[], None]] = {
-        "requests": builds.check_requests,
+        "requests": lambda: _check_requests(factory, builds),
         "fields": builds.check_fields,
         "look_ups": builds.check_look_ups,
         "odd_answers": lambda: reads.check(odd_answers(KEY)),
@@ -94,6 +96,20 @@ def checks(
             "spoilt_answers": lambda: _reads_spoilt_answers(emulator, builds, reads),
         }
     return parts
+
+
+def _check_requests(factory: ProviderFactory, builds: Builds) -> None:
+    builds.check_requests()
+    variables = builds.provider.capabilities.key_variables
+    try:
+        factory(api_key="", base_url=BASE_URL)
+    except ConfigError as error:
+        strange = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", str(error))) - {*variables}
+        hold(
+            not strange or not variables,
+            f"The error for an empty key names {', '.join(strange)}, and Capabilities.key_variables are "
+            f"{', '.join(variables)}. {MORE}",
+        )
 
 
 def _goes_the_whole_way(emulator: Emulator, builds: Builds, reads: Reads, secret: bytes | None) -> None:

@@ -32,12 +32,15 @@ from pika_async.testing._world import as_received
 
 def check_documents(drive: Drive) -> None:
     """Compare the adapter with what its emulator's `limits` and `examples` say, where it has them."""
-    _limits(drive)
-    examples = getattr(drive.emulator, "examples", None)
+    _limits(drive, drive.provider)
+    examples, tried = getattr(drive.emulator, "examples", None), []
     for example in () if examples is None else examples(drive.provider):
         adapter: Any = drive.provider
         if example.options:
             adapter = drive.factory(**{"api_key": KEY, "base_url": BASE_URL, **example.options})
+        if example.options not in tried:
+            tried.append(example.options)
+            _limits(drive, adapter)
         if not hasattr(adapter, example.function):
             continue
         told = told_by(getattr(adapter, example.function), *example.arguments)
@@ -58,10 +61,10 @@ def _brief(argument: object) -> str:
             return shown(argument)
 
 
-def _limits(drive: Drive) -> None:
+def _limits(drive: Drive, adapter: Any) -> None:
     limits = getattr(drive.emulator, "limits", None)
-    for name, documented in () if limits is None else limits(drive.provider).items():
-        declared = getattr(drive.provider.capabilities, name)
+    for name, documented in () if limits is None else limits(adapter).items():
+        declared = getattr(adapter.capabilities, name)
         hold(
             declared == documented,
             f"Capabilities.{name} is {declared!r}, and the documents say {documented!r}. {MORE}",
@@ -107,14 +110,21 @@ def _of_errors(expected: PikaError, told: Any) -> Iterator[str]:
     for name in ("code", "trace_id", "charged", "retryable"):
         if getattr(told, name) != getattr(expected, name):
             yield f"the {name} of its error must be {getattr(expected, name)!r}, not {getattr(told, name)!r}"
+    for name in ("provider", "phase", "status"):
+        if getattr(expected, name) not in {None, getattr(told, name)}:
+            yield f"the {name} of its error must be {getattr(expected, name)!r}, not {getattr(told, name)!r}"
+    if expected.message not in told.message:
+        yield f"its error must say {expected.message!r}, and says {told.message!r}"
 
 
 def _of_requests(expected: HttpRequest, told: Any) -> Iterator[str]:
     if not isinstance(told, HttpRequest):
         yield f"it must return a request, not {told!r}"
         return
+    if expected.held != told.held:
+        yield f"held, which asks for the long timeout, must be {expected.held}, not {told.held}"
     one, other = as_received(expected), as_received(told)
-    for name in ("method", "url", "query", "held"):
+    for name in ("method", "url", "query"):
         if getattr(one, name) != getattr(other, name):
             yield f"the {name} must be {getattr(one, name)!r}, not {getattr(other, name)!r}"
     for name, text in one.headers.items():

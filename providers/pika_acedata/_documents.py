@@ -53,7 +53,10 @@ def examples(provider: Any) -> Iterator[api.Example]:
 
 
 def _post(provider: Any, path: str, body: Mapping[str, Any], *, held: bool = False) -> api.HttpRequest:
-    headers = {"authorization": f"Bearer {provider.api_key.reveal()}", "content-type": "application/json"}
+    headers = {
+        "authorization": f"Bearer {provider.api_key.reveal()}",
+        **dict.fromkeys(("accept", "content-type"), "application/json"),
+    }
     url = f"{provider.base_url}/pika/{path}"
     return api.HttpRequest(method="POST", url=url, headers=headers, body=api.Json(body), held=held)
 
@@ -248,7 +251,7 @@ def _errors() -> Iterator[api.Example]:
     """Return errors of a submit, which decide on money, and of a look-up."""
     cases: list[tuple[int, str, api.PikaError]] = [
         (400, "no_token", api.AuthError("", code="no_token", trace_id="tr")),
-        (401, "invalid_token", api.AuthError("", code="invalid_token", trace_id="tr")),
+        (401, "invalid_token", api.AuthError("its application may use", code="invalid_token", trace_id="tr")),
         (403, "used_up", api.InsufficientBalance("", code="used_up", trace_id="tr")),
         (403, "forbidden", api.ContentBlocked("", code="forbidden", trace_id="tr")),
         (429, "too_many_requests", api.RateLimited("", code="too_many_requests", trace_id="tr")),
@@ -281,7 +284,8 @@ def _errors() -> Iterator[api.Example]:
     for status, named, kind in looks:
         body = {"error": {"code": named, "message": "why"}}
         yield api.Example("read_poll", (_says(status, body), [_T]), kind)
-    yield api.Example("read_poll", (_says(200, []), [_T]), api.BadReply)
+    for status, nothing in ((200, []), (300, _record()), (199, _record())):
+        yield api.Example("read_poll", (_says(status, nothing), [_T]), api.BadReply)
     yield api.Example("read_find", (_says(500, {}),), api.ProviderUnavailable)
 
 

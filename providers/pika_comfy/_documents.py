@@ -129,7 +129,11 @@ def _submits(provider: Any) -> Iterator[api.Example]:
         ),
         (api.Generate("A cat", extra_body={"seed": 9}), "2.5-text", {"seed": 9}),
     ]
-    headers = {"x-api-key": provider.api_key, "idempotency-key": "attempt-1"}
+    headers = {
+        "x-api-key": provider.api_key,
+        "accept": "application/json",
+        "idempotency-key": "attempt-1",
+    }
     for request, model, body in cases:
         url = f"{provider.base_url}/v2/models/pika/pika-{model}-to-video"
         whole = api.Json({"prompt": "A cat", **body})
@@ -171,7 +175,7 @@ def _refused() -> Iterator[api.Example]:
 
 def _calls(provider: Any) -> Iterator[api.Example]:
     home = f"{provider.base_url}/v2/models/pika/pika-2.5-text-to-video/requests"
-    headers = {"x-api-key": provider.api_key}
+    headers = {"x-api-key": provider.api_key, "accept": "application/json"}
 
     def call(method: Any, path: str) -> api.HttpRequest:
         return api.HttpRequest(method=method, url=f"{home}/{path}", headers=headers)
@@ -204,7 +208,7 @@ def _taken() -> Iterator[api.Example]:
     for status in (200, 201, 202, 500):
         yield api.Example(read, (_says(status, body, x_comfy_request_id="tr"), _PLAIN), queued)
     typed = {**body, "error_type": "internal_error"}
-    error = api.SubmitUnknown("", code="internal_error", trace_id="tr")
+    error = api.SubmitUnknown("look at Comfy's console", code="internal_error", trace_id="tr")
     yield api.Example(read, (_says(500, typed, x_comfy_request_id="tr"), _PLAIN), error)
     yield api.Example(read, (_says(201, typed, x_comfy_request_id="tr"), _PLAIN), queued)
     slashed = _says(200, {"request_id": "a/b"})
@@ -233,8 +237,9 @@ def _taken() -> Iterator[api.Example]:
     yield api.Example(read, (_says(400, policy, x_comfy_request_id="tr"), _PLAIN), blocked)
     bucket = _says(401, {"detail": "why"}, x_comfy_error_type="unauthorized", x_comfy_request_id="tr")
     yield api.Example(read, (bucket, _PLAIN), api.AuthError("", code="unauthorized", trace_id="tr"))
-    gone = api.ProviderUnavailable("", code="not_enabled", retryable=False)
-    yield api.Example(read, (_says(403, {"detail": "x", "error_type": "not_enabled"}), _PLAIN), gone)
+    for status, code in ((403, "not_enabled"), (404, "model_not_found")):
+        gone = api.ProviderUnavailable("", code=code, retryable=False)
+        yield api.Example(read, (_says(status, {"detail": "x", "error_type": code}), _PLAIN), gone)
     bare = _says(402, {"detail": "words of a gateway"})
     yield api.Example(read, (bare, _PLAIN), api.SubmitUnknown("", code=None))
 
@@ -253,8 +258,11 @@ def _statuses() -> Iterator[api.Example]:
         wish = paced.get(body["status"])
         answer = _says(200, body, **({"retry_after": wish} if wish else {}))
         yield api.Example("read_poll", (answer, [_T]), {"t1": told})
+    kept = api.Pending(task=over.task, poll_after=0, raw={"status": "COMPLETED"})
+    yield api.Example("read_poll", (_says(200, {"status": "COMPLETED"}), [_T]), {"t1": kept})
     hasty = _says(200, {"status": "IN_PROGRESS"}, retry_after="0")
-    yield api.Example("read_poll", (hasty, [_T]), {"t1": api.Pending(task=_T)})
+    waits = api.Pending(task=_T, raw={"status": "IN_PROGRESS"})
+    yield api.Example("read_poll", (hasty, [_T]), {"t1": waits})
     for code, charged, reason in (
         ("provider_error", "unknown", "provider"),
         ("provider_timeout", "unknown", "provider"),
@@ -329,7 +337,8 @@ def _others() -> Iterator[api.Example]:
     ):
         yield api.Example("read_cancel", (_says(status, {}), _T), told)
     yield api.Example("build_download", (_VIDEO,), None)
-    yield api.Example("build_download", ("https://api.dev.pika.art/v1/files/x",), api.DownloadError)
+    keyed = api.DownloadError("ask Comfy", provider="comfy", retryable=False)
+    yield api.Example("build_download", ("https://api.dev.pika.art/v1/files/x",), keyed)
     switched = api.ProviderUnavailable("", code="not_enabled")
     yield api.Example("other_route", (switched,), None, options={"held": True})
     yield api.Example("other_route", (api.AuthError("", code="unauthorized"),), None)

@@ -40,6 +40,7 @@ _BACK: Final = "https://callback.invalid/token"
 _CALL: Final = api.Call(callback_url=api.Secret(_BACK), attempt_id="a", now=0.0)
 _PICTURE, _CLIP = "https://media.test/cat.png", "https://media.test/cat.mp4"
 _PLAIN: Final = api.Generate("A cat")
+_ADVICE: Final = {api.InsufficientBalance: "buy points", api.SubmitUnknown: "check Duomi's own records"}
 _T: Final = api.Task("t1")
 _VIDEO, _COVER = "https://cdn.test/v.mp4", "https://cdn.test/c.jpg"
 
@@ -50,7 +51,7 @@ def examples(provider: Any) -> Iterator[api.Example]:
     yield from _look_ups(provider)
     if provider.success_codes == (200,):
         yield from _accepted()
-        yield from _fed()
+        yield from _fed(provider)
         yield from _errors()
         yield from _pushes()
 
@@ -103,7 +104,10 @@ def _submits(provider: Any) -> Iterator[api.Example]:
     for request, body in cases:
         told = {"key": provider.api_key, "callback_url": _BACK, "prompt": "A cat", **body}
         sent = api.HttpRequest(
-            method="POST", url=url, headers={"content-type": "application/json"}, body=api.Json(told)
+            method="POST",
+            url=url,
+            headers=dict.fromkeys(("accept", "content-type"), "application/json"),
+            body=api.Json(told),
         )
         yield api.Example("build_submit", (request, _CALL), sent)
     mute = api.Call(callback_url=None, attempt_id="a", now=0.0)
@@ -124,7 +128,7 @@ def _look_ups(provider: Any) -> Iterator[api.Example]:
         ("build_poll", ([_T],), "video/pika/feed", {"task_id": "t1"}),
         ("build_balance", (), "account/get", {}),
     ):
-        headers = {"authorization": provider.api_key}
+        headers = {"authorization": provider.api_key, "accept": "application/json"}
         url = f"{provider.base_url}/api/{path}"
         sent = api.HttpRequest(method="GET", url=url, query=query, headers=headers)
         yield api.Example(function, arguments, sent)
@@ -156,7 +160,7 @@ def _accepted() -> Iterator[api.Example]:
     yield api.Example("read_balance", (_says(0, data={"total": "5"}),), told, options=other)
 
 
-def _fed() -> Iterator[api.Example]:
+def _fed(provider: Any) -> Iterator[api.Example]:
     """Return answers of the feed: by its newer word, its older number, and both where they differ."""
     video = api.VideoResult("t1", _VIDEO, _COVER, None, api.State.SUCCEEDED)
     linked = {"video_url": _VIDEO, "poster": _COVER}
@@ -203,7 +207,8 @@ def _fed() -> Iterator[api.Example]:
     unpaid = {"task_id": "t1", "status": 2, "refund": 0}
     yield api.Example("read_poll", (_says(200, data=unpaid), [_T]), {"t1": api.Failed(task=_T)})
     private = {"task_id": "t1", "status": 1, "ip": "203.0.113.7", "key": "k", "callback_url": _BACK}
-    kept = api.Pending(task=_T, raw={"task_id": "t1", "status": 1})
+    private["note"] = provider.api_key.reveal()
+    kept = api.Pending(task=_T, raw={"task_id": "t1", "status": 1, "note": "***"})
     yield api.Example("read_poll", (_says(400, data=private), [_T]), {"t1": kept})
     for nothing in (
         _says(200),
@@ -234,7 +239,7 @@ def _errors() -> Iterator[api.Example]:
     ]
     for status, code, words, kind in cases:
         answer = _says(code, words, status=status)
-        yield api.Example("read_submit", (answer, _PLAIN), kind("", code=str(code)))
+        yield api.Example("read_submit", (answer, _PLAIN), kind(_ADVICE.get(kind, ""), code=str(code)))
     for status, code, words, kind in (
         (200, 400, "KEY错误", api.AuthError),
         (429, 429, "失败", api.RateLimited),

@@ -112,7 +112,7 @@ def says(status: int, body: Any, **headers: str) -> api.HttpResponse:
 
 
 def _call(provider: Any, method: Any, url: str, **more: Any) -> api.HttpRequest:
-    headers = {"authorization": f"Key {provider.api_key.reveal()}"}
+    headers = {"authorization": f"Key {provider.api_key.reveal()}", "accept": "application/json"}
     return api.HttpRequest(method=method, url=url, headers=headers, **more)
 
 
@@ -291,7 +291,11 @@ def _accepted() -> Iterator[api.Example]:
     yield api.Example("read_submit", (says(200, {"request_id": "t1"}), _PLAIN), bare)
     for status, told, error in (
         (422, MEANINGS[api.ContentBlocked][0][1], api.ContentBlocked("", code=_MODERATED, trace_id="tr")),
-        (500, {"detail": "x"}, api.SubmitUnknown("", code="internal_error", trace_id="tr")),
+        (
+            500,
+            {"detail": "x"},
+            api.SubmitUnknown("look at fal's dashboard", code="internal_error", trace_id="tr"),
+        ),
         (
             403,
             {"detail": "User is locked."},
@@ -324,6 +328,9 @@ def _statuses() -> Iterator[api.Example]:
     for told, snapshot in cases:
         answer = says(200, told, x_fal_request_id="tr")
         yield api.Example("read_poll", (answer, [_T]), {"t1": snapshot})
+    done: Any = {"status": "COMPLETED", "metrics": {}}
+    more = api.Pending(task=over.task, poll_after=0, raw=done)
+    yield api.Example("read_poll", (says(200, {**done, "logs": []}), [_T]), {"t1": more})
     kept = api.Pending(task=_T, raw={"status": "IN_PROGRESS"})
     answer = says(202, {"status": "IN_PROGRESS", "logs": [{"message": "m"}]})
     yield api.Example("read_poll", (answer, [_T]), {"t1": kept})

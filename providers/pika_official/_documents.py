@@ -105,14 +105,15 @@ def _says(status: int, body: Any, **headers: str) -> api.HttpResponse:
 
 
 def _post(provider: Any, path: str, body: Mapping[str, Any], **more: str) -> api.HttpRequest:
-    headers = {"x-api-key": provider.api_key, **more}
+    headers = {"x-api-key": provider.api_key, "accept": "application/json", **more}
     url = f"{provider.base_url.removesuffix('/v1')}/{path}"
     return api.HttpRequest(method="POST", url=url, headers=headers, body=api.Json(body))
 
 
 def _get(provider: Any, path: str) -> api.HttpRequest:
     url = f"{provider.base_url}/{path}"
-    return api.HttpRequest(method="GET", url=url, headers={"x-api-key": provider.api_key})
+    headers = {"x-api-key": provider.api_key, "accept": "application/json"}
+    return api.HttpRequest(method="GET", url=url, headers=headers)
 
 
 def _submits(provider: Any) -> Iterator[api.Example]:
@@ -286,7 +287,11 @@ def _jobs() -> Iterator[api.Example]:
     for status, body, kind in (
         (401, {"message": "x"}, api.ProviderUnavailable),
         (401, {"message": "x", "code": "no_key"}, api.AuthError),
-        (403, {"message": "caller_plan_required"}, api.AuthError),
+        (
+            403,
+            {"message": "caller_plan_required"},
+            api.AuthError("plan and membership", code="caller_plan_required", charged="unknown"),
+        ),
         (402, {"message": "x"}, api.InsufficientBalance),
         (429, {"message": "x"}, api.RateLimited),
         (500, _job("running"), api.ProviderUnavailable),
@@ -380,6 +385,8 @@ def _uploads(provider: Any) -> Iterator[api.Example]:
         (413, {"message": "x"}, first, api.SubmitRefused),
         (403, {}, told, api.AuthError),
         (500, {}, told, api.ProviderUnavailable),
+        (300, {}, told, api.ProviderUnavailable),
+        (199, {}, told, api.ProviderUnavailable),
     ):
         yield api.Example("read_upload", (_says(status, body), blob, step), kind)
 

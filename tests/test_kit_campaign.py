@@ -1,0 +1,41 @@
+"""The bugs that are seeded into adapters to prove the conformance kit."""
+
+import ast
+
+from benchmarks import kit
+from benchmarks._adapter_bugs import BUGS, EQUIVALENT
+from benchmarks._adapter_mutations import mutations
+
+
+def test_every_bug_is_a_bug_of_today_s_adapter():
+    """Each changes one place, and what comes out is a module."""
+    assert len(BUGS) >= 60
+    for bug in BUGS:
+        text = kit.source(bug.adapter)
+        assert text.count(bug.old) == 1, bug
+        assert ast.dump(ast.parse(text.replace(bug.old, bug.new))) != ast.dump(ast.parse(text)), bug
+
+
+def test_every_explained_change_is_one_that_is_seeded():
+    """An explanation of a change that nobody makes would hide one that somebody makes."""
+    told = {f"{adapter} {what}" for adapter, _, what, _ in kit.seeded()}
+    assert told >= EQUIVALENT.keys()
+
+
+def test_operators_change_one_place_and_leave_the_source_alone():
+    """The tree that they are given stays as it was."""
+    tree = ast.parse("def read(x):\n    return x if x > 3 else None\n")
+    before = ast.dump(tree)
+    made = {what: ast.unparse(make()) for what, make in mutations(tree)}
+    assert "if x <= 3" in made["read: x > 3, the other way"]
+    assert "if x >= 3" in made["read: x > 3, its edge"]
+    assert "x > 4" in made["read: 4 for 3 in x > 3"]
+    assert ast.dump(tree) == before
+
+
+def test_a_bug_is_found_and_the_adapter_itself_is_not():
+    """The campaign's verdict is the kit's sentence, or None."""
+    bug = next(bug for bug in BUGS if bug.adapter == "demo")
+    text = kit.source("demo")
+    assert kit.verdict(kit.SUBJECTS["demo"], ast.parse(text)) is None
+    assert kit.verdict(kit.SUBJECTS["demo"], ast.parse(text.replace(bug.old, bug.new)))
