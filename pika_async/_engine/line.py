@@ -124,7 +124,8 @@ class Line:
         """Take over what the ledger says of the account."""
         if usage is not None:
             self.usage, self.slots = usage, usage.slots
-            self.opens_at = max(self.opens_at, now + usage.next_submit_at - ledger_now)
+            opens_at = max(usage.next_submit_at, usage.held_until)
+            self.opens_at = max(self.opens_at, now + opens_at - ledger_now)
 
     def ledger_failed(self, now: float) -> bool:
         """Note that a claim failed; return whether that has gone on for so long that callers must know."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -19,6 +19,8 @@ from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import frees_its_key
 from pika_async._money import Money
+
+_PUT_BACK: Final = "known to a process before a failover"
 
 
 @define
@@ -60,6 +62,8 @@ class Batch:
     read_accounts: bool
     keys: Mapping[str, str] = field(factory=dict)
     tasks: Mapping[tuple[str, str], str] | None = None
+    held_until: float = 0.0
+    """No claim is granted before."""
 
     before: dict[str, JobRecord | None] = field(factory=dict)
     after: dict[str, JobRecord] = field(factory=dict)
@@ -100,6 +104,18 @@ class Batch:
             return Change(before=None, after=job, at=self.now)
         return evolve(self._decided(job, first), before=None, moved=True)
 
+    def put_back(self, job: JobRecord) -> None:
+        """Let a job be as a process knew it, where the ledger has lost that; the later of the two stays."""
+        before = self._here(job.id)
+        if before is None:
+            self.before[job.id] = None
+            self.after[job.id] = job
+            for attempt in job.attempts:
+                self._tell(job, None, attempt, self.now, _PUT_BACK)
+                self._count(None, attempt)
+        elif _moves(before) < _moves(job):
+            self._change(before, evolve(job, request=before.request), _PUT_BACK)
+
     def apply(self, job_id: str, event: Event) -> Change:
         """Let the machine decide."""
         before = self._here(job_id)
@@ -117,7 +133,7 @@ class Batch:
         spent = self.known.spent
         for unit, sum_ in self.sums.items():
             spent = total(spent, Money(sum_.micros, unit))
-        return evolve(usage, submits=submits, spent=spent)
+        return evolve(usage, submits=submits, spent=spent, held_until=self.held_until)
 
     def _here(self, job_id: str) -> JobRecord | None:
         if (decided := self.after.get(job_id)) is not None:
@@ -216,6 +232,11 @@ class Batch:
 
     def _charge(self, account: str) -> Charge:
         return self.charges.setdefault(account, Charge())
+
+
+def _moves(job: JobRecord) -> int:
+    """Return how often the job and its attempts changed; of two states of it, the later has more."""
+    return job.version + sum(1 + attempt.version for attempt in job.attempts)
 
 
 def _binds(job: JobRecord, event: Evidence) -> bool:

@@ -23,7 +23,7 @@ from pika_async._ledger.postgres.jobs import load, read_jobs, read_query
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.link import Link
 from pika_async._ledger.postgres.listening import Listening
-from pika_async._ledger.postgres.restoring import settle_restored
+from pika_async._ledger.postgres.restoring import PATIENCE, Recent, put_back, settle_restored
 from pika_async._ledger.postgres.rows import JOBS, Row, holdable
 from pika_async._ledger.postgres.schema import Connection, migrate
 from pika_async._ledger.postgres.session import COMMIT, Session
@@ -42,7 +42,8 @@ class PostgresLedger:
 
     *listen_dsn* is a way to the database past a pool that keeps no sessions. *patience* is how many seconds
     to wait for a database that does not answer. *wall* and *commit*, what stamps and what makes a
-    transaction durable, are for tests.
+    transaction durable, are for tests, and so is *roll_call*: for how many seconds a process is waited for
+    after a failover.
     """
 
     shared = True
@@ -56,6 +57,7 @@ class PostgresLedger:
         patience: float = 10.0,
         wall: Callable[[], float] | None = None,
         commit: Callable[[], Sequence[bytes]] = lambda: COMMIT,
+        roll_call: float = PATIENCE,
     ) -> None:
         self.id = ""
         self._secret = b""
@@ -71,11 +73,14 @@ class PostgresLedger:
             prepare=self._prepare,
             restored=self._restored,
             commit=commit,
+            roll_call=roll_call,
         )
-        self._reading = Link(self._address, patience)
+        self._recent = Recent()
+        self._reading = Link(self._address, patience, self._reconnected)
         heard = self._address if listen_dsn is None else Address.of(listen_dsn)
         self._listening = Listening(heard, self._reading, self._known, self._owner)
-        self._writer = Writer(self._session, self._known, self._clock, self._listening.tell)
+        self._writer = Writer(self._session, self._known, self._clock, self._listening.tell, self._recent)
+        self._was_reading = False
         self._wanted: dict[str, asyncio.Future[JobRecord | None]] = {}
 
     async def open(self, wall: Callable[[], float] = time.time) -> None:  # noqa: ARG002
@@ -277,6 +282,13 @@ class PostgresLedger:
         self._known.forget(list(self._known.jobs))
         self._known.accounts.clear()
         await settle_restored(connection, cluster, self.now(), lossless=self._address.lossless)
+        await put_back(connection, self._recent, self.now())
+
+    async def _reconnected(self, _: Connection) -> None:
+        """Have the writer connect as well: after a failover others wait until this process answers."""
+        if self._was_reading:
+            self._writer.do(lambda _: [], _nothing).add_done_callback(lambda done: done.exception())
+        self._was_reading = True
 
 
 def _answered(rows: list[list[Row]]) -> bool:

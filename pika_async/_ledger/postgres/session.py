@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -27,11 +28,13 @@ from pika_async._ledger.postgres.faults import (
     unreachable,
 )
 from pika_async._ledger.postgres.link import Link, answers
+from pika_async._ledger.postgres.restoring import PATIENCE, call_the_roll, called
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.schema import Connection
 from pika_async._ledger.postgres.statements import Statement
 from pika_async.errors import LedgerError
 
+_CALL_AGAIN: Final = 0.5
 COMMIT: Final = (b"COMMIT",)
 _LEAP: Final = 2.0
 """Seconds by which the database's clock may differ from what this process takes it for."""
@@ -85,6 +88,7 @@ class Session:
         prepare: Callable[[Connection], Awaitable[None]],
         restored: Callable[[Connection, str], Awaitable[None]],
         commit: Callable[[], Sequence[bytes]] = lambda: COMMIT,
+        roll_call: float = PATIENCE,
     ) -> None:
         self.link = Link(address, patience, self._settle_in)
         self._owner = owner
@@ -93,6 +97,9 @@ class Session:
         self._prepare = prepare
         self._restored = restored
         self._commit = commit
+        self._roll_call = roll_call
+        self._calling = False
+        self._call_at = 0.0
         self._cluster = ""
         self._written = 0
         self._doubt: int | None = None
@@ -105,6 +112,24 @@ class Session:
             if self._doubt is None and self.link.is_open:
                 await self.link.ask([Statement(_LEAVE, (self._owner,))])
         await self.link.close()
+
+    async def held_until(self) -> float:
+        """Return until when no claim may be granted, in the ledger's time; 0 for now.
+
+        After a failover the processes that were there are waited for, and after a leap the clock.
+        """
+        if self._calling and time.monotonic() >= self._call_at:
+            connection = await self.link.use()
+            self._call_at = time.monotonic() + _CALL_AGAIN
+            try:
+                self._calling = await call_the_roll(
+                    connection, self._cluster, self._clock.now(), self._roll_call
+                )
+            except psycopg.Error as error:
+                await self.link.drop()
+                raise from_postgres(error) from error
+        calling = self._clock.now() + _CALL_AGAIN if self._calling else 0.0
+        return max(calling, self._clock.unsteady_until)
 
     async def ask(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Run statements that change nothing."""
@@ -185,6 +210,7 @@ class Session:
             self._was_counted = counted == self._doubt
             counted, self._doubt = self._doubt + 1, None
         self._written, self._cluster = counted, cluster
+        self._calling, self._call_at = await called(connection), 0.0
 
 
 def _refusal(error: psycopg.Error) -> Exception:

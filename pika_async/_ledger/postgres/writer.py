@@ -10,12 +10,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import frozen
 
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Event
+from pika_async._ledger.events import Claim, Event
 from pika_async._ledger.postgres.batch import Batch
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, not_open, unusable
 from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look
 from pika_async._ledger.postgres.known import Held, Known
+from pika_async._ledger.postgres.restoring import Recent
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.session import Session
 from pika_async._ledger.postgres.statements import SUM_WIDTH, Statement, statements
@@ -57,12 +58,18 @@ class Writer:
     """Carries orders out in the order in which they were given; *tell* hears which jobs were changed."""
 
     def __init__(
-        self, session: Session, known: Known, clock: DatabaseClock, tell: Callable[[Collection[str]], None]
+        self,
+        session: Session,
+        known: Known,
+        clock: DatabaseClock,
+        tell: Callable[[Collection[str]], None],
+        recent: Recent,
     ) -> None:
         self._session = session
         self._known = known
         self._clock = clock
         self._tell = tell
+        self._recent = recent
         self._orders: deque[Order] = deque()
         self._under_way: dict[str, asyncio.Future[Any]] = {}
         self._last: asyncio.Future[Any] | None = None
@@ -196,7 +203,8 @@ class Writer:
                 accounts = True
                 continue
             fresh = found.jobs | read
-            batch = Batch(known, self._clock.now(), fresh, accounts, found.keys, found.tasks)
+            held = await self._session.held_until() if _claims(orders) else 0.0
+            batch = Batch(known, self._clock.now(), fresh, accounts, found.keys, found.tasks, held)
             answers = [_answered(order, batch) for order in orders]
             if batch.stale or batch.stale_accounts:
                 needs |= batch.stale
@@ -232,6 +240,7 @@ class Writer:
             old = known.jobs.get(job_id)
             revision = 0 if was is None or old is None else old.revision + 1
             known.keep(job_id, Held(revision, batch.after[job_id]))
+            self._recent.keep(batch.after[job_id])
         if rows is None:
             known.accounts.clear()
         else:
@@ -239,6 +248,10 @@ class Writer:
             known.learn(row for row in told if len(row) != SUM_WIDTH)
             known.learn_spending(row for row in told if len(row) == SUM_WIDTH)
         self._tell(list(batch.before))
+
+
+def _claims(orders: Sequence[Decision]) -> bool:
+    return any(isinstance(order.event, Claim) for order in orders)
 
 
 def _answered(order: Decision, batch: Batch) -> Answer:
