@@ -46,7 +46,7 @@ def examples(provider: Any) -> Iterator[api.Example]:
         yield from _submits(provider)
     yield from _look_ups(provider)
     yield from _accepted()
-    yield from _records()
+    yield from _records(provider)
     yield from _errors()
     yield from _pages()
     yield from _pushes()
@@ -152,8 +152,9 @@ def _accepted() -> Iterator[api.Example]:
         yield api.Example(
             read, (_says(status, {**good, **wrong}), _PLAIN), api.Pending(task=_T, trace_id="tr")
         )
-    failed = {"task_id": "t1", "trace_id": "tr", "data": [_output(state="failed", video_url=None)]}
-    yield api.Example(read, (_says(200, failed), _PLAIN), api.Pending(task=_T, trace_id="tr"))
+    failed: Any = {"task_id": "t1", "trace_id": "tr", "data": [_output(state="failed", video_url=None)]}
+    kept = api.Pending(task=_T, trace_id="tr", raw=failed)
+    yield api.Example(read, (_says(200, failed), _PLAIN), kept)
     echoed = {**good, "data": [_output(video_url=_CLIP)]}
     request = api.Generate("A cat", video=_CLIP)
     yield api.Example(read, (_says(200, echoed), request), api.Pending(task=_T, trace_id="tr"))
@@ -165,7 +166,7 @@ def _record(response: Any = None, **more: Any) -> dict[str, Any]:
     return whole if response is None else {**whole, "response": response}
 
 
-def _records() -> Iterator[api.Example]:
+def _records(provider: Any) -> Iterator[api.Example]:
     """Return look-ups of one task, and of two in another order."""
     ours: Any = {"callback_url": api.Secret(_BACK), "trace_id": "tr"}
     base: dict[str, Any] = {"success": True, "task_id": "t1", "trace_id": "tr"}
@@ -225,8 +226,8 @@ def _records() -> Iterator[api.Example]:
     sent = {"callback_url": _BACK, "video_url": _VIDEO}
     echo = _record({**base, "data": [_output()]}, request=sent)
     yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": api.Pending(task=_T, **ours)})
-    body = {"id": "t1", "note": "n", "request": sent}
-    shown = api.Pending(task=_T, raw={"id": "t1", "note": "n"}, callback_url=api.Secret(_BACK))
+    body = {"id": "t1", "note": f"of {provider.api_key.reveal()}", "request": sent}
+    shown = api.Pending(task=_T, raw={"id": "t1", "note": "of ***"}, callback_url=api.Secret(_BACK))
     yield api.Example("read_poll", (_says(200, body), [_T]), {"t1": shown})
     first, second = api.Task("t1"), api.Task("t2")
     other = _record({**bad, "task_id": "t2", "error": ratio}, id="t2")

@@ -84,7 +84,7 @@ def examples(provider: Any) -> Iterator[api.Example]:
     yield from _calls(provider)
     yield from _statuses()
     yield from _results()
-    yield from _others()
+    yield from _others(provider)
 
 
 def refusals() -> Iterator[tuple[api.HttpResponse, type[api.PikaError]]]:
@@ -189,6 +189,9 @@ def _calls(provider: Any) -> Iterator[api.Example]:
     yield api.Example("build_poll", ([again],), call("GET", "t1/status"))
     yield api.Example("build_poll", ([odd],), call("GET", "a%2Fb/status"))
     yield api.Example("build_poll", ([_DONE],), call("GET", "t1"))
+    slashed = call("GET", "t1/status")
+    slashed = evolve(slashed, url=slashed.url.replace("pika-2.5-text-to-video", "a%2Fb"))
+    yield api.Example("build_poll", ([api.Task("t1", {"model": "a/b"})],), slashed)
     yield api.Example("build_cancel", (_T,), call("PUT", "t1/cancel"))
 
 
@@ -324,7 +327,7 @@ def _results() -> Iterator[api.Example]:
     yield api.Example("read_poll", (_says(404, missing), [_DONE]), {})
 
 
-def _others() -> Iterator[api.Example]:
+def _others(provider: Any) -> Iterator[api.Example]:
     """Return answers to a cancellation, links that open, and the way of a workspace without a queue."""
     for status, told in (
         (202, api.Cancelled.REQUESTED),
@@ -341,4 +344,6 @@ def _others() -> Iterator[api.Example]:
     yield api.Example("build_download", ("https://api.dev.pika.art/v1/files/x",), keyed)
     switched = api.ProviderUnavailable("", code="not_enabled")
     yield api.Example("other_route", (switched,), None, options={"held": True})
+    if not provider.held:
+        yield api.Example("other_route", (switched,), evolve(provider, held=True))
     yield api.Example("other_route", (api.AuthError("", code="unauthorized"),), None)

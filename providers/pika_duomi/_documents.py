@@ -172,6 +172,7 @@ def _fed(provider: Any) -> Iterator[api.Example]:
     doubtful = api.Failed(task=_T, message="生成失败", charged="unknown", cost=300.0)
     refunded = api.Failed(task=_T, message="生成失败", charged="no", cost=300.0)
     moderated = api.Failed(task=_T, reason="content", message="内容违规,已退还点数", charged="no", cost=300.0)
+    returned = api.Failed(task=_T, message="生成失败,已退款", charged="no", cost=300.0)
     uncovered = {"video_url": _VIDEO, "poster": "", "image_url": _COVER}
     why = {"msg": "生成失败"}
     cases: list[tuple[dict[str, Any], api.Snapshot]] = [
@@ -198,6 +199,7 @@ def _fed(provider: Any) -> Iterator[api.Example]:
         ({"state": "error", "status": 1, "refund": 0, **why}, failed),
         ({"status": 2, **why}, doubtful),
         ({"status": 2, "refund": 1, **why}, refunded),
+        ({"status": 2, "refund": 0, "msg": "生成失败,已退款"}, returned),
         ({"status": 2, "refund": "1", "msg": "内容违规,已退还点数"}, moderated),
         ({"status": 2, "refund": 0, "msg": "内容违规,已退还点数"}, moderated),
     ]

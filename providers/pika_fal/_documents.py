@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import asdict
 
 import pika_async.provider as api
+from pika_fal._signing import published, signed
 
 _WORDS: Final = (
     "prompt negative_prompt seed aspect_ratio resolution duration ingredients_mode pikaffect image_url "
@@ -98,6 +99,7 @@ def examples(provider: Any) -> Iterator[api.Example]:
     yield from _statuses()
     yield from _results()
     yield from _others(provider)
+    yield from _pushes()
 
 
 def refusals() -> Iterator[tuple[api.HttpResponse, type[api.PikaError]]]:
@@ -428,3 +430,36 @@ def _others(provider: Any) -> Iterator[api.Example]:
         (500, {"current_balance": 1}, api.ProviderUnavailable),
     ):
         yield api.Example("read_balance", (says(status, {"credits": money}),), balance)
+
+
+def _pushes() -> Iterator[api.Example]:
+    """Return signed webhooks, and the same with one thing wrong."""
+    keys, at = json.dumps(published()).encode(), 1_800_000_000
+    video = api.VideoResult("t1", _VIDEO, None, None, api.State.SUCCEEDED)
+    bad = [{"loc": ["body"], "msg": _DETAIL, "type": _MODERATED}]
+    ok: dict[str, Any] = {"request_id": "t1", "status": "OK"}
+    broken = {"request_id": "t1", "status": "ERROR", "error": "Invalid status code: 422"}
+    blocked: Any = {"reason": "content", "message": broken["error"], "code": _MODERATED}
+    empty = {**ok, "payload": {"video": None}}
+    cases: list[tuple[Any, api.Snapshot | None]] = [
+        ({**ok, "payload": {"video": {"url": _VIDEO}}}, api.Succeeded(task=_T, results=(video,))),
+        ({**empty, "logs": []}, api.Failed(task=_T, reason="no_output", raw=empty)),
+        ({**broken, "payload": {"detail": bad}}, api.Failed(task=_T, **blocked)),
+        ({**broken, "payload": None}, api.Failed(task=_T, message=broken["error"])),
+        ({"status": "OK"}, None),
+        ([], None),
+    ]
+    for told, snapshot in cases:
+        body = json.dumps(told).encode()
+        yield api.Example("read_callback", (body, signed(body, "t1", at), at, keys), snapshot)
+    body = json.dumps(ok).encode()
+    headers = signed(body, "t1", at)
+    forged: tuple[tuple[bytes, Mapping[str, str], float, bytes | None], ...] = (
+        (body + b" ", headers, at, keys),
+        (body, {}, at, keys),
+        (body, {**headers, "x-fal-webhook-request-id": "t2"}, at, keys),
+        (body, headers, at + 3600, keys),
+        (body, headers, at, None),
+    )
+    for one in forged:
+        yield api.Example("read_callback", one, None)

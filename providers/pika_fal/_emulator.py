@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -25,8 +23,8 @@ from pika_async.provider import (
 )
 from pika_fal import _documents
 from pika_fal._endpoints import ENDPOINTS, invalid
+from pika_fal._signing import published, signed
 
-_SIGNING_KEY: Final = hashlib.sha256(b"pika-async sandbox of fal").digest()
 _APP: Final = "/fal-ai/pika/"
 
 
@@ -72,7 +70,7 @@ class FalEmulator:
         path = urlsplit(request.url).path
         match request.method, path.split("/")[1:]:
             case "GET", [".well-known", "jwks.json"]:
-                return _json(200, _published())
+                return _json(200, published())
             case "POST", ["files", "upload"]:
                 return _upload(request, world)
             case "GET", ["files", *_]:
@@ -220,27 +218,8 @@ def _announce(task: _Task, url: str, world: World) -> None:
         body |= {"status": "ERROR", "error": f"Invalid status code: {status}", "payload": detail}
     else:
         body |= {"status": "OK", "payload": payload}
-    raw, time, user = json.dumps(body).encode(), str(int(at)), "sandbox"
-    message = "\n".join((task.id, user, time, hashlib.sha256(raw).hexdigest())).encode()
-    headers = {
-        "content-type": "application/json",
-        "x-fal-webhook-request-id": task.id,
-        "x-fal-webhook-user-id": user,
-        "x-fal-webhook-timestamp": time,
-        "x-fal-webhook-signature": _signer().sign(message).hex(),
-    }
-    world.call_back(url, raw, at=at, headers=headers)
-
-
-def _signer() -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return Ed25519PrivateKey.from_private_bytes(_SIGNING_KEY)
-
-
-def _published() -> dict[str, JSON]:
-    x = base64.urlsafe_b64encode(_signer().public_key().public_bytes_raw()).decode().rstrip("=")
-    return {"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "sandbox", "x": x}]}
+    raw = json.dumps(body).encode()
+    world.call_back(url, raw, at=at, headers=signed(raw, task.id, int(at)))
 
 
 def _upload(request: HttpRequest, world: World) -> HttpResponse:

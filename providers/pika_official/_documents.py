@@ -208,6 +208,8 @@ def _refused() -> Iterator[api.Example]:
         api.Generate(frames=frames[:2], duration=10),
         api.Generate(frames=frames[:2], duration=1),
         api.Edit("A cat", _CLIP, duration=10),
+        api.Edit("A cat", _CLIP, duration=5),
+        api.Generate(image=_PICTURE, duration=5),
         api.Generate("A cat", duration=5),
     ):
         yield api.Example("check_request", (right,), None)
