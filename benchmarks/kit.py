@@ -28,6 +28,7 @@ from pika_async.testing import check_provider
 
 CLAIM = "the conformance kit finds the bugs that are seeded into adapters"
 _QUICK = 6
+_EXAMPLES = Path(__file__).parents[1] / "examples"
 _LONGEST = 20
 """Seconds that the kit may work on one adapter; a loop without an end is a finding too."""
 
@@ -212,6 +213,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="stop after that")
     parser.add_argument("--resume", type=Path, help="a file that keeps what was found, and goes on from it")
     options = parser.parse_args()
+    sys.path.append(str(_EXAMPLES / "pika_demo"))
     report = measure(full=not options.quick, seed=options.seed, kept=options.resume, minutes=options.minutes)
     print(report.text())
     sys.exit(any(figure.verdict == "UNMET" for figure in report.figures))
