@@ -35,8 +35,8 @@ class Item(Value):
     """One request of a `map` with its *job* and its *result* or *error*.
 
     *index* is its place in the input, from 0; *key* is its idempotency key, if it had one. An item without
-    result and error is still running: it comes from `Map.aclose`, and its job lives on. In another process an
-    item holds the *token* in place of the *job*, as errors do.
+    result and error is still running: it comes from `Map.aclose`, and its job continues. In another process
+    an item holds the *token* in place of the *job*, as errors do.
     """
 
     index: int = 0
@@ -61,7 +61,7 @@ class Item(Value):
 
     @property
     def running(self) -> bool:
-        """Return whether the job lives on; take `token` to find it again."""
+        """Return whether the job is still running; keep `token` to find it again."""
         return self.result is None and self.error is None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -77,31 +77,31 @@ class Pika:
     *providers* are names or adapters in order of preference; with none, the one whose key is in the
     environment, where `PIKA_ASYNC_PROVIDER` names one of several. *api_key* and *base_url* go with exactly
     one provider. A request goes to the first provider that can express it, and on to the next only after a
-    proven refusal. With `prefer="cheapest"` the cheapest of those that sell the same comes first: of the same
-    model, duration and resolution, by published prices and your own; who has no such price comes after.
-    `job.why_provider` tells.
+    proven refusal. With `prefer="cheapest"`, providers that sell the same model, duration and resolution are
+    ordered by price, published or your own; those without a price come last. `job.why_provider` says why a
+    provider was chosen.
 
     *max_concurrency* bounds the jobs in flight per account, *poll_rate* the look-ups per second and account
-    (left out: what the provider is known to bear, else 1; None: no bound), *poll_interval* is the least time
-    in seconds between two looks at one job.
-    *callback_url* is your own receiver; False sends none where the provider allows that, at the price of
-    never finding a lost answer again. *ledger* is a file that remembers every job over restarts; without one
-    the memory of this process does. *max_submits* caps the billed submits that the ledger ever counts, over
-    all processes. *max_cost* caps what they may cost in all, by their prices (see `quote`): a number of US
-    dollars, or a text such as "500 credits". What may be billed counts, and what is proven unbilled does not.
-    Units are never added together, so an order without a price in that unit is refused. *prices* is your file
-    of prices, else the one that `PIKA_ASYNC_PRICES` names.
-    *callbacks* has answers pushed to your application. *trust_env* goes through the HTTP proxies that the
-    environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work* False the client
-    records orders and waits: it sends and looks up nothing, needs no key, and leaves that to the processes
-    that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of pictures and
-    the like leave the ledger once their job has ended.
+    (left out: the rate that the provider is known to allow, else 1; None: no bound), *poll_interval* is the
+    least time in seconds between two looks at one job.
+    *callback_url* is your own receiver; False sends none where the provider allows that, and a lost answer
+    can then not be found again. *ledger* is a file in which every job is recorded, also over restarts;
+    without it jobs are kept in memory. *max_submits* caps the billed submits of the ledger, over its whole
+    life and all processes. *max_cost* caps what they may cost in all, by their prices (see `quote`): a number
+    of US dollars, or a text such as "500 credits". What may be billed counts, and what is proven unbilled
+    does not. Units are never added together, so an order without a price in that unit is refused. *prices* is
+    your file of prices, else the one that `PIKA_ASYNC_PRICES` names.
+    *callbacks* lets providers call your application when a job changes. *trust_env* goes through the HTTP
+    proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`), for API calls and downloads. With *work*
+    False the client records orders and waits: it sends and looks up nothing, needs no key, and leaves that to
+    the processes that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of
+    pictures and the like leave the ledger once their job has ended.
 
     With *reuse*, a `timedelta`, an order that equals one of that age buys nothing and returns that job: same
     fields, same bytes of media, one of this client's accounts. Its video must be readable still, at the
-    provider or as a whole copy where `download`, `batch` or a worker saved it. `job.reused` tells, and
-    `job.stored` where the copy is; `download` and `open` then read that. An order with an idempotency key is
-    not looked for.
+    provider or as a whole copy where `download`, `batch` or a worker saved it. `job.reused` says so, and
+    `job.stored` is the place of the copy; `download` and `open` then read it. Orders with an idempotency key
+    are never replaced by an earlier one.
 
     For downloads: *media_hosts* are hosts inside your network that links may lead to (else those that
     `PIKA_ASYNC_MEDIA_HOST` names). *media_proxy* is an HTTP proxy other than that of the API calls; False is
@@ -215,7 +215,7 @@ class Pika:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens."""
+        """Close the client; waits up to 30 s for POSTs that are under way. Jobs go on without it."""
         engine, self._engine = self._engine, None
         media, self._media = self._media, None
         if self._receiver is not None:
@@ -265,13 +265,14 @@ class Pika:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. The
-        same *idempotency_key* gives the same job and never a second POST. *on_event* is called with each
-        `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*, *last_image*,
-        *frames*, *negative_prompt*), how (*duration*, *resolution*, *aspect_ratio*, *seed*, *frame_rate*,
-        *guidance_scale*, *motion*, *camera*, *sound_effects*), with which *model*, and *extra_body* for what
-        only the provider knows.
+        same *idempotency_key* returns the same job and never leads to a second POST. *on_event* is called
+        with each `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*,
+        *last_image*, *frames*, *negative_prompt*), how (*duration*, *resolution*, *aspect_ratio*, *seed*,
+        *frame_rate*, *guidance_scale*, *motion*, *camera*, *sound_effects*), with which *model*, and
+        *extra_body* for fields of the provider itself.
 
-        Costs one render. Raises a `PikaError` that says whether money went, and holds the job's token.
+        Costs one render. Raises a `PikaError` that says whether the order was charged, and holds the job's
+        token.
         """
         return await self._bought(
             Generate(prompt, **fields),
@@ -344,7 +345,7 @@ class Pika:
     ) -> VideoResult:
         """Buy one video that is *video* with what *prompt* and *image* show, and wait for it.
 
-        It is put in the place of what *region* names or *mask* covers, or added where neither is given. The
+        It replaces what *region* names or *mask* covers, or is added where neither is set. The
         other fields are those of `Edit`.
         """
         return await self._bought(
@@ -364,10 +365,9 @@ class Pika:
         idempotency_key: str | None = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
-        """Buy a video and return as soon as the provider has the order; the job is waited for later.
+        """Buy a video and return as soon as the provider has the order; wait for the job later.
 
-        *request* is a request, or a prompt with the *fields* of `generate`. The caller holds the job, and so
-        its token. Costs one render.
+        *request* is a request, or a prompt with the *fields* of `generate`. Costs one render.
         """
         orders = self._open().orders
         check.seconds("queue_timeout", queue_timeout)
@@ -390,11 +390,11 @@ class Pika:
         connection: object = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
-        """Record an order for whichever process works on this ledger; it is committed when this returns.
+        """Record an order for the processes that work on this ledger; it is committed when this returns.
 
         *request* is a request, or a prompt with the *fields* of `generate`. Files and bytes are kept in the
         ledger, 20 MB each at most. The same *idempotency_key* returns the same job. Awaiting the job waits
-        for the video, whichever process brings it; a caller who is cancelled does not cancel the order.
+        for the video, whichever process gets it; cancelling the caller does not cancel the order.
 
         With *connection*, a `psycopg.AsyncConnection` to the ledger's database, the order and its task are
         written in the open transaction of that connection: they are committed, or undone, with your own rows.
@@ -423,12 +423,12 @@ class Pika:
         return Job(engine.orders, flight)
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
-        """Bring a recorded job to its end, and return how it ended. Any queue may call it, at any time.
+        """Work on a recorded job until it ends, and return its state. Any queue may call it, at any time.
 
         *job* is the id or the token of a job. It is sent unless it was before, and waited for until it has
-        ended; with *accepted*, until the provider has it: from there some process looks it up. A job that
-        only a person can settle returns "unresolved". Costs one render at most, wherever and however often it
-        is called.
+        ended; with *accepted*, until the provider has it: after that, a process on the ledger looks it up.
+        For a job that only a person can settle, it returns "unresolved". Costs one render at most, however
+        often it is called.
 
         Raises the error that kept the order unsent (an empty balance, a refused key, a failing ledger, or no
         slot within *patience* seconds): it stays queued, so call again later.
@@ -450,9 +450,9 @@ class Pika:
         await self._open().drain()
 
     def job(self, token: str) -> Job:
-        """Turn a token back into its job, whoever submitted it and whenever.
+        """Turn a token back into its job, which any process may have submitted at any time.
 
-        What is known of the job is shown at once. Costs nothing.
+        What the ledger knows of the job is there at once. Costs nothing.
         """
         from pika_async._token import JobToken
 
@@ -488,8 +488,8 @@ class Pika:
         """Buy a video for each of *requests* and yield items in the order in which the jobs end.
 
         Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled
-        only as slots free up; each item holds its index, key, request, job, and result or error. One that
-        fails leaves the others alone.
+        only when slots are free; each item holds its index, key, request, job, and result or error. If one
+        fails, the others continue.
         """
         from pika_async._bulk import Map
 
@@ -501,7 +501,7 @@ class Pika:
         """Return what *request* would cost at each provider of this client, without buying anything.
 
         *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
-        the client) goes before a published one; where there is neither, the estimate is None.
+        the client) is used before a published one; where there is neither, the estimate is None.
         """
         from pika_async._quotes import quote
 
@@ -509,7 +509,7 @@ class Pika:
         return await quote(accounts, self._options.own_prices, _request(request, fields))
 
     async def balances(self) -> list[AccountBalance]:
-        """Return what is left at each provider of this client, as far as they tell it."""
+        """Return the balance at each provider of this client, where the provider reports it."""
         from pika_async._balances import balances
 
         return await balances(tuple(self._open().desk.accounts.values()))
@@ -519,9 +519,9 @@ class Pika:
         return self._open().stats()
 
     def recover(self, *, queued: bool = False) -> Recovered:
-        """Take over what dead processes left in the ledger: `jobs = await pika.recover()`.
+        """Take over the jobs that dead processes left in the ledger: `jobs = await pika.recover()`.
 
-        What may have been paid is polled and reconciled, at no cost. With *queued*, jobs that were never sent
+        Jobs that may have been paid are looked up, at no cost. With *queued*, jobs that were never sent
         are bought as well. `async for job in pika.recover()` takes over a long list job by job.
         """
         from pika_async._recovery import Recovered
@@ -537,13 +537,13 @@ class Pika:
         sidecar: bool = False,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Downloaded:
-        """Bring a finished *video* to *path*, whole or not at all; an interrupted one is taken up again.
+        """Bring a finished *video* to *path*, whole or not at all; an interrupted download continues.
 
         *path* is a file, or an object of a store such as `s3://bucket/cat.mp4` (needs the extra `[s3]`). With
-        *sidecar*, a JSON file beside it says what was asked for, of whom, its token, hash and times.
-        *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Links
-        lead outside, so only public addresses and *media_hosts* are connected to. Costs nothing. Raises
-        `DownloadError`, with the job of the *video*.
+        *sidecar*, a JSON file beside it holds the request, provider, token, hash and times.
+        *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Only
+        public addresses and *media_hosts* are connected to. Costs nothing. Raises `DownloadError`, with the
+        job of the *video*.
         """
         from pika_async._fetching import fetch
 
@@ -565,8 +565,8 @@ class Pika:
     def open(self, video: VideoResult | Job) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream a finished *video* without a file: `async with pika.open(video) as chunks`.
 
-        `async for chunk in chunks` ends only where the video is whole. What breaks off is gone on with; where
-        that cannot be, iterating raises `DownloadError`. Costs nothing.
+        `async for chunk in chunks` ends only where the video is whole. A download that breaks off continues;
+        where it cannot, the iteration raises `DownloadError`. Costs nothing.
         """
         from pika_async._fetching import stream
 

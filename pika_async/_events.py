@@ -22,7 +22,7 @@ log = logging.getLogger("pika_async")
 
 @frozen(kw_only=True)
 class JobEvent(Value):
-    """A change of *state*, or a sign of life; *progress* runs from 0 to 1 where the provider tells."""
+    """A change of *state*, or a report of progress; *progress* runs from 0 to 1 where the provider tells."""
 
     state: State
     progress: float | None = None

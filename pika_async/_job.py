@@ -34,7 +34,7 @@ Timeout: TypeAlias = float | Literal[Unset.CLIENTS] | None
 class Job:
     """One video order under way, or ended. `await job` returns the video.
 
-    A job outlives its client: keep `token`, and `pika.job(token)` goes on in any process on any day.
+    A job continues without its client: keep `token`, and use `pika.job(token)` in any process at any time.
     """
 
     __slots__ = ("__weakref__", "_flight", "_orders")
@@ -144,9 +144,9 @@ class Job:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
         A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
-        where it can be asked. What it finishes all the same it may bill, and the job returns it. Neither
-        the end of a wait nor the closing of a client asks it. Raises `PikaError` where it does not answer
-        the wish.
+        where it supports that. It may finish and bill the video all the same; the job then returns it. The
+        end of a wait or the closing of a client never asks it. Raises `PikaError` where the provider does not
+        answer.
         """
         return await self._orders.cancel(self._flight, remote=check.flag("remote", remote))
 

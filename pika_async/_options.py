@@ -221,7 +221,7 @@ def _check_parts(options: Options) -> None:
 
         check.instance("callbacks", options.callbacks, Callbacks)
         if options.callback_url is not None:
-            raise ConfigError("Give callbacks= or callback_url=, not both: a job has one callback address.")
+            raise ConfigError("Use callbacks= or callback_url=, not both: a job has one callback address.")
     if options.prices is not None:
         check.path("prices", options.prices)
     if is_dsn(options.ledger):
@@ -287,7 +287,7 @@ def load(
     names = [one.name for one in loaded]
     if len(set(names)) != len(names):
         raise ConfigError(
-            f"A provider is named twice in {', '.join(names)}; give each adapter a name of its own in its "
+            f"A provider is named twice in {', '.join(names)}; use a different name for each adapter in its "
             "capabilities, or open one client for each."
         )
     return loaded

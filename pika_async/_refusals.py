@@ -128,8 +128,9 @@ class Refusals(Value):
     def at_lookup(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
         """Make the error of a look-up, where the status suffices, since no money hangs on it.
 
-        Two differ: moderation and bad words of a request are no matter of a look-up, and 401 or 403
-        without a code of the provider is a gateway's bad day (a bot check, say), not a refused key.
+        Two differ: moderation and bad words of a request are no matter of a look-up, and 401 or 403 without a
+        code of the provider comes from a gateway (a bot check, say), and does not mean that the key is
+        refused.
         """
         return self._worded(self._looked(response.status, error), response, error, key, "poll")
 

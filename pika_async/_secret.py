@@ -19,7 +19,7 @@ _SHORTEST = 4
 class Secret:
     """Text that shows itself only to `reveal()`.
 
-    `repr`, `str` and f-strings give `***`, so a log line or a traceback with locals holds no key.
+    `repr`, `str` and f-strings show `***`, so a log line or a traceback with locals holds no key.
     The transport reveals secrets while it encodes a request, and nothing else does.
 
     >>> Secret("sk-123"), f"Bearer {Secret('sk-123')}"

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Spent(Value):
-    """What the orders at one provider came to.
+    """What the orders at one provider cost.
 
     *charged* counts jobs by whether they were charged. The sums are by unit, and units are never added
-    together: *estimated* are the prices of what was charged, *may_be_charged* those of what nobody can tell
-    yet, *refunded* those of the *refunds* that a provider accepted and did not charge. *unpriced* counts
-    orders that were or may be charged and have no price. *cost* is what the provider itself told, for
+    together: *estimated* are the prices of what was charged, *may_be_charged* those of what is not known yet,
+    *refunded* those of the *refunds* that a provider accepted and did not charge. *unpriced* counts orders
+    that were or may be charged and have no price. *cost* is what the provider itself reported, for
     *costs_told* orders, in its own unit; what it refunded is not in it.
     """
 

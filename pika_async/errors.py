@@ -1,10 +1,10 @@
 """What goes wrong, by what happened and who must act.
 
 PikaError
-├─ ConfigError · UnsupportedRequest              you: nothing was sent
+├─ ConfigError · UnsupportedRequest              change the call: nothing was sent
 ├─ AuthError · RateLimited · InsufficientBalance
 │  ContentBlocked · ProviderUnavailable
-│  SubmitRefused                                 the provider said no
+│  SubmitRefused                                 the provider refused the order
 ├─ SubmitUnknown                                 it may have been accepted
 ├─ JobFailed · JobTimeout · JobUnresolved        how a wait ended
 └─ BadReply · DownloadError · LedgerError
@@ -48,8 +48,8 @@ class PikaError(Exception):
     """The root of everything this library raises.
 
     *provider*, *job*, *phase*, *status*, *code* and *trace_id* say where it happened; *charged* says
-    whether money went (`no`, `yes`, `unknown`); *retryable* says whether the very same call may be
-    made again with a chance of success and without any risk of paying twice.
+    whether the order was charged (`no`, `yes`, `unknown`); *retryable* says whether the same call may be made
+    again: it may succeed, and cannot pay twice.
 
     An error can be pickled. What arrives in the other process holds the *token* in place of the *job*:
     `pika.job(error.token)` goes on there.

@@ -99,7 +99,7 @@ def read_token(text: str) -> Token:
 async def open_ledger(
     path: str | os.PathLike[str] | Secret, *, missing_ok: bool = False
 ) -> AsyncIterator[LedgerView]:
-    """Open the ledger in the file *path* for reading; other processes may go on to use it.
+    """Open the ledger in the file *path* for reading; other processes may use it at the same time.
 
     *path* may also be the address of a database, `postgresql://user:password@host/database`.
 
@@ -137,9 +137,9 @@ async def examine(dsn: str | Secret) -> Database:
 async def move_ledger(file: str | os.PathLike[str], dsn: str | Secret) -> int:
     """Move the ledger in *file* into the database at *dsn*, with all that it knows; return how many jobs.
 
-    Nobody else may have the file open, and the database must be without jobs. Callback and job tokens stay
-    good. Whoever opens the file afterwards is told that it was moved. Raises `ConfigError` where there is no
-    file, and `LedgerError`.
+    No other process may have the file open, and the database must be without jobs. Callback and job tokens
+    stay valid. Opening the file afterwards raises an error that says that it was moved. Raises `ConfigError`
+    where there is no file, and `LedgerError`.
     """
     from pika_async._ledger.postgres.moving import move
 
@@ -181,7 +181,7 @@ class LedgerView:
         return found[:limit]
 
     async def spent(self, *, since: float | None = None) -> Mapping[str, Spent]:
-        """Return what the jobs came to, by provider. What was pruned is not in it.
+        """Return what the jobs cost, by provider. What was pruned is not in it.
 
         With *since*, only jobs that were ordered after that time (seconds since 1970).
         """
@@ -275,7 +275,7 @@ class LedgerView:
         return await self._ledger.forget(job_id, media_only=media_only)
 
     async def forget_old(self, ordered_before: float, *, media_only: bool = False) -> int:
-        """Do so for all jobs that have ended and were ordered before that time (seconds since 1970)."""
+        """Forget the same of all ended jobs ordered before that time (seconds since 1970)."""
         count = 0
         before: str | None = None
         while page := await self._ledger.jobs(None, _PAGE, before):

@@ -1,7 +1,7 @@
-"""The contract: everything a provider adapter or an emulator may import, and nothing else of ours.
+"""The contract: everything that a provider adapter or an emulator may import.
 
-An adapter translates and never talks: four pure functions between our values and HTTP. Whatever it
-needs (time, keys, media) is handed to it. See docs/providers.md for a whole one in an afternoon.
+An adapter is four pure functions that translate between our values and HTTP. It sends nothing, and gets
+what it needs (time, keys, media) as arguments. See docs/providers.md for a complete example.
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ class Uploads(Protocol):
 
 
 class Cancels(Protocol):
-    """A provider that can be asked to stop a task. It is asked on the user's word alone.
+    """A provider that can be asked to stop a task. Only the user can cause that.
 
     `read_cancel` returns `Cancelled.REQUESTED` or `Cancelled.TOO_LATE`, and raises as a look-up does.
     """

@@ -34,7 +34,7 @@ _TIMEOUT: Final = 900.0
 
 @process_bound("make another Batch(...) in the other process, once this one has ended")
 class Batch(AsyncIterator[RowEvent]):
-    """Makes *folder* hold a video of each of *rows*, and records in its manifest what became of each.
+    """Saves a video of each of *rows* in *folder*, and records the result of each in a manifest.
 
         rows = read_list("prompts.csv")
         async with Batch(rows, "videos", pika=Pika("acedata", ledger="jobs.db")) as batch:
@@ -42,13 +42,13 @@ class Batch(AsyncIterator[RowEvent]):
                 print(event.row.number, event.row.state)
         print(batch.report.done, "of", batch.report.total)
 
-    *rows* are requests, or what `read_list` returns. *pika* needs a ledger that outlives the process; the
-    batch opens the client and closes it, unless it is open already. With *store*, `s3://bucket/june` say, the
-    videos are kept there, and *folder* holds manifest, posters and gallery (needs the extra `[s3]`).
-    *timeout* is the longest wait for one render, in seconds; its job goes on.
+    *rows* are requests, or what `read_list` returns. *pika* needs a ledger that is a file or a database; the
+    batch opens the client and closes it, unless it is open already. With *store*, for example
+    `s3://bucket/june`, the videos are kept there, and *folder* holds manifest, posters and gallery (needs the
+    extra `[s3]`). *timeout* is the longest wait for one render, in seconds; the job continues after it.
 
     Costs one render for each row that was never ordered: the same rows and the same folder again buy nothing
-    twice, and fetch what is missing. *retry_failed* orders rows anew that failed for good, which may cost
+    twice, and fetch what is missing. *retry_failed* orders the rows again whose jobs failed, which may cost
     again. *adopt* takes over, by their tokens, jobs that the manifest names and the ledger does not know.
 
     Entering raises `ConfigError`, before anything is bought, when a row is wrong or the folder cannot be
@@ -85,7 +85,7 @@ class Batch(AsyncIterator[RowEvent]):
 
     @property
     def report(self) -> Report:
-        """What has become of the rows so far, or in the end."""
+        """The results of the rows, so far or at the end."""
         return Report(
             folder=self._folder.path,
             rows=tuple(row.entry for row in self._plan.rows),

@@ -39,7 +39,7 @@ _FOR_GOOD: Final = frozenset({"JobFailed", "ContentBlocked", "SubmitRefused", "U
 
 
 class RowState(StrEnum):
-    """Where a row of a batch stands; done means that its file is on disk."""
+    """The state of a row of a batch; done means that its file is on disk."""
 
     QUEUED = "queued"
     RENDERING = "rendering"
@@ -60,7 +60,7 @@ class Timings(Value):
 
 @frozen(kw_only=True)
 class Failure(Value):
-    """Why a row has no file: the error's *name*, its sentence, and whether money went."""
+    """Why a row has no file: the name and message of the error, and whether it was charged."""
 
     name: str
     message: str
@@ -73,7 +73,7 @@ class Failure(Value):
 
     @property
     def for_good(self) -> bool:
-        """Return whether waiting or asking again brings no video: only a new order may."""
+        """Return whether only a new order can bring a video, and waiting cannot."""
         return self.name in _FOR_GOOD
 
 
@@ -191,7 +191,8 @@ class Manifest:
     """The manifest at *path*, which need not exist yet; one process writes it, any number read it.
 
     Only its owner may read it, since it holds job tokens. A line reaches the operating system before `append`
-    returns: it outlives this process, not a power cut. The ledger, not the manifest, knows what was paid for.
+    returns: it survives the end of this process, but not a power cut. The ledger, not the manifest, knows
+    what was paid for.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -221,7 +222,7 @@ class Manifest:
         self.replace(self.entries().values())
 
     def close(self) -> None:
-        """Let go of the file; `append` opens it again."""
+        """Close the file; `append` opens it again."""
         if self._file is not None:
             self._file.close()
             self._file = None

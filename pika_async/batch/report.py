@@ -26,7 +26,7 @@ class RowEvent(Value):
 
 @frozen(kw_only=True)
 class Report(Value):
-    """How the rows of a batch stand; *lines* are those of the list.
+    """The states of the rows of a batch; *lines* are those of the list.
 
     *astray* counts jobs under way, ordered for *folder*, whose rows are no longer in the list.
     """

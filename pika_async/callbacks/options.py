@@ -73,7 +73,7 @@ class Callbacks(Value):
     """Ask for callbacks to *public_url*, the address under which providers reach your receiver.
 
     *secret*, text or bytes, signs the addresses; every process that submits or receives needs the same.
-    Without one, the ledger's own is used, made once and kept there. *old_secrets* still verify.
+    Without *secret*, the ledger's own is used, which is made once and kept there. *old_secrets* still verify.
     A body may have *max_body* bytes and take *body_timeout* seconds to arrive.
 
     >>> Callbacks(public_url="https://app.example.com/pika/", secret="sixteen bytes or more")

@@ -1,4 +1,4 @@
-"""A finished video brought to where it belongs, and the user's own code told of it: each at least once."""
+"""Saves a finished video and calls the user's hook: each at least once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Delivery(Value):
     """A video of a finished job, saved at *place*: a file, or an address such as `s3://bucket/cat.mp4`.
 
     *place* is None where the worker has no `--out`. The same delivery may come again, with the same
-    *job_id* and *video.id*: a worker may die after it told you and before it noted that.
+    *job_id* and *video.id*: a worker may die after the hook returned and before that was recorded.
     """
 
     job_id: str

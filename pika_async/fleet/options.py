@@ -13,11 +13,11 @@ from pika_async._secret import Secret
 @process_bound("call work(Work(...)) in the other process")
 @frozen(kw_only=True)
 class Work:
-    """What a worker is to do; see `pika-async work --help`.
+    """The duties of a worker; see `pika-async work --help`.
 
     *places* is how many tasks it runs at once, *max_concurrency* the cap of each account: of different values
     among the workers the least holds. *out* is a folder or an address of an object store for finished videos,
-    *hook* the user's code that is told of each. *health* is the address `host:port` of `/healthz` and
+    *hook* the user's function that is called for each. *health* is the address `host:port` of `/healthz` and
     `/readyz`. *options* are further ones of `Pika`.
     """
 

@@ -40,7 +40,7 @@ ORDER BY c.account
 
 @frozen(kw_only=True)
 class WorkerStatus(Value):
-    """A living worker: *busy* of its *places* have a task; it was last heard of *silent* seconds ago."""
+    """A worker that runs: *busy* of its *places* have a task; its last sign was *silent* seconds ago."""
 
     label: str
     version: str
@@ -55,7 +55,7 @@ class WorkerStatus(Value):
 class AccountStatus(Value):
     """An account: orders *queued*, the oldest for *oldest_queued* seconds, and tasks *running*.
 
-    *poller* is the process that looks its tasks up, None for nobody. *paused* says why nothing is sent.
+    *poller* is the process that looks its tasks up, None for no process. *paused* says why nothing is sent.
     """
 
     account: str

@@ -72,7 +72,7 @@ def _size(value: int | None) -> int | None:
 
 @frozen(kw_only=True)
 class Row(Value):
-    """One row, fit to be shown: no token, no link of the provider's, no path out of the folder.
+    """One row as it may be shown: without token, provider's link, or path outside the folder.
 
     *seconds* is how long the row took, *duration* how long the video is; moments are in seconds since
     1970 (UTC); *size* is in bytes, *cost* in the provider's unit; *settings* are names and values for

@@ -52,7 +52,7 @@ class _Hosted:
 
 @process_bound("hand over sandbox.url, and call Pika(base_url=url) in the other process")
 class Sandbox:
-    """A local server that speaks every installed provider's API, for keys that begin with `sandbox`.
+    """A local server with the API of every installed provider, for keys that begin with `sandbox`.
 
     Words in the prompt choose an outcome (`pika_async.emulator.Outcome`); *callback_faults* spoil
     callbacks: one for all, several taken in turn, or a function of the body. *render_time* is seconds,
@@ -155,9 +155,9 @@ class Sandbox:
         return urlsplit(self.url).netloc
 
     def client(self, provider: str = "acedata", /, **options: Any) -> Pika:
-        """Return a client that buys here: `Pika(provider, ...)` with this address and a pretended key.
+        """Return a client that buys here: `Pika(provider, ...)` with this address and a key for the sandbox.
 
-        *options* are those of `Pika`. Look-ups are not rationed, as they cost nothing here. Raises
+        *options* are those of `Pika`. The rate of look-ups is not limited, as they cost nothing here. Raises
         `ConfigError` before `start`.
         """
         given = {

@@ -38,7 +38,7 @@ class Item(_bulk.Item):
 class Job:
     """One video order under way, or ended. `job.wait(None)` returns the video.
 
-    A job outlives its client: keep `token`, and `pika.job(token)` goes on in any process on any day.
+    A job continues without its client: keep `token`, and use `pika.job(token)` in any process at any time.
     """
 
     @property
@@ -110,9 +110,9 @@ class Job:
         """Give the job up if it was never sent, at no cost; what was sent goes on and is not lost.
 
         A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
-        where it can be asked. What it finishes all the same it may bill, and the job returns it. Neither
-        the end of a wait nor the closing of a client asks it. Raises `PikaError` where it does not answer
-        the wish.
+        where it supports that. It may finish and bill the video all the same; the job then returns it. The
+        end of a wait or the closing of a client never asks it. Raises `PikaError` where the provider does not
+        answer.
         """
 
     def resubmit(self) -> None:
@@ -189,7 +189,7 @@ class Pika:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def close(self) -> None:
-        """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens."""
+        """Close the client; waits up to 30 s for POSTs that are under way. Jobs go on without it."""
 
     def generate(
         self,
@@ -205,13 +205,14 @@ class Pika:
         """Buy one video of *prompt* and wait for it.
 
         *timeout* runs from the POST, *queue_timeout* bounds the wait for a slot; both are in seconds. The
-        same *idempotency_key* gives the same job and never a second POST. *on_event* is called with each
-        `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*, *last_image*,
-        *frames*, *negative_prompt*), how (*duration*, *resolution*, *aspect_ratio*, *seed*, *frame_rate*,
-        *guidance_scale*, *motion*, *camera*, *sound_effects*), with which *model*, and *extra_body* for what
-        only the provider knows.
+        same *idempotency_key* returns the same job and never leads to a second POST. *on_event* is called
+        with each `JobEvent`. The other fields are those of `Generate`: what to show (*image*, *video*,
+        *last_image*, *frames*, *negative_prompt*), how (*duration*, *resolution*, *aspect_ratio*, *seed*,
+        *frame_rate*, *guidance_scale*, *motion*, *camera*, *sound_effects*), with which *model*, and
+        *extra_body* for fields of the provider itself.
 
-        Costs one render. Raises a `PikaError` that says whether money went, and holds the job's token.
+        Costs one render. Raises a `PikaError` that says whether the order was charged, and holds the job's
+        token.
         """
 
     def ingredients(
@@ -261,7 +262,7 @@ class Pika:
     ) -> VideoResult:
         """Buy one video that is *video* with what *prompt* and *image* show, and wait for it.
 
-        It is put in the place of what *region* names or *mask* covers, or added where neither is given. The
+        It replaces what *region* names or *mask* covers, or is added where neither is set. The
         other fields are those of `Edit`.
         """
 
@@ -274,10 +275,9 @@ class Pika:
         idempotency_key: str | None = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
-        """Buy a video and return as soon as the provider has the order; the job is waited for later.
+        """Buy a video and return as soon as the provider has the order; wait for the job later.
 
-        *request* is a request, or a prompt with the *fields* of `generate`. The caller holds the job, and so
-        its token. Costs one render.
+        *request* is a request, or a prompt with the *fields* of `generate`. Costs one render.
         """
 
     def enqueue(
@@ -289,11 +289,11 @@ class Pika:
         connection: object = None,
         **fields: Unpack[GenerateFields],
     ) -> Job:
-        """Record an order for whichever process works on this ledger; it is committed when this returns.
+        """Record an order for the processes that work on this ledger; it is committed when this returns.
 
         *request* is a request, or a prompt with the *fields* of `generate`. Files and bytes are kept in the
         ledger, 20 MB each at most. The same *idempotency_key* returns the same job. Awaiting the job waits
-        for the video, whichever process brings it; a caller who is cancelled does not cancel the order.
+        for the video, whichever process gets it; cancelling the caller does not cancel the order.
 
         With *connection*, a `psycopg.AsyncConnection` to the ledger's database, the order and its task are
         written in the open transaction of that connection: they are committed, or undone, with your own rows.
@@ -304,12 +304,12 @@ class Pika:
         """
 
     def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
-        """Bring a recorded job to its end, and return how it ended. Any queue may call it, at any time.
+        """Work on a recorded job until it ends, and return its state. Any queue may call it, at any time.
 
         *job* is the id or the token of a job. It is sent unless it was before, and waited for until it has
-        ended; with *accepted*, until the provider has it: from there some process looks it up. A job that
-        only a person can settle returns "unresolved". Costs one render at most, wherever and however often it
-        is called.
+        ended; with *accepted*, until the provider has it: after that, a process on the ledger looks it up.
+        For a job that only a person can settle, it returns "unresolved". Costs one render at most, however
+        often it is called.
 
         Raises the error that kept the order unsent (an empty balance, a refused key, a failing ledger, or no
         slot within *patience* seconds): it stays queued, so call again later.
@@ -322,9 +322,9 @@ class Pika:
         """
 
     def job(self, token: str) -> Job:
-        """Turn a token back into its job, whoever submitted it and whenever.
+        """Turn a token back into its job, which any process may have submitted at any time.
 
-        What is known of the job is shown at once. Costs nothing.
+        What the ledger knows of the job is there at once. Costs nothing.
         """
 
     def jobs(self, state: str | None = None, *, limit: int = 100, before: str | None = None) -> list[Job]:
@@ -342,27 +342,27 @@ class Pika:
         """Buy a video for each of *requests* and yield items in the order in which the jobs end.
 
         Each is a request, a prompt, or a pair of an idempotency key and one of these. Requests are pulled
-        only as slots free up; each item holds its index, key, request, job, and result or error. One that
-        fails leaves the others alone.
+        only when slots are free; each item holds its index, key, request, job, and result or error. If one
+        fails, the others continue.
         """
 
     def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
         """Return what *request* would cost at each provider of this client, without buying anything.
 
         *request* is a request, or a prompt with the *fields* of `generate`. A price of your own (*prices* of
-        the client) goes before a published one; where there is neither, the estimate is None.
+        the client) is used before a published one; where there is neither, the estimate is None.
         """
 
     def balances(self) -> list[AccountBalance]:
-        """Return what is left at each provider of this client, as far as they tell it."""
+        """Return the balance at each provider of this client, where the provider reports it."""
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""
 
     def recover(self, *, queued: bool = False) -> list[Job]:
-        """Take over what dead processes left in the ledger: `jobs = pika.recover()`.
+        """Take over the jobs that dead processes left in the ledger: `jobs = pika.recover()`.
 
-        What may have been paid is polled and reconciled, at no cost. With *queued*, jobs that were never sent
+        Jobs that may have been paid are looked up, at no cost. With *queued*, jobs that were never sent
         are bought as well. `for job in pika.recover()` takes over a long list job by job.
         """
 
@@ -375,20 +375,20 @@ class Pika:
         sidecar: bool = False,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Downloaded:
-        """Bring a finished *video* to *path*, whole or not at all; an interrupted one is taken up again.
+        """Bring a finished *video* to *path*, whole or not at all; an interrupted download continues.
 
         *path* is a file, or an object of a store such as `s3://bucket/cat.mp4` (needs the extra `[s3]`). With
-        *sidecar*, a JSON file beside it says what was asked for, of whom, its token, hash and times.
-        *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Links
-        lead outside, so only public addresses and *media_hosts* are connected to. Costs nothing. Raises
-        `DownloadError`, with the job of the *video*.
+        *sidecar*, a JSON file beside it holds the request, provider, token, hash and times.
+        *on_progress* gets the bytes so far and in all (None: not known), and is awaited if it is async. Only
+        public addresses and *media_hosts* are connected to. Costs nothing. Raises `DownloadError`, with the
+        job of the *video*.
         """
 
     def open(self, video: VideoResult | Job) -> AbstractContextManager[Iterator[bytes]]:
         """Stream a finished *video* without a file: `with pika.open(video) as chunks`.
 
-        `for chunk in chunks` ends only where the video is whole. What breaks off is gone on with; where
-        that cannot be, iterating raises `DownloadError`. Costs nothing.
+        `for chunk in chunks` ends only where the video is whole. A download that breaks off continues;
+        where it cannot, the iteration raises `DownloadError`. Costs nothing.
         """
 
     def __enter__(self) -> Self: ...

@@ -46,7 +46,8 @@ def check_provider(
 ) -> None:
     """Try every promise of the contract on what *factory* makes; raises AssertionError for a broken one.
 
-    With an *emulator* the whole way of a request is gone too, and its answers are spoilt in every place.
+    With an *emulator*, a request is followed from the submit to the video as well, and each answer is tried
+    with every part of it damaged.
     *values* adds values of request fields to try, for a provider that accepts only special ones.
     *refused_by_status* are HTTP statuses that the provider documents as refusals whatever the body says.
     *secret* is what the *emulator* signs callbacks with, where both sides share it.
