@@ -512,3 +512,23 @@ async def test_recovering_what_is_queued_sends_what_is_known_here_and_in_no_line
         await s.clock.advance(20)
         assert wait.result()
         assert s.host.billed == {"a cat": 1}
+
+
+async def test_one_order_is_one_job_here_though_its_recording_was_not_heard_of():
+    """A second caller with the same key finds it in the ledger first; both get the one video."""
+    ledger, clock = SharedLedger(), FakeClock()
+    create = ledger.create
+
+    async def unheard(job, first=None):
+        ledger.create = create
+        await create(job, first)
+        raise LedgerError("The line to the database is gone.")
+
+    ledger.create = unheard
+    async with scene(ledger=ledger, clock=clock) as s:
+        waits = [s.begin(s.pika.generate("a cat", idempotency_key="k"))]
+        await clock.advance(0)
+        waits.append(s.begin(s.pika.generate("a cat", idempotency_key="k")))
+        await clock.advance(60)
+        assert {wait.result().id for wait in waits} == {"t1"}
+        assert s.host.billed == {"a cat": 1}

@@ -35,6 +35,7 @@ def _options() -> argparse.Namespace:
     one.add_argument("--seed", type=int, metavar="N", help="replay this seed, with its event log")
     one.add_argument("--jobs", type=int, help="with so many orders")
     one.add_argument("--processes", type=int, help="with so many processes")
+    one.add_argument("--ledger", choices=("memory", "shared", "sqlite"), help="with this ledger")
     one.add_argument("--providers", help="with these providers, by comma")
     one.add_argument("--faults", help="with these kinds of faults, by comma, or none")
     return parser.parse_args()
@@ -47,6 +48,8 @@ def planned(options: argparse.Namespace) -> Plan:
         plan = evolve(plan, jobs=options.jobs)
     if options.processes is not None:
         plan = evolve(plan, processes=options.processes)
+    if options.ledger is not None:
+        plan = evolve(plan, ledger=options.ledger)
     if options.providers is not None:
         plan = evolve(plan, providers=tuple(options.providers.split(",")))
     if options.faults is not None:
@@ -71,8 +74,9 @@ def main() -> None:
     if options.mutants:
         from benchmarks.simulation.mutants import main as plant
 
-        plant()
-        return
+        result = plant()
+        print(result.text())
+        sys.exit(any(figure.verdict == "UNMET" for figure in result.figures))
     parts = kept(options.log) if options.log else []
     first = options.first
     if first is None:

@@ -124,6 +124,8 @@ class Plan:
         found = [evolve(self, jobs=fewer) for fewer in sorted({1, self.jobs // 2, self.jobs - 1}) if fewer]
         found += [evolve(self, processes=fewer) for fewer in range(1, self.processes)]
         found += [evolve(self, faults=self.faults - {fault}) for fault in sorted(self.faults)]
+        if self.ledger == "sqlite":
+            found.append(evolve(self, ledger="shared"))
         if len(self.providers) > 1:
             found.append(evolve(self, providers=self.providers[:1]))
         return [plan for plan in found if plan != self]
@@ -138,6 +140,8 @@ class Plan:
             said.append(f"--processes {self.processes}")
         if self.providers != usual.providers:
             said.append(f"--providers {','.join(self.providers)}")
+        if self.ledger != usual.ledger:
+            said.append(f"--ledger {self.ledger}")
         if self.faults != usual.faults:
             said.append(f"--faults {','.join(sorted(self.faults)) or 'none'}")
         return " ".join(said)

@@ -173,7 +173,9 @@ class Process:
         self.world.log(f"caller of {order.prompt}: {kind}, charged {error.charged}: {error.message}")
         asked.told.append(kind)
         asked.free = error.charged == "no"
-        if error.charged == "no":
+        # One that is stopped while it closes tells what it read before.
+        knows = not (self.closed and "stop" in self.world.plan.faults)
+        if error.charged == "no" and knows:
             bought = [d for d in asked.departures if d.number not in asked.refused]
             if any(bill.prompt == order.prompt for s in self.world.servers.values() for bill in s.bills):
                 self.world.broken(f"{order.prompt} is called free and was bought ({kind})")

@@ -164,11 +164,13 @@ class Desk:
         if not knows_more and _progress(record) > _progress(flight.record):
             self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
 
-    async def reread(self, flight: Flight) -> None:
-        """Take over what other processes did to a job; a ledger that fails changes nothing."""
+    async def reread(self, flight: Flight) -> bool:
+        """Take over what the ledger knows of a job; return False, and change nothing, when it fails."""
         with suppress(LedgerError):
             if (record := await self.ledger.get(flight.id)) is not None:
                 self.seen(flight, record)
+            return True
+        return False
 
     def enter(self, flight: Flight) -> None:
         """Take a job into flight that the ledger has, or that a token names."""

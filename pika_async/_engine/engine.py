@@ -174,10 +174,12 @@ class Engine:
             account.stop()
         for flight in self._dispatch.stop():
             await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
-            if desk.ledger.shared:
-                await desk.reread(flight)  # another process may have sent it: nobody is told that it is free
         await self._dispatch.aclose(patience)
         await desk.aclose(patience)
+        if desk.ledger.shared:
+            # Another process may have sent what this one did not: nobody is told that it is free.
+            for flight in [one for one in desk.flights.values() if unsent(one.record)]:
+                await desk.reread(flight)
         await self._leader.aclose()
         await self.attendance.aclose()
 

@@ -116,7 +116,8 @@ class Orders:
             flight.record = await _identified(flight.record, request, idempotency_key, named=named)
         if idempotency_key is not None or kept:
             change = await (self._created(flight) if record_on is None else record_on(flight.record))
-            if change.after.id != job_id:
+            # Another caller may have found this very job in the ledger before its recording was heard of.
+            if change.after.id != job_id or job_id in self.desk.flights:
                 return self._joined(change.after, request, flight.record.files or {}, kept=kept)
         if record_on is not None:
             # Whether the ledger will ever have it is known when somebody waits.
@@ -256,6 +257,7 @@ class Orders:
             for record in page:
                 flight = self.desk.flights.get(record.id)
                 if flight is not None and flight.wanted:
+                    self.desk.seen(flight, record)
                     if queued:
                         self._send_queued(flight)
                     continue

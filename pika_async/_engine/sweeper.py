@@ -48,6 +48,8 @@ class Sweeper:
         self._rounds = Rounds(desk, clock, self._due)
         self._search_at: dict[str, float] = {}
         self._full: set[str] = set()
+        # Jobs of which it is not known whether the ledger took what time said.
+        self._unheard: dict[str, None] = {}
 
     def open(self) -> None:
         """Begin, where other processes may have left something."""
@@ -75,6 +77,10 @@ class Sweeper:
         """Go once through every open question of the ledger, and return their number."""
         questions: dict[str, list[Attempt]] = {}
         after: str | None = None
+        for job_id in tuple(self._unheard):
+            flight = self._desk.flights.get(job_id)
+            if flight is None or await self._desk.reread(flight):
+                del self._unheard[job_id]
         while True:
             page = await self._desk.ledger.open_jobs(UNANSWERED, after=after, limit=_PAGE)
             for record in page:
@@ -130,8 +136,12 @@ class Sweeper:
         try:
             return await self._by_time(record)
         except LedgerError as error:
-            log.warning("job %s: not swept, the ledger failed: %s", record.id, error)
+            self._failed(record.id, error)
             return record
+
+    def _failed(self, job_id: str, error: LedgerError) -> None:
+        log.warning("job %s: not swept, the ledger failed: %s", job_id, error)
+        self._unheard[job_id] = None
 
     async def _by_time(self, record: JobRecord) -> JobRecord:
         now = self._desk.ledger.now()
@@ -210,7 +220,7 @@ class Sweeper:
                     # A history that cannot be read must not keep a lost job from a person's eyes for ever.
                     await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id))
             except LedgerError as error:
-                log.warning("job %s: not swept, the ledger failed: %s", attempt.job_id, error)
+                self._failed(attempt.job_id, error)
 
     async def _search(self, account: Account, since: float, until: float, wanted: dict[str, Attempt]) -> bool:
         """Take what is found out of *wanted*; return whether the history was read to its end."""

@@ -1,0 +1,28 @@
+"""Runs worlds until one breaks a law, and prints its seed and the law; for engines with a planted fault."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pika_async
+from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.run import run
+
+
+def main() -> None:
+    """Try the seeds from 0 on."""
+    if not Path(pika_async.__file__).is_relative_to(Path.cwd()):
+        sys.exit("the planted copy is not what is imported")
+    for seed in range(int(sys.argv[1])):
+        try:
+            violations: tuple[str, ...] = run(Plan.of(seed)).violations
+        except Exception as error:  # noqa: BLE001 - an engine that raises is found out as well
+            violations = (f"it raises {type(error).__name__}",)
+        if violations:
+            print(seed, violations[0])
+            return
+
+
+if __name__ == "__main__":
+    main()
