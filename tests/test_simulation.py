@@ -55,7 +55,9 @@ def test_one_seed_is_one_world_in_every_process():
         ).stdout
         for seed in ("0", "1")
     }
-    assert said == {f"{run(Plan.of(12)).digest}\n"}
+    here = run(Plan.of(12))
+    assert said == {f"{here.digest}\n"}
+    assert here.happened["bills"], "a world in which nothing happens proves nothing"
 
 
 def test_a_fault_of_the_engine_is_found_and_its_world_made_smaller(monkeypatch):

@@ -94,10 +94,16 @@ def _slots(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
 
 def _callers(world: World) -> Iterator[str]:
     """Nobody waits for what has ended, and nobody got the video of another order."""
-    for process in world.living():
+    for process in world.all_processes:
         for task, name in process.callers.items():
             if not task.done():
-                yield f"{process.name}: {name} still waits"
+                if process in world.living():
+                    yield f"{process.name}: {name} still waits"
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                yield f"{process.name}: {name} raised {error!r}"
+    for process in world.processes:
+        if process.alive and not process.ready:
+            yield f"{process.name} never opened"
     for prompt, asked in world.asked.items():
         tasks = {bill.task for bill in world.bills.get(prompt, ())}
         for link in asked.videos:

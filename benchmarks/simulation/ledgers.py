@@ -153,6 +153,12 @@ class Port:
     async def usage(self, account: str) -> Any:
         return await self._read(lambda: self.store.usage(account))
 
+    async def present(self, account: str, member: Any, seconds: float) -> Any:
+        return await self._write(lambda: self.store.present(account, member, seconds))
+
+    async def members(self, account: str) -> Any:
+        return await self._read(lambda: self.store.members(account))
+
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         return await self._write(lambda: self.store.lease(name, owner, seconds))
 
