@@ -102,6 +102,7 @@ class Orders:
             attempts=(first,),
             fallbacks=tuple(account.key for account in accounts[1:]),
             callback_url=callback_url,
+            enqueued=kept,
         )
         flight = Flight(record, accounts[0], self._clock, request)
         flight.recorded, flight.entered = False, True

@@ -125,8 +125,10 @@ class JobRecord:
 
     *request* is opaque here; *files* holds the SHA-256 of each file it names, by path; *extras* are further
     tasks the provider took for this job, each with the last that is known of it. *fallbacks* are the accounts
-    that may follow after a proven refusal, *callback_url* is the order's own receiver. *version* counts
-    changes of the job's own fields; an attempt counts its own.
+    that may follow after a proven refusal, *callback_url* is the order's own receiver. *enqueued* says that
+    workers send it, whoever still waits; a file does not keep that, because no worker reads it.
+
+    *version* counts changes of the job's own fields; an attempt counts its own.
     """
 
     id: str
@@ -143,6 +145,7 @@ class JobRecord:
     extras: tuple[Snapshot, ...] = ()
     fallbacks: tuple[str, ...] = ()
     callback_url: Receiver = None
+    enqueued: bool = False
 
     @property
     def newest(self) -> Attempt:

@@ -9,14 +9,15 @@ UNTASKED_AFTER: Final = 1.0
 
 WITHOUT_TASK: Final[LiteralString] = """
 SELECT a.job_id, a.account FROM pika.attempts a JOIN pika.jobs j ON j.id = a.job_id
-WHERE a.state = 'queued' AND j.state = 'open' AND NOT j.cancel_requested
+  JOIN pika.orders o ON o.job_id = a.job_id
+WHERE a.state = 'queued' AND o.enqueued AND j.state = 'open' AND NOT j.cancel_requested
   AND j.created_at < extract(epoch FROM now()) - %(after)s
   AND NOT EXISTS (SELECT FROM procrastinate_jobs p WHERE p.queueing_lock = a.job_id AND p.status = 'todo')
   AND a.job_id NOT IN (SELECT p.queueing_lock FROM procrastinate_jobs p WHERE p.status = 'doing'
                        AND p.worker_id IS NOT NULL AND p.queueing_lock IS NOT NULL)
 ORDER BY a.seq LIMIT %(limit)s
 """
-"""Orders that are to be sent and that no task brings to a worker."""
+"""Enqueued orders that no task brings to a worker; those of other callers are sent for whoever asks again."""
 
 UNDELIVERED: Final[LiteralString] = """
 SELECT j.id AS job_id, a.account FROM pika.jobs j JOIN pika.attempts a ON a.id = j.winner

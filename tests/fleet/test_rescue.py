@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pika_async import AuthError, Pika
 from pika_async._secret import Secret
 from pika_async._tasks import connected
 from pika_async.fleet.rescue import rescue, tidy
@@ -36,6 +37,18 @@ async def test_an_order_whose_task_was_lost_gets_another(place, app):
         await rescue(app)
         await rescue(app)
     assert place.tasks() == {"todo": 1}
+
+
+async def test_an_order_that_nobody_enqueued_is_not_sent_for_a_caller_who_died(place, app, monkeypatch):
+    """A plain order is bought for whoever asks for it, as on every other ledger."""
+    monkeypatch.setenv("ACEDATA_API_KEY", "wrong")
+    async with Pika("acedata", ledger=place.dsn) as caller:
+        with pytest.raises(AuthError):
+            await caller.generate("a cat")
+    assert place.cluster.sql("SELECT 1 FROM pika.attempts WHERE state = 'queued'")
+    place.cluster.sql("UPDATE pika.jobs SET created_at = created_at - 9")
+    await rescue(app)
+    assert place.tasks() == {}
 
 
 async def test_an_order_that_has_a_task_gets_no_second_one(place, app):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 import pytest
 
 from pika_async import Pika
@@ -13,7 +14,7 @@ from pika_async._secret import Secret
 from pika_async.errors import ConfigError, LedgerError
 from pika_async.ledger import ledger_at, open_ledger
 from tests import postgres
-from tests.ledger.records import ACCOUNT, OWNER, attempt, claim, job, names, pending, states, told
+from tests.ledger.records import ACCOUNT, OWNER, attempt, claim, job, names, pending, states, succeeded, told
 
 pytestmark = [
     pytest.mark.anyio,
@@ -224,3 +225,48 @@ async def test_the_ledger_stays_usable_after_what_it_cannot_hold(opened):
         states((await ledger.apply("b", told(1, pending(chr(0xD800) + "\0"), job_id="b"))).after) == "running"
     )
     assert (await ledger.get("b")).newest.task.id == chr(0xD800) + "\0"
+
+
+async def test_a_key_that_an_open_transaction_holds_delays_nobody_for_long(opened, dsn, monkeypatch):
+    """Its order can be tried again; the others of the same moment are recorded."""
+    import psycopg
+
+    from pika_async._ledger.postgres import session
+
+    begin = [attrs.evolve(each, sql=each.sql.replace(b"'2s'", b"'100ms'")) for each in session._BEGIN]
+    monkeypatch.setattr(session, "_BEGIN", begin)
+    ledger = await opened()
+    async with await psycopg.AsyncConnection.connect(dsn) as holder:
+        await ledger.create_on(holder, job(name="held", key="k"))
+        second, *others = await asyncio.gather(
+            ledger.create(job(name="second", key="k")),
+            *(ledger.create(job(name=f"other{n}")) for n in range(3)),
+            return_exceptions=True,
+        )
+        assert isinstance(second, LedgerError)
+        assert (second.retryable, second.recorded) == (True, False)
+        assert all(change.moved for change in others)
+        await holder.commit()
+    assert (await ledger.create(job(name="second", key="k"))).after.id == "held"
+
+
+@pytest.mark.parametrize("way", ["forget", "prune"])
+async def test_what_changes_while_it_is_forgotten_is_read_again(opened, postgres_cluster, monkeypatch, way):
+    """A late callback, say: nobody hears of the race."""
+    from pika_async._ledger.postgres import pruning
+
+    ledger = await opened()
+    await ledger.create(job(), claim())
+    await ledger.apply("j", told(1, succeeded(), "echo"))
+    name = "forget_one" if way == "forget" else "forget"
+    really, races = getattr(pruning, name), []
+
+    def raced(*values):
+        if not races:
+            races.append(1)
+            postgres_cluster.sql("UPDATE pika.jobs SET revision = revision + 1")
+        return really(*values)
+
+    monkeypatch.setattr(pruning, name, raced)
+    assert await (ledger.forget("j") if way == "forget" else ledger.prune(1e12))
+    assert races

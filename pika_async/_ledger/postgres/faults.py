@@ -31,6 +31,10 @@ class DuplicateError(Exception):
     """A key, a task or an id is there already: look before you write."""
 
 
+class HeldError(Exception):
+    """Another transaction holds the rows of one order, for longer than others can wait."""
+
+
 class UnfitError(Exception):
     """The database refuses a value: one order's trouble, and no other's."""
 

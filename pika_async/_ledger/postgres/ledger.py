@@ -28,12 +28,14 @@ from pika_async._ledger.postgres.rows import JOBS, Row, holdable
 from pika_async._ledger.postgres.schema import Connection, migrate
 from pika_async._ledger.postgres.session import COMMIT, Session
 from pika_async._ledger.postgres.statements import Statement
-from pika_async._ledger.postgres.writer import Writer
+from pika_async._ledger.postgres.writer import Writer, too_often
 from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.standing import OPEN, settled
 from pika_async._secret import Secret
 
 T = TypeVar("T")
+_TRIES = 20
+"""Of what others keep changing."""
 
 
 @process_bound("open the same database with Pika(ledger=dsn) in the other process")
@@ -222,23 +224,30 @@ class PostgresLedger:
 
     async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
         """Forget the prompt and media of a job that has ended."""
-        job = await self.get(job_id)
-        if job is None or not settled(job):
-            return False
-        done = pruning.forget_one(forgotten(job, media_only=media_only), self._known.jobs[job_id].revision)
-        await self._writer.do(lambda _: done, _nothing)
-        self._known.forget([job_id])
-        return True
+        for _ in range(_TRIES):
+            job = await self.get(job_id)
+            if job is None or not settled(job):
+                return False
+            left = forgotten(job, media_only=media_only)
+            done = await self._writer.do_on(pruning.forget_one(left, self._known.jobs[job_id].revision))
+            self._known.forget([job_id])
+            if done is not None:
+                return True
+        raise too_often()
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""
-        pruned = last = 0
+        pruned = last = races = 0
         while settled := await self._rows(pruning.SETTLED, float(older_than), last, pruning.AT_ONCE):
             ids = [job_id for job_id, *_ in settled]
             outcomes = await self._rows(pruning.OUTCOMES, ids)
-            done = pruning.forget(settled, outcomes)
-            await self._writer.do(lambda _, done=done: done, _nothing)  # type: ignore[misc]
+            done = await self._writer.do_on(pruning.forget(settled, outcomes))
             self._known.forget(ids)
+            if done is None:
+                races += 1
+                if races >= _TRIES:
+                    raise too_often()
+                continue  # one of them was forgotten, or found its task, since they were read
             pruned, last = pruned + len(settled), settled[-1][-1]
         while await self._writer.do(lambda _: [Statement(pruning.ORPHANS, (float(older_than),))], _answered):
             pass

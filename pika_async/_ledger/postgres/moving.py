@@ -32,7 +32,9 @@ class _Table:
     query: str
 
 
-_BOOLS: Final = frozenset({"cancel_requested", "pruned", "slot", "superseded", "abandoned", "done", "orphan"})
+_BOOLS: Final = frozenset(
+    {"cancel_requested", "pruned", "slot", "superseded", "abandoned", "done", "orphan", "enqueued"}
+)
 
 
 def _made(column: str, value: Any) -> Any:
@@ -63,8 +65,8 @@ _TABLES: Final = (
     _Table("jobs", _JOB.format(revision="revision, "), f"SELECT {_JOB.format(revision='0, ')} FROM jobs"),
     _Table(
         "orders",
-        "job_id, request, files, fallbacks, callback_url",
-        "SELECT id, request, files, fallbacks, callback_url FROM jobs",
+        "job_id, request, files, fallbacks, callback_url, enqueued",
+        "SELECT id, request, files, fallbacks, callback_url, 0 FROM jobs",
     ),
     _Table(
         "attempts",

@@ -40,7 +40,7 @@ JOBS: Final = (
 )
 """One statement sees one moment: a job and its attempts are read together."""
 ORDERS: Final = (
-    "SELECT job_id, request, files, fallbacks, callback_url FROM pika.orders WHERE job_id = ANY($1)"
+    "SELECT job_id, request, files, fallbacks, callback_url, enqueued FROM pika.orders WHERE job_id = ANY($1)"
 )
 BLOBS: Final = (
     "SELECT sha256, data FROM pika.blobs WHERE sha256 IN "
@@ -89,6 +89,7 @@ def order_values(job: JobRecord) -> tuple[Row, dict[str, bytes]]:
         None if job.files is None else encode_plain(job.files),
         encode_plain(job.fallbacks) if job.fallbacks else None,
         None if job.callback_url is None else encode_plain(job.callback_url),
+        job.enqueued,
     ), blobs
 
 
@@ -186,12 +187,13 @@ def record(job: Row, attempts: Sequence[Row], order: JobRecord | None) -> JobRec
         files=order.files,
         fallbacks=order.fallbacks,
         callback_url=order.callback_url,
+        enqueued=order.enqueued,
     )
 
 
 def ordered(job: JobRecord, row: Row, blob: Callable[[str], bytes]) -> JobRecord:
     """Return *job* with what was ordered, a row of `ORDERS`."""
-    _, request, files, fallbacks, callback_url = row
+    _, request, files, fallbacks, callback_url, enqueued = row
     try:
         asked = decode_request(request, blob)
     except (ValueError, LookupError) as error:
@@ -204,6 +206,7 @@ def ordered(job: JobRecord, row: Row, blob: Callable[[str], bytes]) -> JobRecord
         files=None if files is None else json.loads(files),
         fallbacks=tuple(json.loads(fallbacks)) if fallbacks else (),
         callback_url=None if callback_url is None else json.loads(callback_url),
+        enqueued=enqueued,
     )
 
 

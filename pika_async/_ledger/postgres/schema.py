@@ -132,6 +132,7 @@ CREATE INDEX inbox_orphans ON pika.inbox (id) WHERE orphan;
 
 _VERSION_2 = """
 ALTER TABLE pika.attempts ADD COLUMN price text;
+ALTER TABLE pika.orders ADD COLUMN enqueued bool NOT NULL DEFAULT true;
 ALTER TABLE pika.accounts ADD COLUMN members int NOT NULL DEFAULT 0;
 ALTER TABLE pika.accounts ADD COLUMN max_slots int;
 ALTER TABLE pika.accounts ADD COLUMN waiting text[] NOT NULL DEFAULT '{}';

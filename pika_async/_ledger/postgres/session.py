@@ -22,6 +22,7 @@ from pika_async._ledger.postgres.connecting import CLOCK, CLUSTER, Address, one
 from pika_async._ledger.postgres.faults import (
     ConflictError,
     DuplicateError,
+    HeldError,
     UnfitError,
     from_postgres,
     is_lost,
@@ -219,6 +220,8 @@ def _refusal(error: psycopg.Error) -> Exception:
             return ConflictError()
         case psycopg.errors.DeadlockDetected():
             return ConflictError()
+        case psycopg.errors.LockNotAvailable():
+            return HeldError()
         case psycopg.errors.UniqueViolation():
             return DuplicateError()
         case psycopg.DataError() | psycopg.IntegrityError():

@@ -82,7 +82,10 @@ _JOB: Final = {
 }
 _OLD_JOB: Final = {"id": "text", "old": "bigint", **{n: k for n, k in _JOB.items() if n != "id"}}
 _NEW_JOB: Final = {**_JOB, "created_at": "float8", "digest": "text"}
-_ORDER: Final = dict.fromkeys(("job_id", "request", "files", "fallbacks", "callback_url"), "text")
+_ORDER: Final = {
+    **dict.fromkeys(("job_id", "request", "files", "fallbacks", "callback_url"), "text"),
+    "enqueued": "bool",
+}
 _LINE: Final = {
     "job_id": "text",
     "number": "int",

@@ -13,7 +13,7 @@ from pika_async._ledger.change import Change
 from pika_async._ledger.events import Claim, Event
 from pika_async._ledger.postgres.batch import Batch
 from pika_async._ledger.postgres.clock import DatabaseClock
-from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, not_open, unusable
+from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, HeldError, not_open, unusable
 from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look
 from pika_async._ledger.postgres.known import Held, Known
 from pika_async._ledger.postgres.restoring import Recent
@@ -43,11 +43,15 @@ class Decision:
 
 @frozen
 class Deed:
-    """Statements that no job's state depends on, in a transaction of their own; *read* makes the answer."""
+    """Statements that no job's state depends on, in a transaction of their own; *read* makes the answer.
+
+    Where they rest on rows that were read before, the answer is None if those have changed since.
+    """
 
     future: asyncio.Future[Any]
     work: Callable[[float], Sequence[Statement]]
     read: Callable[[list[list[Row]]], Any]
+    rests_on_rows: bool = False
 
 
 Order: TypeAlias = Decision | Deed
@@ -107,6 +111,12 @@ class Writer:
         self._add(Deed(future, work, read))
         return future
 
+    def do_on(self, rows: Sequence[Statement]) -> asyncio.Future[bool | None]:
+        """Run statements that rest on what was read before; the answer is None if that has changed since."""
+        future: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        self._add(Deed(future, lambda _: rows, lambda _: True, rests_on_rows=True))
+        return future
+
     async def caught_up(self, job_id: str | None) -> None:
         """Wait for the orders given so far: those about *job_id*, or all."""
         future = self._last if job_id is None else self._under_way.get(job_id)
@@ -164,10 +174,12 @@ class Writer:
                 rows = await self._session.transact(deed.work(self._clock.now()))
             except ConflictError:
                 await self._session.refresh()
+                if deed.rests_on_rows:
+                    return None
                 continue
-            if rows is not None:
-                return deed.read(rows)
-        raise _too_often()
+            if rows is not None or deed.rests_on_rows:
+                return deed.read(rows or [])
+        raise too_often()
 
     async def _decided_all(self, orders: list[Decision]) -> list[Answer]:
         try:
@@ -278,7 +290,10 @@ def _named(error: BaseException) -> BaseException:
         case LedgerError():
             return error
         case ConflictError() | DuplicateError():
-            said = _too_often()
+            said = too_often()
+        case HeldError():
+            said = unusable("another transaction holds the rows. Try again; `doctor` shows the oldest one")
+            said.retryable = True
         case Exception():
             said = unusable(f"it cannot hold this ({error}). Report it if it stays so")
         case _:
@@ -287,7 +302,8 @@ def _named(error: BaseException) -> BaseException:
     return said
 
 
-def _too_often() -> LedgerError:
+def too_often() -> LedgerError:
+    """Make the error for what was tried again and again."""
     return unusable("others kept changing the same rows. It can be tried again")
 
 
@@ -296,5 +312,5 @@ def _own(error: BaseException) -> BaseException:
     if not isinstance(error, LedgerError):
         return error
     own = type(error)(error.message)
-    own.recorded, own.__cause__ = error.recorded, error.__cause__
+    own.recorded, own.retryable, own.__cause__ = error.recorded, error.retryable, error.__cause__
     return own
