@@ -97,6 +97,11 @@ class Pika:
     the processes that work on the same ledger (docs/many-machines.md). With *keep_media* False the bytes of
     pictures and the like leave the ledger once their job has ended.
 
+    *replay_window* is for how many seconds after an order was claimed its bytes may be sent again when the
+    answer is lost, where the provider keeps idempotency keys and does not publish for how long; 0 never sends
+    them again. The default of ten minutes is our assumption (docs/pay-once.md). Where a provider publishes a
+    time, that counts.
+
     With *reuse*, a `timedelta`, an order that equals one of that age buys nothing and returns that job: same
     fields, same bytes of media, one of this client's accounts. Its video must be readable still, at the
     provider or as a whole copy where `download`, `batch` or a worker saved it. `job.reused` says so, and
@@ -132,6 +137,7 @@ class Pika:
         trust_env: bool = True,
         work: bool = True,
         keep_media: bool = True,
+        replay_window: float = 600.0,
         media_hosts: Iterable[str] = (),
         media_proxy: str | Secret | Literal[False] | None = None,
         max_download_bytes: int | None = 4 * 1024**3,
@@ -160,6 +166,7 @@ class Pika:
             trust_env=trust_env,
             work=work,
             keep_media=keep_media,
+            replay_window=replay_window,
             transport=transport,
             clock=clock,
         )

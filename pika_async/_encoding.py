@@ -54,24 +54,31 @@ def _plain(value: object) -> object:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
+def encoded_body(body: Json | Form | Blob | None) -> tuple[bytes, str | None]:
+    """Return the bytes of a body and its content type, the same ones each time; None for no body."""
+    match body:
+        case None:
+            return b"", None
+        case Json(value=value):
+            return encode_json(value), "application/json"
+        case Form(fields=fields):
+            return urlencode(revealed(fields)).encode(), "application/x-www-form-urlencoded"
+        case Blob(data=data, content_type=kind):
+            return data, kind
+
+
 def encoded(request: HttpRequest) -> dict[str, Any]:
     """Return the body of *request* as aiohttp's arguments."""
     match request.body:
-        case None:
-            return {}
-        case Json(value=value):
-            return {"data": _payload(encode_json(value), "application/json")}
-        case Form(fields=fields):
-            text = urlencode(revealed(fields))
-            return {"data": _payload(text.encode(), "application/x-www-form-urlencoded")}
-        case Blob(data=data, content_type=kind):
-            return {"data": _payload(data, kind)}
         case Multipart(fields=fields, files=files):
             form = aiohttp.FormData(revealed(fields))
             for name, blob in files:
                 file = io.BytesIO(blob.data)
                 form.add_field(name, file, filename=blob.name, content_type=blob.content_type)
             return {"data": form}
+        case body:
+            data, kind = encoded_body(body)
+            return {} if kind is None else {"data": _payload(data, kind)}
 
 
 def _payload(body: bytes, content_type: str) -> aiohttp.Payload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import field, frozen
 
@@ -42,6 +42,9 @@ def _max_cost(value: float | Decimal | str | None) -> Money | None:
     return check.money("max_cost", value)
 
 
+_LONGEST_WINDOW: Final = 86_400.0
+
+
 @frozen(kw_only=True)
 class Options:
     """What a client was made with; see `Pika` for the meaning of each."""
@@ -65,6 +68,7 @@ class Options:
     clock: Clock | None
     work: bool = True
     keep_media: bool = True
+    replay_window: float = 600.0
 
     def __attrs_post_init__(self) -> None:
         check.count("max_concurrency", self.max_concurrency)
@@ -79,6 +83,8 @@ class Options:
         check.flag("trust_env", self.trust_env)
         check.flag("work", self.work)
         check.flag("keep_media", self.keep_media)
+        if check.number("replay_window", self.replay_window) > _LONGEST_WINDOW:
+            raise check.refuse("replay_window", "at most 86400 seconds, a day", self.replay_window)
         if self.prefer is not None:
             check.word("prefer", self.prefer, ("cheapest",))
         check.label("account", self.account)
@@ -123,6 +129,7 @@ class Options:
             mounted=None if self.callbacks is None else self.callbacks.address,
             work=self.work,
             keep_media=self.keep_media,
+            unpublished_replay=self.replay_window,
             rule=None if self.prefer is None else Cheapest(prices, clock),
         )
         transport = self.transport or Deferred(trust_env=self.trust_env)

@@ -25,7 +25,7 @@ from pika_async import (
     UnsupportedRequest,
     VideoResult,
 )
-from pika_async._engine import replaying
+from pika_async._engine import account, replaying
 from pika_async.emulator import Emulator, Held, Outcome, World
 from pika_async.provider import (
     Capabilities,
@@ -227,7 +227,7 @@ each_error = pytest.mark.parametrize(
 def soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the same bytes be sent again at once, and not for long."""
     monkeypatch.setattr(replaying, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(replaying, "replay_window", lambda _: 0.5)
+    monkeypatch.setattr(account, "replay_window", lambda replay, _: 0.5 if replay else 0.0)
 
 
 def as_often_as_may_be(sandbox: Sandbox, provider: str, status: int | None) -> bool:

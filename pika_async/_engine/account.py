@@ -9,12 +9,14 @@ from typing import Final, TypeVar, cast
 
 from attrs import frozen
 
+from pika_async._concealing import named_secrets
 from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._powers import Replay
 from pika_async._registry import Loaded, load
+from pika_async._secret import Secret
 from pika_async._sender import Sender, SendError
 from pika_async.errors import BadReply, ConfigError, PikaError
 from pika_async.provider import (
@@ -34,7 +36,9 @@ T = TypeVar("T")
 log = logging.getLogger("pika_async")
 
 LONGEST_REPLAY: Final = 600.0
-"""T at most, and T itself where the provider does not publish for how long it keeps a key."""
+"""T at most, where the provider publishes for how long it keeps a key: seconds."""
+UNPUBLISHED_REPLAY: Final = 600.0
+"""T where it publishes nothing, unless the user says otherwise."""
 
 
 @frozen(kw_only=True)
@@ -74,6 +78,7 @@ class Account:
         transport: Sender,
         clock: Clock,
         schedule: Schedule,
+        unpublished_replay: float = UNPUBLISHED_REPLAY,
     ) -> None:
         self.loaded = loaded
         self.name = loaded.name
@@ -84,6 +89,7 @@ class Account:
         self.address = loaded.fingerprint
         self.max_concurrency = max_concurrency
         self.schedule = schedule
+        self._unpublished_replay = unpublished_replay
         self.refused_look: PikaError | None = None
         self._transport = transport
         self._clock = clock
@@ -98,6 +104,16 @@ class Account:
         """Reach the provider by another route from now on."""
         self.loaded = load(self.name, adapter)
         self.provider, self.capabilities = self.loaded.provider, self.loaded.capabilities
+
+    @property
+    def replay_window(self) -> float:
+        """Return T, the seconds after a claim within which the same bytes may be sent again; 0 for never."""
+        return replay_window(self.capabilities.replay, self._unpublished_replay)
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """Return the adapter's secrets by name."""
+        return named_secrets(self.loaded.adapter)
 
     @property
     def searches(self) -> bool:
@@ -224,15 +240,15 @@ class Account:
             _resolve(turn, value=False)
 
 
-def replay_window(replay: Replay | None) -> float:
-    """Return T, the seconds after the claim within which the same bytes may be sent again; 0 for never.
+def replay_window(replay: Replay | None, unpublished: float = UNPUBLISHED_REPLAY) -> float:
+    """Return T; *unpublished* is what it is where the provider publishes nothing.
 
-    >>> replay_window(None), replay_window(Replay()), replay_window(Replay(seconds=60))
-    (0.0, 600.0, 60)
+    >>> replay_window(None), replay_window(Replay(seconds=60)), replay_window(Replay(), 30)
+    (0.0, 60, 30)
     """
     if replay is None:
         return 0.0
-    return LONGEST_REPLAY if replay.seconds is None else min(replay.seconds, LONGEST_REPLAY)
+    return unpublished if replay.seconds is None else min(replay.seconds, LONGEST_REPLAY)
 
 
 def _resolve(turn: asyncio.Future[bool], *, value: bool) -> None:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from pika_async._engine.verdict import refusal_of
 from pika_async._http import HttpResponse
-from pika_async._ledger.events import Evidence, NextAttempt, Refused, Unknown
+from pika_async._ledger.events import Evidence, NextAttempt, Refused, Sent, Unknown
 from pika_async._ledger.records import Attempt
 from pika_async._registry import Loaded
 from pika_async.errors import (
@@ -41,7 +41,8 @@ class Posted:
     account that the order may go on to. *again* says whether what was not sent may be tried on the same
     account once more, *keeps* whether the order outlives trouble of the account or its key. *kept* says that
     a queue brings the order again, so that it outlives a full provider and a broken network as well.
-    *old_links* says that it bears links of uploads that were made for earlier orders.
+    *old_links* says that it bears links of uploads that were made for earlier orders. *replayable* is T, the
+    seconds after the claim within which its bytes may be sent again; *sent* is what the ledger keeps.
     """
 
     attempt: Attempt
@@ -55,6 +56,8 @@ class Posted:
     keeps: bool = False
     kept: bool = False
     old_links: bool = False
+    replayable: float = 0.0
+    sent: Sent | None = None
 
 
 def blames_links(posted: Posted, error: PikaError | None) -> bool:

@@ -20,7 +20,16 @@ from pika_async._engine.flight import Flight, Stage
 from pika_async._engine.outbox import Outbox
 from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Abandon, Claim, Event, LeaseOver, NothingFound, Resubmit, SlotOver
+from pika_async._ledger.events import (
+    Abandon,
+    Claim,
+    Event,
+    LeaseOver,
+    NothingFound,
+    ReplayOver,
+    Resubmit,
+    SlotOver,
+)
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
 from pika_async._ledger.standing import LOST, OPEN
@@ -31,7 +40,7 @@ from pika_async.results import Failed, Pending, Succeeded
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
 
-_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon, LeaseOver, NothingFound, SlotOver)
+_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon, LeaseOver, NothingFound, ReplayOver, SlotOver)
 """Nothing follows from these unless the ledger has granted them. What only time says is found again by the
 next sweep, and is true of the ledger's row alone: this process may not know yet that the attempt was sent."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from pika_async._engine import farewell
-from pika_async._engine.account import Account, AccountStats
+from pika_async._engine.account import UNPUBLISHED_REPLAY, Account, AccountStats
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.attendance import Attendance
 from pika_async._engine.building import Building
@@ -22,6 +22,7 @@ from pika_async._engine.dispatch import Dispatch
 from pika_async._engine.effects import Look, Stop
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import random_id
+from pika_async._engine.inherited import Inherited
 from pika_async._engine.lines import Lines
 from pika_async._engine.looks.leader import Leader
 from pika_async._engine.looks.looks import Looks
@@ -69,6 +70,7 @@ class Settings:
     work: bool = True
     keep_media: bool = True
     rule: Rule | None = None
+    unpublished_replay: float = UNPUBLISHED_REPLAY
 
 
 class Engine:
@@ -118,7 +120,8 @@ class Engine:
         )
         if working and ledger.shared:
             self._dispatch.on_wait(self.attendance.noticed)
-        self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses) if working else None
+        inherited = Inherited(self.desk, transport, clock)
+        self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses, inherited) if working else None
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
         self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock, rule=settings.rule)
         self.inbox: EngineInbox | LedgerInbox | None = None
@@ -267,4 +270,5 @@ def _account(loaded: Loaded, settings: Settings, transport: Sender, clock: Clock
         transport=transport,
         clock=clock,
         schedule=schedule,
+        unpublished_replay=settings.unpublished_replay,
     )

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from attrs import evolve
 
 from pika_async._engine import answers
-from pika_async._engine.account import Account, replay_window
+from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
 from pika_async._engine.clock import Clock, moment
@@ -23,11 +23,12 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
 from pika_async._engine.sending import Outcome, send
+from pika_async._engine.sent import kept, key_of
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of, too_dear, unpriced
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Times
+from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Sent, Times
 from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import CLAIMED, spent, unsent
@@ -118,6 +119,7 @@ class Posts:
                 and attempt.owner == self._desk.owner
             ):
                 posted = self._posted(line, flight, attempt, held=request.held)
+                posted = evolve(posted, sent=await self._sent(line.account, request))
                 if is_new and self._desk.closing:
                     await self._desk.tell(flight, answers.too_late(posted))
                 else:
@@ -172,7 +174,7 @@ class Posts:
 
     def _claim(self, line: Line, flight: Flight, request: HttpRequest, price: Money | None) -> Claim:
         capabilities = line.account.capabilities
-        render, replayable = capabilities.longest_render, replay_window(capabilities.replay)
+        render, replayable = capabilities.longest_render, line.account.replay_window
         if (times := self._times.get((request.held, render, replayable))) is None:
             timeouts = self._transport.timeouts
             deadline = timeouts.held if request.held else timeouts.submit
@@ -310,4 +312,13 @@ class Posts:
             keeps=self._desk.ledger.remembers,
             kept=flight.kept,
             old_links=flight.prepared is not None and bool(flight.prepared.kept),
+            replayable=line.account.replay_window,
         )
+
+    async def _sent(self, account: Account, request: HttpRequest) -> Sent | None:
+        """Return what the ledger is to keep of a POST that may be sent again."""
+        own = account.secrets if account.replay_window else {}
+        if not account.replay_window or (without := kept(request, own)) is None:
+            return None
+        key = key_of(own, without.names, await self._desk.ledger.secret())
+        return Sent(within=account.replay_window, key=key, data=without.data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from pika_async._engine.account import replay_window
 from pika_async._engine.answers import Posted, read_answer
 from pika_async._engine.clock import Clock, sleep
 from pika_async._http import HttpRequest
@@ -44,11 +43,11 @@ async def replayed(
     pause = _FIRST_PAUSE
 
     async def fence() -> None:
-        event = Replaying(attempt=posted.attempt.id, owner=posted.owner, within=replay_window(replay))
+        event = Replaying(attempt=posted.attempt.id, owner=posted.owner, within=posted.replayable)
         if not (await ledger.apply(posted.attempt.job_id, event)).moved:
             raise TooLateError
 
-    while replay is not None and replay.allows(status):
+    while replay is not None and posted.replayable and replay.allows(status):
         await sleep(clock, pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
         log.info("job %s: the answer was lost, the same bytes are sent again", posted.attempt.job_id)

@@ -58,7 +58,7 @@ async def send(
         if _late(claimed_at, clock):
             raise StaleFenceError
         claimed = posted.attempt
-        sending = Sending(attempt=claimed.id, owner=posted.owner, version=claimed.version)
+        sending = Sending(attempt=claimed.id, owner=posted.owner, version=claimed.version, sent=posted.sent)
         if not (await ledger.apply(posted.attempt.job_id, sending)).moved:
             raise StaleFenceError
         # Once more, because the commit may itself have taken too long.

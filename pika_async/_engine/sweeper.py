@@ -1,6 +1,7 @@
 """Attempts that got no answer: expired leases and lost answers, found by time and by the provider's history.
 
-Time only ever leads to a look-up here, never to a POST. It runs in every process that has the ledger open.
+Time only ever leads to a look-up here, or to the same bytes again (`inherited`), never to a new purchase. It
+runs in every process that has the ledger open.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.ids import attempt_id
+from pika_async._engine.inherited import Inherited
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.rounds import Rounds
-from pika_async._ledger.events import Evidence, LeaseOver, NextAttempt, NothingFound, SlotOver
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord
+from pika_async._ledger.events import Evidence, LeaseOver, NextAttempt, NothingFound, ReplayOver, SlotOver
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Replayable
 from pika_async._ledger.standing import CLAIMED, LOST, UNANSWERED, is_question
 from pika_async._sender import SendError
 from pika_async.errors import LedgerError, PikaError
@@ -41,8 +43,16 @@ owner may be dead, or its POST slow."""
 class Sweeper:
     """Sweeps a shared ledger every five seconds, and memory only while it holds an open question."""
 
-    def __init__(self, desk: Desk, looks: Mapping[str, Looks], clock: Clock, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        looks: Mapping[str, Looks],
+        clock: Clock,
+        addresses: Addresses,
+        inherited: Inherited,
+    ) -> None:
         self._desk = desk
+        self._inherited = inherited
         self._looks = looks
         self._addresses = addresses
         self._rounds = Rounds(desk, clock, self._due)
@@ -97,6 +107,7 @@ class Sweeper:
             sent = [a for a in attempts if a.task is None and a.state is not AttemptState.SUBMITTING]
             lost = [a for a in sent if self._is_due(a)]
             account = self._desk.accounts.get(key)
+            self._inherited.take_over(sent)
             if lost and account is not None and await self._may_search(key):
                 await self.search_history(account, lost)
         return sum(map(len, questions.values()))
@@ -158,6 +169,11 @@ class Sweeper:
                     now > attempt.resolve_after and not self._has_history(attempt)
                 ):
                     record = await self._desk.tell_of(record.id, NothingFound(attempt=attempt.id))
+                case _:
+                    pass
+            match attempt.replay:
+                case Replayable(kept=True, until=until) if now > until:
+                    record = await self._desk.tell_of(record.id, ReplayOver(attempt=attempt.id))
                 case _:
                     pass
             if attempt.slot and attempt.state in LOST and now > attempt.slot_until:

@@ -117,9 +117,12 @@ def unresolved(attempt: Attempt) -> JobUnresolved:
             phase="poll",
             charged="yes",
         )
+    silent = ""
+    if attempt.replay is not None:
+        silent = "Its process died, and in time no process with the same key asked for the answer. "
     return JobUnresolved(
-        f"Nobody can tell whether {attempt.account} accepted the job; look at the provider's console, then "
-        "settle it with `pika-async resolve`.",
+        f"{silent}Nobody can tell whether {attempt.account} accepted the job; look at the provider's "
+        "console, then settle it with `pika-async resolve`.",
         provider=attempt.account.partition(":")[0],
         phase="submit",
     )

@@ -37,6 +37,9 @@ class Jobs(Protocol):
     async def apply(self, job_id: str, event: Event) -> Change:
         """Let the machine decide on *event*, and keep the outcome."""
 
+    async def sent(self, attempt_id: str) -> bytes | None:
+        """Read the bytes that were kept as an attempt passed the fence; None once they are forgotten."""
+
     async def open_jobs(
         self,
         states: Collection[AttemptState] = OPEN,

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import fields
 
-from pika_async._ledger.records import Refusal
+from pika_async._ledger.records import Refusal, Replayable
 from pika_async._money import Money
 from pika_async.errors import UnsupportedRequest
 from pika_async.requests import (
@@ -156,6 +156,21 @@ def decode_price(text: str) -> Money:
     """Return the price again; raises `ValueError` for foreign text."""
     micros, _, unit = text.partition(" ")
     return Money(int(micros), unit)
+
+
+def encode_replay(replay: Replayable) -> str:
+    """Return until when, and under which key, bytes may be sent again as text.
+
+    >>> encode_replay(Replayable(until=1500.5, key="ab12"))
+    '1500.5 ab12 1'
+    """
+    return f"{replay.until!r} {replay.key} {replay.kept:d}"
+
+
+def decode_replay(text: str) -> Replayable:
+    """Return it again; raises `ValueError` for foreign text."""
+    until, key, kept = text.split(" ")
+    return Replayable(until=float(until), key=key, kept=kept == "1")
 
 
 def encode_plain(value: object) -> str:

@@ -53,24 +53,51 @@ class Claim:
 
 
 @frozen(kw_only=True)
+class Sent:
+    """What is about to leave, without secrets, for whoever may send it again *within* seconds of the claim.
+
+    *key* is a keyed fingerprint of the credential. Only the engine reads *data*.
+    """
+
+    within: float
+    key: str
+    data: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
 class Sending:
     """The owner stands at the fence: once this is committed, the first byte may leave.
 
-    *version* is that of the row it claimed; None asks for no version.
+    *version* is that of the row it claimed; None asks for no version. *sent* is kept in the same commit.
     """
 
     attempt: str
     owner: str
     version: int | None = None
+    sent: Sent | None = None
 
 
 @frozen(kw_only=True)
 class Replaying:
-    """The owner is about to send the same bytes again, *within* so many seconds of the claim."""
+    """The same bytes are about to be sent again, *within* so many seconds of the claim.
+
+    By the *owner*, or by a process that takes over from one that fell silent: it reads the bytes from the
+    ledger, and *key* is the fingerprint of its own credential. No other follows it for *lease* seconds.
+    """
 
     attempt: str
     owner: str
     within: float
+    key: str | None = None
+    lease: float = Times().lease
+
+
+@frozen(kw_only=True)
+class ReplayOver:
+    """The kept bytes are not sent again: T has passed or, with *owner*, the provider's answer forbids it."""
+
+    attempt: str
+    owner: str | None = None
 
 
 @frozen(kw_only=True)
@@ -199,6 +226,7 @@ Event: TypeAlias = (
     Claim
     | Sending
     | Replaying
+    | ReplayOver
     | Refused
     | Evidence
     | Unknown

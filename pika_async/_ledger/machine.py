@@ -22,6 +22,7 @@ from pika_async._ledger.events import (
     NothingFound,
     Refused,
     Replaying,
+    ReplayOver,
     Restored,
     Resubmit,
     Sending,
@@ -37,6 +38,7 @@ from pika_async._ledger.records import (
     JobRecord,
     JobState,
     Refusal,
+    Replayable,
     Usage,
     evolve,
 )
@@ -102,7 +104,7 @@ def _held(holder: JobRecord, event: Event) -> Attempt | None:
 
 def step(job: JobRecord, event: Event, now: float, usage: Usage = Usage()) -> JobRecord:  # noqa: B008
     """Return what *event* makes of *job*; the very same object when its guard does not hold."""
-    return _counted(job, _decided(job, event, now, usage))
+    return _counted(job, _put_away(_decided(job, event, now, usage)))
 
 
 def _counted(before: JobRecord, after: JobRecord) -> JobRecord:
@@ -122,6 +124,8 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
             return _pass_the_fence(job, event)
         case Replaying():
             return _replay(job, event, now)
+        case ReplayOver():
+            return _replay_over(job, event, now)
         case Refused():
             return _refuse(job, event)
         case Evidence():
@@ -132,6 +136,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
                 id_,
                 lambda a: a.state in CLAIMED and a.owner == owner,
                 state=AttemptState.AMBIGUOUS,
+                replay=None,  # its owner knows an answer after which nothing is sent again
             )
         case LeaseOver():
             return _lease_over(job, event, now)
@@ -211,6 +216,10 @@ def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
 
 def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
     """Mark that the first byte may leave, if the row is still what its owner claimed."""
+    attempt = job.attempt(event.attempt)
+    replay = None
+    if event.sent is not None and attempt is not None and attempt.claimed_at is not None:
+        replay = Replayable(until=attempt.claimed_at + event.sent.within, key=event.sent.key)
     return _move(
         job,
         event.attempt,
@@ -221,23 +230,61 @@ def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
             and may_send(job, a)
         ),
         state=AttemptState.SENDING,
+        replay=replay,
     )
 
 
 def _replay(job: JobRecord, event: Replaying, now: float) -> JobRecord:
     """Grant one more sending of the same bytes; the attempt stays as open as it was."""
-    return _move(
-        job,
-        event.attempt,
-        lambda a: (
-            a.state in REPLAYABLE
-            and a.owner == event.owner
-            and not a.superseded
-            and a.claimed_at is not None
-            and now <= a.claimed_at + event.within
-            and may_send(job, a)
-        ),
+    attempt = job.attempt(event.attempt)
+    if attempt is None or not _may_replay(job, attempt, event, now):
+        return job
+    if attempt.owner == event.owner and event.key is None:
+        return _move(job, event.attempt, lambda _: True)
+    return _move(job, event.attempt, lambda _: True, owner=event.owner, lease_until=now + event.lease)
+
+
+def _may_replay(job: JobRecord, attempt: Attempt, event: Replaying, now: float) -> bool:
+    if attempt.superseded or attempt.claimed_at is None or now > attempt.claimed_at + event.within:
+        return False
+    mine = attempt.state in REPLAYABLE and attempt.owner == event.owner and event.key is None
+    return (mine or _may_take_over(attempt, event, now)) and may_send(job, attempt)
+
+
+def _may_take_over(attempt: Attempt, event: Replaying, now: float) -> bool:
+    """Return whether the kept bytes may be sent: under the first key, and by one process at a time."""
+    replay = attempt.replay
+    return (
+        attempt.state is AttemptState.AMBIGUOUS
+        and replay is not None
+        and replay.kept
+        and replay.key == event.key
+        and now <= replay.until
+        and (attempt.owner == event.owner or now > attempt.lease_until)
     )
+
+
+def _replay_over(job: JobRecord, event: ReplayOver, now: float) -> JobRecord:
+    """Forget the bytes: the provider was asked and told nothing, or nobody asked it in time."""
+    attempt = job.attempt(event.attempt)
+    if attempt is None or (replay := attempt.replay) is None or not replay.kept:
+        return job
+    if event.owner is not None and event.owner == attempt.owner and attempt.state is AttemptState.AMBIGUOUS:
+        return _move(job, event.attempt, lambda _: True, replay=None)
+    return _move(job, event.attempt, lambda _: now > replay.until, replay=evolve(replay, kept=False))
+
+
+def _put_away(job: JobRecord) -> JobRecord:
+    """Keep no bytes of what is settled, or waits for a person."""
+    for attempt in job.attempts:
+        replay = attempt.replay
+        if replay is None or attempt.state in REPLAYABLE:
+            continue
+        lost = attempt.state is AttemptState.UNRESOLVED
+        left = evolve(replay, kept=False) if lost else None
+        if left != replay:
+            job = evolve(job, attempts=replaced(job, evolve(attempt, replay=left)))
+    return job
 
 
 def _refuse(job: JobRecord, event: Refused) -> JobRecord:

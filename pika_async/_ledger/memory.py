@@ -25,6 +25,7 @@ from pika_async._ledger.records import (
     Usage,
     evolve,
 )
+from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import shared
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import OPEN, frees_its_key, settled
@@ -50,6 +51,7 @@ class MemoryLedger:
         self._by_key: dict[str, str] = {}
         self._by_task: dict[tuple[str, str], str] = {}
         self._accounts: dict[str, Usage] = {}
+        self._sent: dict[str, bytes] = {}
         self._submits = 0
         self._spent: Mapping[str, int] = {}
         self._leases: dict[str, tuple[str, float]] = {}
@@ -119,10 +121,19 @@ class MemoryLedger:
                 before=before, after=after, event=event, moved=False, at=now, obstacle=obstacle, usage=usage
             )
         self._keep(before, after)
+        for attempt_id, data in sent_bytes(before, after, event).items():
+            if data is None:
+                self._sent.pop(attempt_id, None)
+            else:
+                self._sent[attempt_id] = data
         kept = self._usage(account)
         if (usage := paced(kept, event, now)) is not kept:
             self._accounts[account] = usage
         return Change(before=before, after=after, event=event, at=now, usage=usage)
+
+    async def sent(self, attempt_id: str) -> bytes | None:
+        """Read the bytes that an attempt was sent with, while they are kept."""
+        return self._sent.get(attempt_id)
 
     async def open_jobs(
         self,

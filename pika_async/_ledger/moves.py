@@ -49,7 +49,14 @@ MOVES = (
         "and not cancelled, siblings as for the claim",
         effect="the same; COMMIT **acknowledged**, then the same bytes again; of their answers only an "
         "acceptance counts",
-        who="owner",
+        who="owner; once its lease is over, any process with the same key",
+    ),
+    MoveRule(
+        event=events.ReplayOver,
+        start=REPLAYABLE,
+        guard="the ledger has its bytes; T has passed, or the answer to a replay allows no other",
+        effect="the same; the bytes are forgotten",
+        who="sweeper; owner",
     ),
     MoveRule(
         event=events.Refused,

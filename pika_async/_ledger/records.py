@@ -89,12 +89,26 @@ class Refusal:
 
 
 @frozen(kw_only=True, weakref_slot=False)
+class Replayable:
+    """That the bytes of a POST may be sent again until *until*, by any process with the same key.
+
+    *key* is a keyed fingerprint of the credential that they were sent with. *kept*: the ledger still has the
+    bytes; False once the time has passed and nobody learned what became of them.
+    """
+
+    until: float
+    key: str
+    kept: bool = True
+
+
+@frozen(kw_only=True, weakref_slot=False)
 class Attempt:
     """One row is one POST, and never returns to `queued`.
 
     Times are wall-clock seconds. *resolve_after* is E of the document; *negatives* counts history
     look-ups sent after it that did not find the token; *task* is kept once bound. *price* is what it was to
-    cost when it was claimed, None where nobody could tell.
+    cost when it was claimed, None where nobody could tell. *replay* is set while nobody knows what
+    became of a POST whose bytes the ledger was given.
     """
 
     id: str
@@ -117,6 +131,7 @@ class Attempt:
     bound_by: Source | None = None
     outcome: Succeeded | Failed | Refusal | None = None
     price: Money | None = None
+    replay: Replayable | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)

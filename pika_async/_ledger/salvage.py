@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar, get_args
 
-from pika_async._ledger.codec import decode_outcome, decode_price, decode_task
+from pika_async._ledger.codec import decode_outcome, decode_price, decode_replay, decode_task
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
 from pika_async.results import Task
 
@@ -84,6 +84,7 @@ def _attempt(job_id: str, row: Row) -> Attempt | None:
         bound_by=_or(lambda: SOURCES[bound_by], None),
         outcome=_or(lambda: decode_outcome(outcome), None),
         price=_or(lambda: decode_price(row[20]), None),
+        replay=_or(lambda: decode_replay(row[21]), None),
     )
 
 

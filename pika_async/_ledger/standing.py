@@ -79,6 +79,11 @@ def is_question(attempt: Attempt, owner: str) -> bool:
     return attempt.state in LOST and (attempt.task is None or attempt.slot)
 
 
+def keeps_bytes(attempt: Attempt) -> bool:
+    """Return whether the ledger has the bytes of the attempt's POST, for whoever may send them again."""
+    return attempt.replay is not None and attempt.replay.kept
+
+
 def makes_way(sibling: Attempt) -> bool:
     """Return whether an earlier attempt lets a newer one be sent."""
     return sibling.superseded if sibling.state in UNANSWERED else sibling.state in _MAY_FOLLOW

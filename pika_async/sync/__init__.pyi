@@ -178,6 +178,7 @@ class Pika:
         trust_env: bool = True,
         work: bool = True,
         keep_media: bool = True,
+        replay_window: float = 600.0,
         media_hosts: Iterable[str] = (),
         media_proxy: str | Secret | Literal[False] | None = None,
         max_download_bytes: int | None = ...,

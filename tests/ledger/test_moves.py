@@ -20,6 +20,7 @@ from pika_async._ledger.events import (
     NothingFound,
     Refused,
     Replaying,
+    ReplayOver,
     Restored,
     Resubmit,
     Sending,
@@ -29,8 +30,8 @@ from pika_async._ledger.events import (
 )
 from pika_async._ledger.machine import step
 from pika_async._ledger.moves import MOVES, table
-from pika_async._ledger.records import AttemptState, Refusal
-from pika_async._ledger.standing import FINAL
+from pika_async._ledger.records import AttemptState, Refusal, Replayable
+from pika_async._ledger.standing import FINAL, REPLAYABLE
 from pika_async.results import Pending, Task
 from tests.ledger.records import attempt, job, next_attempt
 
@@ -40,6 +41,7 @@ EVENTS = {
     Claim: Claim(attempt="j-1", owner="w"),
     Sending: Sending(attempt="j-1", owner="w"),
     Replaying: Replaying(attempt="j-1", owner="w", within=2 * LATE),
+    ReplayOver: ReplayOver(attempt="j-1"),
     Refused: Refused(attempt="j-1", owner="w", refusal=Refusal(error="SubmitRefused", message="no")),
     Evidence: Evidence(attempt="j-1", snapshot=Pending(task=TASK), source="echo"),
     Unknown: Unknown(attempt="j-1", owner="w"),
@@ -59,6 +61,8 @@ EVENTS = {
 def worlds(state):
     """Return jobs with one attempt in *state*, with the tasks it can have, and everything else allowing."""
     bare = attempt(state=state, owner="w", slot=state is not AttemptState.QUEUED)
+    if state in REPLAYABLE:
+        bare = evolve(bare, replay=Replayable(until=1.0, key="k"))
     if state not in {AttemptState.RUNNING, *FINAL}:
         yield job(bare)
     if state in {AttemptState.RUNNING, AttemptState.UNRESOLVED, *FINAL}:

@@ -15,6 +15,7 @@ from pika_async._ledger.pacing import paced
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
 from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import frees_its_key
@@ -72,6 +73,8 @@ class Batch:
     history: list[Row] = field(factory=list)
     charges: dict[str, Charge] = field(factory=dict)
     sums: dict[str, Sum] = field(factory=dict)
+    sent: dict[str, bytes | None] = field(factory=dict)
+    """Bytes of POSTs to keep, by attempt; None for those to forget."""
     stale: set[str] = field(factory=set)
     """Jobs to read before this batch may answer."""
     stale_accounts: bool = False
@@ -177,6 +180,7 @@ class Batch:
         if isinstance(event, Claim):
             self._grant(account, event, usage)
         self._change(before, after, _note(event))
+        self.sent.update(sent_bytes(before, after, event))
         kept = self.usage(account)
         if (usage := paced(kept, event, self.now)) is not kept:
             self._usages[account] = usage

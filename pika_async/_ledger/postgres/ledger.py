@@ -148,6 +148,11 @@ class PostgresLedger:
         """Let the machine decide on *event*, in one transaction with its outcome."""
         return await self._writer.decide(job_id, event)
 
+    async def sent(self, attempt_id: str) -> bytes | None:
+        """Read the bytes that an attempt was sent with, while they are kept."""
+        rows = await self._rows(listing.SENT, attempt_id)
+        return bytes(rows[0][0]) if rows else None
+
     async def open_jobs(
         self,
         states: Collection[AttemptState] = OPEN,

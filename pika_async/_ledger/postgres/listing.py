@@ -16,6 +16,7 @@ HISTORY: Final = (
     b"LEFT JOIN pika.attempts a ON a.job_id = h.job_id AND a.number = h.number "
     b"WHERE h.job_id = $1 ORDER BY h.at, h.number, h.version"
 )
+SENT: Final = b"SELECT data FROM pika.sent WHERE attempt_id = $1"
 FIND: Final = (
     "WHERE j.id = coalesce((SELECT id FROM pika.jobs WHERE id = $1), "
     "(SELECT job_id FROM pika.attempts WHERE id = $1), "

@@ -54,7 +54,7 @@ _JOB: Final = (
 )
 _ATTEMPT: Final = (
     "account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, lease_until, "
-    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
+    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, replay"
 )
 _IN_FILE: Final = ", ".join("a.claimed_by" if c == "owner" else f"a.{c}" for c in _ATTEMPT.split(", "))
 _ACCOUNT: Final = (
@@ -80,6 +80,7 @@ _TABLES: Final = (
     ),
     _Table("blobs", "sha256, data", "SELECT sha256, data FROM blobs"),
     _Table("blob_uses", "job_id, sha256", "SELECT id, sha256 FROM blob_uses JOIN jobs ON seq = job"),
+    _Table("sent", "attempt_id, data", "SELECT attempt_id, data FROM sent"),
     _Table("accounts", _ACCOUNT, f"SELECT {_ACCOUNT} FROM accounts"),
     _Table("spending", "unit, micros", "SELECT unit, micros FROM spending"),
     _Table("learned", "account, state", "SELECT account, state FROM learned"),

@@ -154,6 +154,8 @@ CREATE TABLE pika.spending (
   unit text COLLATE "C" PRIMARY KEY,
   micros bigint NOT NULL
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE pika.attempts ADD COLUMN replay text;
+CREATE TABLE pika.sent (attempt_id text COLLATE "C" PRIMARY KEY, data bytea NOT NULL);
 """
 
 MIGRATIONS: Final = (_VERSION_1, _VERSION_2)

@@ -1,8 +1,8 @@
 """What a batch decided, as the statements of one transaction. Pure.
 
-The order is that of the locks: jobs by id, attempts that give a task up, attempts, history, media, accounts
-by name, sums of prices by unit. A statement that hits too few rows divides by zero, which undoes the whole
-transaction.
+The order is that of the locks: jobs by id, attempts that give a task up, attempts, what was sent, history,
+media, accounts by name, sums of prices by unit. A statement that hits too few rows divides by zero, which
+undoes the whole transaction.
 """
 # ruff: noqa: S608 - statements are made of our own words; values are bound
 
@@ -59,6 +59,7 @@ _TYPES: Final = {
     "bound_by": "text",
     "outcome": "text",
     "price": "text",
+    "replay": "text",
 }
 _ATTEMPT: Final = ATTEMPT_COLUMNS.split(", ")
 _FIXED: Final = {"number", "id", "account"}
@@ -135,6 +136,11 @@ _USE_BLOBS: Final = (
     b"INSERT INTO pika.blob_uses (job_id, sha256) SELECT * FROM unnest($1::text[], $2::text[]) "
     b"ON CONFLICT DO NOTHING"
 )
+_KEEP_SENT: Final = (
+    b"INSERT INTO pika.sent (attempt_id, data) SELECT * FROM unnest($1::text[], $2::bytea[]) "
+    b"ON CONFLICT (attempt_id) DO UPDATE SET data = excluded.data"
+)
+_FORGET_SENT: Final = b"DELETE FROM pika.sent WHERE attempt_id = ANY($1::text[])"
 _COUNT_SUBMITS: Final = (
     b"WITH l AS MATERIALIZED (SELECT submits FROM pika.accounts ORDER BY account FOR NO KEY UPDATE) "
     b"SELECT 1 / (sum(submits) <= $1)::int FROM l"
@@ -182,6 +188,7 @@ def statements(batch: Batch) -> list[Statement]:
     if new:
         found += _added(new)
     found += _attempts(batch)
+    found += _sent(batch)
     if batch.history:
         found.append(_all(_ADD_HISTORY, _LINE, batch.history))
     slack = [c.submits_slack for c in batch.charges.values() if c.submits_slack is not None]
@@ -240,6 +247,13 @@ def _attempts(batch: Batch) -> list[Statement]:
                 changed.append(row)
     by_kind = ((_CHANGE_ATTEMPTS, freed), (_CHANGE_ATTEMPTS, changed), (_ADD_ATTEMPTS, added))
     return [_all(sql, _TYPES, rows) for sql, rows in by_kind if rows]
+
+
+def _sent(batch: Batch) -> list[Statement]:
+    kept = sorted((attempt_id, data) for attempt_id, data in batch.sent.items() if data is not None)
+    gone = sorted(attempt_id for attempt_id, data in batch.sent.items() if data is None)
+    found = [_columns(_KEEP_SENT, kept)] if kept else []
+    return [*found, Statement(_FORGET_SENT, (gone,))] if gone else found
 
 
 def _charged(account: str, charge: Charge, known: Account, now: float) -> Statement:

@@ -12,6 +12,7 @@ from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
 from pika_async._ledger.records import Attempt, JobRecord, Member, Usage, evolve
+from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import shared
 from pika_async._ledger.spending import added
 from pika_async._ledger.sqlite.accounts import put_member, read_members
@@ -168,6 +169,7 @@ class Batch:
             )
         if not new:
             self._change(before, after, now, _note(event))
+        self._writes.keep_sent(sent_bytes(before, after, event))
         kept = self.usage(account)
         if (usage := paced(kept, event, now)) is not kept:
             self._known.set_usage(account, usage)

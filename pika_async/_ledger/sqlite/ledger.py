@@ -78,6 +78,10 @@ class SqliteLedger:
         """Let the machine decide on *event*, in one transaction with its outcome."""
         return await self._writer.write(lambda batch: batch.apply(job_id, event), job_id)
 
+    async def sent(self, attempt_id: str) -> bytes | None:
+        """Read the bytes that an attempt was sent with, while they are kept."""
+        return await self._writer.read(partial(listing.sent, attempt_id))
+
     async def open_jobs(
         self,
         states: Collection[AttemptState] = OPEN,

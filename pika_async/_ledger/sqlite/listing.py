@@ -27,6 +27,13 @@ def open_jobs(
     return _filled(batch, page, _place(batch, after, 0), limit)
 
 
+def sent(attempt_id: str, batch: Batch) -> bytes | None:
+    """Read the bytes of one POST, while they are kept."""
+    batch.flush()
+    row = batch.connection.execute("SELECT data FROM sent WHERE attempt_id = ?", (attempt_id,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def open_query(states: Collection[AttemptState], account: str | None) -> str:
     """Return the statement for a page of open jobs: each state is read in order, up to the page's size."""
     on_account = "" if account is None else "AND account = :account "

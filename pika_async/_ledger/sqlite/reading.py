@@ -8,7 +8,13 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pika_async._ledger.codec import decode_outcome, decode_price, decode_request, decode_task
+from pika_async._ledger.codec import (
+    decode_outcome,
+    decode_price,
+    decode_replay,
+    decode_request,
+    decode_task,
+)
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
 from pika_async._ledger.salvage import SOURCES, salvaged
 from pika_async._ledger.sqlite.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Row, marks
@@ -149,9 +155,8 @@ def _rows(connection: sqlite3.Connection, job_ids: Sequence[str]) -> tuple[list[
 def attempt_of(job_id: str, row: Row) -> Attempt:
     """Return an attempt of a row of `ATTEMPT_COLUMNS`; damage raises whatever it leads to."""
     (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
-    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by, outcome, price) = row[
-        11:
-    ]
+    (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by) = row[11:19]
+    outcome, price, replay = row[19:]
     # A text among numbers is damage, and so are bytes among texts: SQLite takes them, and this raises.
     _ = "".join((id_, account, owner or ""))
     _ = number + version + slot + not_before + lease_until + resolve_after + slot_until + negatives
@@ -176,6 +181,7 @@ def attempt_of(job_id: str, row: Row) -> Attempt:
         bound_by=SOURCES[bound_by],
         outcome=None if outcome is None else decode_outcome(outcome),
         price=None if price is None else decode_price(price),
+        replay=None if replay is None else decode_replay(replay),
     )
 
 

@@ -13,6 +13,7 @@ from pika_async._ledger.codec import (
     encode_outcome,
     encode_plain,
     encode_price,
+    encode_replay,
     encode_request,
     encode_task,
 )
@@ -26,7 +27,8 @@ JOB_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "job, number, id, account, state, version, slot, superseded, abandoned, claimed_by, not_before, "
-    "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price"
+    "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, "
+    "replay"
 )
 ACCOUNT_COLUMNS = (
     "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why, "
@@ -141,6 +143,7 @@ def attempt_row(seq: int, a: Attempt, *, but_task: bool = False) -> Row:
         a.bound_by,
         None if a.outcome is None else encode_outcome(a.outcome),
         None if a.price is None else encode_price(a.price),
+        None if a.replay is None else encode_replay(a.replay),
     )
 
 

@@ -165,6 +165,8 @@ def _version_4(connection: sqlite3.Connection) -> None:
             lag REAL NOT NULL,
             PRIMARY KEY (account, owner)
         ) WITHOUT ROWID""",
+        "ALTER TABLE job_attempts ADD COLUMN replay TEXT",
+        "CREATE TABLE sent (attempt_id TEXT PRIMARY KEY, data BLOB NOT NULL)",
     ):
         connection.execute(statement)
 

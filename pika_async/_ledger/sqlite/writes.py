@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pika_async._ledger.records import Attempt, JobRecord
 from pika_async._ledger.sqlite.rows import (
@@ -44,6 +44,7 @@ class Writes:
         self._attempts_but_task: list[Row] = []
         self._history: list[Row] = []
         self._blobs: list[Row] = []
+        self._sent: dict[str, bytes | None] = {}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
@@ -73,6 +74,10 @@ class Writes:
         else:
             self._attempts.append(attempt_row(seq, new))
 
+    def keep_sent(self, sent: Mapping[str, bytes | None]) -> None:
+        """Write the bytes of POSTs by the ids of their attempts; None takes them away."""
+        self._sent.update(sent)
+
     def tell_job(self, seq: int, before: JobRecord, after: JobRecord, at: float, note: str) -> None:
         """Write a line of history about the job itself."""
         self._history.append((seq, 0, after.version, at, before.state.value, after.state.value, note))
@@ -100,6 +105,11 @@ class Writes:
         for job, sha256, data in self._blobs:
             connection.execute("INSERT OR IGNORE INTO blobs (sha256, data) VALUES (?, ?)", (sha256, data))
             connection.execute("INSERT OR IGNORE INTO blob_uses (job, sha256) VALUES (?, ?)", (job, sha256))
+        for attempt_id, data in self._sent.items():
+            if data is None:
+                connection.execute("DELETE FROM sent WHERE attempt_id = ?", (attempt_id,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO sent VALUES (?, ?)", (attempt_id, data))
         for account in accounts:
             connection.execute(SET_ACCOUNT, account)
         for sum_ in spending:
