@@ -83,18 +83,26 @@ MUTANTS = (
         "        ),\n        state=AttemptState.SUBMITTING,",
     ),
     # Replays.
-    Mutant("machine", "a.state in REPLAYABLE\n", "a.state in UNANSWERED\n"),
+    Mutant("machine", "mine = attempt.state in REPLAYABLE", "mine = attempt.state in UNANSWERED"),
     Mutant(
         "machine",
-        "            and not a.superseded\n            and a.claimed_at",
-        "            and a.claimed_at",
+        "if attempt.superseded or attempt.claimed_at",
+        "if attempt.claimed_at",
         "what is superseded was unresolved; only a mix-up after a resubmit brings it back to ambiguous",
     ),
-    Mutant("machine", "            and now <= a.claimed_at + event.within\n", ""),
+    Mutant("machine", " or now > attempt.claimed_at + event.within:", ":"),
     Mutant(
         "machine",
-        "and now <= a.claimed_at + event.within\n            and may_send(job, a)",
-        "and now <= a.claimed_at + event.within",
+        "_may_take_over(attempt, event, now)) and may_send(job, attempt)",
+        "_may_take_over(attempt, event, now))",
+    ),
+    Mutant("machine", "        and replay.key == event.key\n", ""),
+    Mutant("machine", "        and now <= replay.until\n", ""),
+    Mutant("machine", "        and (attempt.owner == event.owner or now > attempt.lease_until)\n", ""),
+    Mutant(
+        "machine",
+        "_move(job, event.attempt, lambda _: True, owner=event.owner, lease_until=",
+        "_move(job, event.attempt, lambda _: True, lease_until=",
     ),
     # Refusals.
     Mutant("machine", "attempt is None or attempt.state not in UNANSWERED", "attempt is None"),

@@ -14,6 +14,8 @@ NOW = 100_000.0
 """The model's clock stands still; rows grow older instead."""
 WITHIN = 600.0
 """T: seconds within which the same bytes may be sent again."""
+KEY, OTHER_KEY = "key", "other key"
+"""Fingerprints of the credentials that processes have."""
 TIMES = Times(resolve=WITHIN)
 AGES = (
     0.0,
@@ -116,6 +118,7 @@ def _attempt_key(a: Attempt) -> tuple[Any, ...]:
         a.task.id if isinstance(a.task, Task) else None,
         a.bound_by,
         type(a.outcome).__name__,
+        a.replay,
     )
 
 
@@ -135,4 +138,5 @@ def older(attempt: Attempt) -> Attempt:
         lease_until=attempt.lease_until - past,
         resolve_after=attempt.resolve_after - past,
         slot_until=attempt.slot_until - past,
+        replay=None if attempt.replay is None else evolve(attempt.replay, until=attempt.replay.until - past),
     )

@@ -20,6 +20,7 @@ from benchmarks.model.laws import (
     Records,
     Told,
     Truth,
+    a_replay_leaves_under_its_first_key,
     a_replay_leaves_within_t,
 )
 from benchmarks.model.steps import Step, Steps
@@ -116,6 +117,8 @@ class Search:
             attempt = job.attempt(step.replayed)
             if attempt is None or not a_replay_leaves_within_t(job, attempt):
                 return a_replay_leaves_within_t
+            if not a_replay_leaves_under_its_first_key(attempt, step.under):
+                return a_replay_leaves_under_its_first_key
         if step.event is None or step.place is None:
             return None
         key = world.jobs, step.place, step.name

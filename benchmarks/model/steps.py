@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.model.book import AGES, NOW, REFUSAL, TIMES, WITHIN, Book, Jobs, age_of, older
+from benchmarks.model.book import AGES, KEY, NOW, OTHER_KEY, REFUSAL, TIMES, WITHIN, Book, Jobs, age_of, older
 from benchmarks.model.world import (
     ANSWERED,
     CONNECTING,
@@ -37,9 +37,11 @@ from pika_async._ledger.events import (
     NothingFound,
     Refused,
     Replaying,
+    ReplayOver,
     Restored,
     Resubmit,
     Sending,
+    Sent,
     SlotOver,
     Unknown,
 )
@@ -64,6 +66,7 @@ class Step(NamedTuple):
     fenced: str | None = None
     restored: bool = False
     replayed: str | None = None
+    under: str = KEY
 
 
 class Move(NamedTuple):
@@ -128,6 +131,10 @@ class Steps:
             yield from self._answers(world, index, post)
         for billed in world.billed:
             yield from self._found(world, billed)
+        if self._setting.keeps:
+            for place, number in enumerate(world.jobs):
+                for attempt in self._book.job(number).attempts:
+                    yield from self._inherits(world, place, attempt)
         yield from self._crashes(world)
 
     def _told(self, world: World, place: int, name: str, event: Event) -> Step | None:
@@ -196,6 +203,7 @@ class Steps:
             yield Move(name, place, None, jobs, world.made, world.left, late=id_)
         moves = [
             self._move(world, place, f"{id_}: lease over", LeaseOver(attempt=id_)),
+            self._move(world, place, f"{id_}: T is over", ReplayOver(attempt=id_)),
             self._lease_over(world, place, job, attempt),
             self._move(world, place, f"{id_}: slot over", SlotOver(attempt=id_)),
             self._move(world, place, f"{id_}: its task is not found", Lost(attempt=id_), "lost"),
@@ -247,7 +255,8 @@ class Steps:
 
     def _fence(self, world: World, index: int, post: Post) -> Iterator[Step]:
         assert post.owner is not None
-        event = Sending(attempt=post.attempt, owner=post.owner)
+        sent = Sent(within=WITHIN, key=KEY, data=b"") if self._setting.keeps else None
+        event = Sending(attempt=post.attempt, owner=post.owner, sent=sent)
         name = f"{post.owner} passes the fence with {post.attempt}"
         step = self._told(world, _place(post.attempt), name, event)
         if step is None:
@@ -332,6 +341,22 @@ class Steps:
         if self._book.moves(world.jobs, place, event):
             after = _with(world, index, post._replace(phase=FLYING, again=True))
             yield Step(f"{post.owner} sends {post.attempt} again", after, place, replayed=post.attempt)
+
+    def _inherits(self, world: World, place: int, attempt: Attempt) -> Iterator[Step]:
+        """A process sends the bytes that the ledger has, under its own key, if the machine allows it."""
+        if not world.left.replay:
+            return
+        for owner, key in zip(OWNERS, (KEY, OTHER_KEY), strict=True):
+            for own in {key, KEY}:  # the second process may have been started again with the first key
+                event = Replaying(attempt=attempt.id, owner=owner, within=WITHIN, key=own)
+                name = f"{owner} sends {attempt.id} again from the ledger, under {own}"
+                if not self._book.moves(world.jobs, place, event):
+                    continue
+                jobs = self._book.tell(world.jobs, place, name, lambda event=event: event)  # type: ignore[misc]
+                post = Post(attempt.id, owner, FLYING, again=True)
+                kept = [p for p in world.posts if (p.attempt, p.owner) != (attempt.id, owner)]
+                after = world._replace(jobs=jobs, posts=tuple(sorted([*kept, post], key=_order)))
+                yield _spent(Step(name, after, place, replayed=attempt.id, under=own), "replay")
 
     def _evidence(self, world: World, attempt: str, told: Billed, source: Source) -> Step:
         of_task = snapshot(told.task, told.end)

@@ -90,8 +90,8 @@ class Setting:
     """One small world to search: its size, its provider, and how often each fault happens.
 
     *echoes*: look-ups and a history tell whose task it is; otherwise only callbacks do. *fails*: it may
-    fail a task. *caps* is `max_concurrency`. *adopted*: the job was known by its token alone, and
-    is paid already.
+    fail a task. *keeps*: it keeps the keys of POSTs, and the ledger their bytes. *caps* is
+    `max_concurrency`. *adopted*: the job was known by its token alone, and is paid already.
     """
 
     name: str
@@ -102,4 +102,5 @@ class Setting:
     fails: bool = True
     caps: int | None = None
     adopted: bool = False
+    keeps: bool = False
     left: Left = Left()

@@ -7,7 +7,11 @@ from typing import Any
 
 from benchmarks.model.laws.cases import Records, Told, Truth
 from benchmarks.model.laws.of_events import OF_EVENTS
-from benchmarks.model.laws.of_fences import OF_FENCES, a_replay_leaves_within_t
+from benchmarks.model.laws.of_fences import (
+    OF_FENCES,
+    a_replay_leaves_under_its_first_key,
+    a_replay_leaves_within_t,
+)
 from benchmarks.model.laws.of_records import OF_ENDS, OF_RECORDS
 from benchmarks.model.laws.of_worlds import OF_WORLDS
 
@@ -21,12 +25,14 @@ __all__ = [
     "Records",
     "Told",
     "Truth",
+    "a_replay_leaves_under_its_first_key",
     "a_replay_leaves_within_t",
     "name_of",
 ]
 
 LAWS: tuple[Callable[..., bool], ...] = (
     a_replay_leaves_within_t,
+    a_replay_leaves_under_its_first_key,
     *OF_EVENTS,
     *OF_FENCES,
     *OF_RECORDS,
