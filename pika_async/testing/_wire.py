@@ -21,10 +21,11 @@ from pika_async.provider import (
     Style,
     Succeeded,
     Task,
+    UnsupportedRequest,
     VideoRequest,
 )
 from pika_async.testing._builds import KEY, NOW, hold
-from pika_async.testing._drive import Drive, kind_of, shown, told_by
+from pika_async.testing._drive import MORE, Drive, kind_of, shown, told_by
 from pika_async.testing._world import FakeWorld, as_received
 
 _LARGE: Final = 200_000
@@ -35,6 +36,8 @@ _SLOW: Final = 1.0
 def check_wire(drive: Drive) -> None:
     """Send media and words, look for the key in addresses, and read large answers."""
     _media(drive)
+    _values_are_told_apart(drive)
+    _limits_are_taken(drive)
     _words_reach_the_wire(drive)
     _names_are_documented(drive)
     _no_key_in_addresses(drive)
@@ -66,6 +69,48 @@ def _with_media(drive: Drive) -> Iterator[VideoRequest]:
                 yield from drive.able(plain, image=image)
         if isinstance(plain, Ingredients):
             yield from drive.able(plain, images=tuple(images))
+
+
+def _values_are_told_apart(drive: Drive) -> None:
+    """Set each declared field to one value after the other: what differs here differs on the wire."""
+    for plain in drive.builds.plain:
+        for name in sorted(drive.provider.capabilities.fields):
+            seen: dict[str, Any] = {}
+            for value in drive.builds.values.get(name, ()):
+                for request in drive.with_field(plain, name, value):
+                    try:
+                        wire = repr(as_received(drive.builds.submit(request)))
+                    except UnsupportedRequest:
+                        continue
+                    hold(
+                        wire not in seen,
+                        f"{kind_of(plain)}.{name} looks the same on the wire for {seen.get(wire)!r} and "
+                        f"{value!r}: send it, or refuse what cannot be sent. {MORE}",
+                    )
+                    seen[wire] = value
+
+
+def _limits_are_taken(drive: Drive) -> None:
+    """Send the choices and the ends of the ranges that are declared: the emulator must take them."""
+    capabilities = drive.provider.capabilities
+    declared = {**capabilities.ranges, **capabilities.choices}
+    if capabilities.models:
+        declared["model"] = capabilities.models
+    for plain in drive.builds.kinds:
+        for name, values in declared.items():
+            for value in values:
+                for request in drive.with_field(plain, name, value):
+                    try:
+                        wire = drive.builds.submit(request)
+                    except UnsupportedRequest:
+                        continue
+                    world = FakeWorld(now=NOW)
+                    answer = drive.ask(world, wire)
+                    hold(
+                        answer is None or len(world.billed) == 1,
+                        f"{kind_of(plain)}.{name}={value!r} is declared, and the emulator answers "
+                        f"{shown(answer)}: one of the two does not know the documents. {MORE}",
+                    )
 
 
 def _words_reach_the_wire(drive: Drive) -> None:
