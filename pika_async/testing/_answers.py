@@ -48,6 +48,20 @@ def spoilt(response: HttpResponse, places: Iterable[tuple[Any, ...]]) -> Iterato
         yield evolve(response, body=json.dumps(_changed(whole, path, None, leave_out=True)).encode())
 
 
+def echoing(response: HttpResponse, places: Iterable[tuple[Any, ...]], text: str) -> Iterator[HttpResponse]:
+    """Return *response* with *text* in place of each text in *places*."""
+    whole = json.loads(response.body)
+    for path in places:
+        if isinstance(_at(whole, path), str):
+            yield evolve(response, body=json.dumps(_changed(whole, path, text)).encode())
+
+
+def _at(whole: Any, path: tuple[Any, ...]) -> Any:
+    for name in path:
+        whole = whole[name]
+    return whole
+
+
 def paths(value: Any) -> Iterator[tuple[Any, ...]]:
     """Return the way to each value inside *value*."""
     match value:

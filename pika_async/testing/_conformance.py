@@ -17,6 +17,7 @@ from pika_async.provider import (
     Failed,
     HttpRequest,
     HttpResponse,
+    Outcome,
     Pending,
     ProviderFactory,
     Snapshot,
@@ -24,7 +25,7 @@ from pika_async.provider import (
     Task,
     VideoRequest,
 )
-from pika_async.testing._answers import odd_answers, paths, spoilt
+from pika_async.testing._answers import echoing, odd_answers, paths, spoilt
 from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
 from pika_async.testing._documents import check_documents
 from pika_async.testing._drive import MORE, Drive
@@ -158,6 +159,28 @@ def _reads_spoilt_answers(emulator: Emulator, builds: Builds, reads: Reads) -> N
             known |= {(about == task, path) for path in new}
             for status in (200, 400, 502) if new else ():
                 reads.check(spoilt(evolve(good, status=status), new), (about, TASKS[0]))
+                reads.check_words(echoing(evolve(good, status=status), new, f"the key {KEY}"), about)
+    for outcome in (Outcome.MODERATED, Outcome.RENDER_FAILS, Outcome.SERVER_ERROR):
+        _echoes(emulator, builds, reads, outcome)
+
+
+def _echoes(emulator: Emulator, builds: Builds, reads: Reads, outcome: Outcome) -> None:
+    """Give the readers the emulator's own words about *outcome*, with the key in each of them."""
+    plain = builds.kinds[0]
+    if "prompt" in builds.provider.capabilities.lacks.get(type(plain), ()):
+        return
+    world = FakeWorld(now=NOW)
+    answer = _asked(world, emulator, builds.submit(evolve(plain, prompt=f"A cat {outcome.value}")))
+    about, told = TASKS[0], reads.submit(answer)
+    answers = [answer]
+    if isinstance(told, Pending | Succeeded):
+        about = told.task
+        world.now += 10 * world.render_time
+        answers += [looked for looked, _, _ in _looks(world, emulator, builds, about)]
+    for one in answers:
+        if one.headers.get("content-type", "").startswith("application/json"):
+            places = list(paths(json.loads(one.body)))
+            reads.check_words(echoing(one, places, f"the key {KEY}"), about)
 
 
 def _accepted(

@@ -23,6 +23,7 @@ from pika_async.provider import (
 )
 from pika_async.testing._answers import UNREADABLE
 from pika_async.testing._builds import KEY, NOW, TASKS, hold
+from pika_async.testing._drive import MORE, told_by
 
 _NONE: Mapping[str, str] = {}
 
@@ -50,6 +51,22 @@ class Reads:
                 _read(own.read_balance, answer, kinds=Balance)
             if "reads_callbacks" in self.powers:
                 self.callback(answer.body)
+
+    def check_words(self, answers: Iterable[HttpResponse], task: Task) -> None:
+        """Give the readers answers that echo the key somewhere: nothing that people read may show it."""
+        for answer in answers:
+            for reader, given in (
+                (self.provider.read_submit, self.request),
+                (self.provider.read_poll, [task]),
+            ):
+                told = told_by(reader, answer, given)
+                for one in told.values() if isinstance(told, Mapping) else [told]:
+                    words = f"{one.message} {one.code}" if isinstance(one, PikaError | Failed) else ""
+                    hold(
+                        KEY not in words,
+                        f"{reader.__name__} shows the key in the words that it makes of {_shown(answer)}: "
+                        f"hand foreign text through `shown`. {MORE}",
+                    )
 
     def submit(self, answer: HttpResponse) -> Any:
         """Read the answer to a submit."""

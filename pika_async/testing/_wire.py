@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from attrs import evolve
@@ -22,6 +23,7 @@ from pika_async.provider import (
     Succeeded,
     Task,
     UnsupportedRequest,
+    Uploading,
     VideoRequest,
 )
 from pika_async.testing._builds import KEY, NOW, hold
@@ -194,20 +196,40 @@ def _no_key_in_addresses(drive: Drive) -> None:
 
 
 def _reads_quickly(drive: Drive) -> None:
-    """Give the readers a large body of what makes bad patterns slow."""
-    request, task = drive.builds.kinds[0], Task("task-1")
+    """Give every reader a large body of what makes bad patterns slow."""
+    own: Any = drive.provider
+    request, task, blob = drive.builds.kinds[0], Task("task-1"), Blob(b"png", "image/png", "image.png")
+    readers: dict[str, tuple[Any, ...]] = {
+        "read_submit": (request,),
+        "read_poll": ([task],),
+        "read_find": (),
+        "read_balance": (),
+        "read_cancel": (task,),
+        "read_upload": (blob, Uploading()),
+        "read_estimate": (request,),
+    }
     for filling in (" " * _LARGE, "<" * _LARGE, "a@" * (_LARGE // 2), "key " * (_LARGE // 4)):
-        told = {"code": filling, "message": filling}
-        answer = HttpResponse(status=400, body=json.dumps({"error": told, "msg": filling}).encode())
-        began = time.process_time()
-        told_by(drive.provider.read_submit, answer, request)
-        told_by(drive.provider.read_poll, answer, [task])
-        took = time.process_time() - began
-        hold(
-            took < _SLOW,
-            f"Reading an answer of {len(answer.body):,} bytes takes {took:.1f} s of CPU: a reader must be "
-            "linear in its bytes.",
-        )
+        error = {"code": filling, "message": filling}
+        told = {"id": "task-1", "error": error, "msg": filling, "data": {"id": filling, "task_id": filling}}
+        body = json.dumps(told).encode()
+        for status in (200, 400):
+            answer = HttpResponse(status=status, body=body)
+            for name, more in readers.items():
+                if hasattr(own, name):
+                    _in_time(name, len(body), partial(told_by, getattr(own, name), answer, *more))
+        if hasattr(own, "read_callback"):
+            _in_time("read_callback", len(body), partial(told_by, own.read_callback, body, {}, NOW, None))
+
+
+def _in_time(name: str, size: int, read: Callable[[], object]) -> None:
+    began = time.process_time()
+    read()
+    took = time.process_time() - began
+    hold(
+        took < _SLOW,
+        f"{name} takes {took:.1f} s of CPU for an answer of {size:,} bytes: a reader must be linear in its "
+        f"bytes. {MORE}",
+    )
 
 
 def _plain_text(request: HttpRequest) -> str:
