@@ -106,7 +106,7 @@ def _check_requests(factory: ProviderFactory, builds: Builds) -> None:
     try:
         factory(api_key="", base_url=BASE_URL)
     except ConfigError as error:
-        strange = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", str(error))) - {*variables}
+        strange = set(re.findall(r"\b[A-Z][A-Z0-9]*_\w+", str(error))) - {*variables}
         hold(
             not strange or not variables,
             f"The error for an empty key names {', '.join(strange)}, and Capabilities.key_variables are "

@@ -148,6 +148,8 @@ def _accepted() -> Iterator[api.Example]:
     yield api.Example(read, (_says(200, {**good, "data": [_output(state="succeeded")]}), _PLAIN), _done(_T))
     yield api.Example(read, (_says(200, {**good, "data": [_output()]}), _PLAIN), _done(_T))
     yield api.Example(read, (_says(200, {"data": [_output()]}), _PLAIN), _done(api.Task("v1"), trace_id=None))
+    single = {"task_id": "t1", "data": _output(state="succeeded")}
+    yield api.Example(read, (_says(200, single), _PLAIN), _done(_T, trace_id=None))
     for status in (200, 403, 500):
         yield api.Example(
             read, (_says(status, {**good, **wrong}), _PLAIN), api.Pending(task=_T, trace_id="tr")
@@ -190,6 +192,8 @@ def _records(provider: Any) -> Iterator[api.Example]:
         (_record({**base, "data": [_output(state="complete")]}), _done(_T, **_without_trace(ours))),
         (_record({**base, "data": [_output()]}), _done(_T, **_without_trace(ours))),
         (_record({**base, "data": [_output()]}, finished_at=20.0), _done(_T, **_without_trace(ours))),
+        (_record({"data": [_output(state="succeeded")]}), _done(_T, **_without_trace(ours))),
+        (_record({**base, "id": "t9", "data": [_output()]}), _done(_T, **_without_trace(ours))),
         (
             _record({**base, "data": [_output(state="succeeded", video_url=None)]}),
             api.Failed(task=_T, reason="no_output", **ours),
@@ -288,6 +292,7 @@ def _errors() -> Iterator[api.Example]:
     for status, nothing in ((200, []), (300, _record()), (199, _record())):
         yield api.Example("read_poll", (_says(status, nothing), [_T]), api.BadReply)
     yield api.Example("read_find", (_says(500, {}),), api.ProviderUnavailable)
+    yield api.Example("read_find", (_says(404, {"error": {"code": "not_found"}}),), api.BadReply)
 
 
 def _pages() -> Iterator[api.Example]:

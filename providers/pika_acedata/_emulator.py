@@ -98,7 +98,9 @@ class AceDataEmulator:
             for code in codes.split():
                 status = _ERRORS.get(code, (403 if code == "not_applied" else 400, ""))[0]
                 told: JSON = {"code": code, "message": "The documents say so."}
-                yield _json(status, {"error": told, "trace_id": "trace"}), error
+                # A code decides before a status, for the documents differ on statuses.
+                for one in {status, 400}:
+                    yield _json(one, {"error": told, "trace_id": "trace"}), error
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
