@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from pika_acedata import _documents
+from pika_acedata import _answers_shown, _documents, _requests_shown
 from pika_async.provider import (
     JSON,
     AuthError,
@@ -104,7 +105,7 @@ class AceDataEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
-        return _documents.examples(provider)
+        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what the documents say of capabilities."""

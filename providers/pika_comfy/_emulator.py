@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from pika_async.provider import (
     PikaError,
     World,
 )
-from pika_comfy import _documents
+from pika_comfy import _answers_shown, _documents, _requests_shown
 from pika_comfy._models import MODELS, invalid
 
 _CREDITS: Final = "4.22"
@@ -69,7 +70,7 @@ class ComfyEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
-        return _documents.examples(provider)
+        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
 
     def limits(self, provider: Any, /) -> Mapping[str, object]:
         """Return what the documents say of capabilities; keys are kept on the held route."""

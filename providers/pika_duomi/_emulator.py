@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ from pika_async.provider import (
     SubmitUnknown,
     World,
 )
-from pika_duomi import _documents
+from pika_duomi import _answers_shown, _documents, _requests_shown
 
 _STYLES: Final = (
     *("Inflate", "Melt", "Explode", "Squish", "Crush", "Cake-ify", "Ta-da"),
@@ -94,7 +95,7 @@ class DuomiEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
-        return _documents.examples(provider)
+        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what the documents say of capabilities."""

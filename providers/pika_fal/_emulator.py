@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from pika_async.provider import (
     PikaError,
     World,
 )
-from pika_fal import _documents
+from pika_fal import _answers_shown, _documents, _requests_shown
 from pika_fal._endpoints import ENDPOINTS, invalid
 from pika_fal._signing import published, signed
 
@@ -60,7 +61,7 @@ class FalEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
-        return _documents.examples(provider)
+        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what the documents say of capabilities."""

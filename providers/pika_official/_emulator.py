@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +30,7 @@ from pika_async.provider import (
     PikaError,
     World,
 )
-from pika_official import _documents
+from pika_official import _answers_shown, _documents, _requests_shown
 from pika_official._operations import OPERATIONS, SECOND, invalid, is_text, is_whole, price
 
 WEBHOOK_SECRET: Final = "whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="  # noqa: S105 - the sandbox's
@@ -77,7 +78,7 @@ class PikaEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what clients and partners show of requests and answers."""
-        return _documents.examples(provider)
+        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what they say of capabilities."""
