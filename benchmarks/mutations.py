@@ -97,8 +97,18 @@ MUTANTS = (
         "_may_take_over(attempt, event, now))",
     ),
     Mutant("machine", "        and replay.key == event.key\n", ""),
-    Mutant("machine", "        and now <= replay.until\n", ""),
-    Mutant("machine", "        and (attempt.owner == event.owner or now > attempt.lease_until)\n", ""),
+    Mutant(
+        "machine",
+        "        and now <= replay.until\n",
+        "",
+        "every process of the model has the same T, and so the event's own bound says the same",
+    ),
+    Mutant(
+        "machine",
+        "        and (attempt.owner == event.owner or now > attempt.lease_until)\n",
+        "",
+        "two at once buy nothing more, because the provider keeps the key: the turns save requests",
+    ),
     Mutant(
         "machine",
         "_move(job, event.attempt, lambda _: True, owner=event.owner, lease_until=",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.replay import tried
+from benchmarks.replay import tried, with_dead_owners
 from pika_async._engine import replaying
 
 pytestmark = pytest.mark.anyio
@@ -24,3 +24,10 @@ async def test_without_keys_nothing_is_sent_twice():
     tally = await tried("acedata", 15, seed=1)
     assert tally.doubts > 0
     assert tally.bought_twice == 0
+
+
+async def test_what_a_killed_process_had_sent_is_asked_for_by_the_next():
+    """SIGKILL after the requests left and before their answers: every video, one bill each, no doubt."""
+    found = await with_dead_owners(6, seed=3, deaths=1)
+    assert found.killed > 0
+    assert (found.videos, found.doubts, found.refused, found.bought_twice) == (6, 0, 0, 0)

@@ -48,6 +48,9 @@ class Inherited:
             account = self._desk.accounts.get(attempt.account)
             if account is None or attempt.id in self._under_way or not account.replay_window:
                 continue
+            flight = self._desk.flights.get(attempt.job_id)
+            if flight is not None and flight.sending:
+                continue  # this process has not given it up
             mine = attempt.owner == self._desk.owner
             silent = attempt.state is AttemptState.AMBIGUOUS and (mine or now > attempt.lease_until)
             if silent and keeps_bytes(attempt) and attempt.replay is not None and now <= attempt.replay.until:

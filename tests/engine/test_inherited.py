@@ -120,6 +120,17 @@ async def test_nothing_is_sent_after_t():
             assert ledger.job.newest.state is AttemptState.UNRESOLVED
 
 
+async def test_a_living_owner_asks_alone():
+    """Its lease ends while it still asks, and its own sweeper does not ask beside it."""
+    ledger, clock = SharedLedger(), FakeClock()
+    async with scene(Keyed(), ledger=ledger, clock=clock, hosts={"scripted": KeepingHost(clock)}) as s:
+        s.host.at_submit.extend([answer(503, {"error": "ProviderUnavailable"})] * 8)
+        wait = s.begin(s.pika.generate("a cat", timeout=None))
+        await clock.advance(LEASE + 90)
+        assert wait.result().id == "t1"
+        assert len(s.wire.submits) == 9
+
+
 async def test_two_processes_take_turns():
     """The ledger lets one at a time ask; a second one comes when that one has died as well."""
     async with (
