@@ -119,14 +119,18 @@ def _sums(provider: str, spent: Spent) -> Iterator[str]:
         yield f"may be charged: {_amounts(spent.may_be_charged)}"
     if spent.refunds:
         worth = f", {_amounts(spent.refunded)} by prices" if spent.refunded else ""
-        yield f"not charged after a failure: {spent.refunds} orders{worth}"
+        yield f"not charged after a failure: {_orders(spent.refunds)}{worth}"
     if spent.unpriced:
-        yield f"without a price: {spent.unpriced} orders"
+        yield f"without a price: {_orders(spent.unpriced)}"
     unit = _unit(provider) or "in its own unit"
     if spent.costs_told:
-        yield f"as the provider tells: {spent.cost:g} {unit}, for {spent.costs_told} orders"
+        yield f"as the provider tells: {spent.cost:g} {unit}, for {_orders(spent.costs_told)}"
     else:
         yield "the provider tells no cost"
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
 
 
 def _amounts(sums: Mapping[str, float]) -> str:

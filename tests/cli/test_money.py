@@ -94,7 +94,7 @@ def test_spend_tells_money_that_went_apart_from_what_may_go_and_what_came_back(r
         "duomi: 2 charged, 1 not charged, 1 unknown\n"
         "  by prices: 0.4 CNY\n"
         "  may be charged: 0.2 CNY\n"
-        "  not charged after a failure: 1 orders, 0.2 CNY by prices\n"
+        "  not charged after a failure: 1 order, 0.2 CNY by prices\n"
         "  as the provider tells: 200 points, for 2 orders\n"
         "The ledger counts 0.6 CNY towards --max-cost.\n"
     )
