@@ -412,7 +412,7 @@ class Pika:
         """
         engine = self._open()
         if not engine.desk.ledger.remembers:
-            raise ConfigError("enqueue leaves the order to other processes; name the ledger= they share.")
+            raise ConfigError("enqueue needs a ledger that other processes share; pass ledger= to Pika.")
         order = _request(request, fields)
         on: Callable[[JobRecord], Awaitable[Change]] | None = None
         if connection is not None:

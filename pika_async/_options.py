@@ -109,7 +109,7 @@ class Options:
         knows = bool(asks or prices or any("estimates" in one.powers for one in self.loaded))
         ledger = _ledger(self.ledger)
         if not (self.work or ledger.shared):
-            raise ConfigError("work=False leaves the jobs to other processes; name the ledger= they share.")
+            raise ConfigError("work=False needs a ledger that other processes share; pass ledger= to Pika.")
         clock = self.clock or SystemClock()
         await ledger.open(clock.wall)
         secret = await ledger.secret()

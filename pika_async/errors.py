@@ -167,7 +167,7 @@ class JobTimeout(PikaError, TimeoutError):
 
 
 class JobUnresolved(PikaError):
-    """Nobody can tell whether the video was bought: a person must settle it."""
+    """It is not known whether the video was bought: a person must decide."""
 
     default_charged = "unknown"
 

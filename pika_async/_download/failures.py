@@ -59,13 +59,15 @@ def unreached(broken: Exception, host: str, proxy: str | None) -> LinkRefusedErr
             return BrokenOffError("the name of the host was not found")
         case ClientConnectorError(os_error=ssl.SSLError() as cause) if not _ended(cause):
             why = cause.reason or type(cause).__name__
-            return LinkRefusedError(f"{host} does not speak TLS with us{through} ({why}); ask the provider")
+            return LinkRefusedError(
+                f"no TLS connection to {host} could be made{through} ({why}); ask the provider"
+            )
         case ClientConnectorError(os_error=OSError(errno=int(number))):
             return BrokenOffError(f"the host could not be reached{through} ({os.strerror(number)})")
         case ClientConnectorError() | ConnectionTimeoutError():
             return BrokenOffError(f"the host could not be reached{through}")
         case TimeoutError():
-            return BrokenOffError(f"the host fell silent{through}")
+            return BrokenOffError(f"the host sent nothing for too long{through}")
         case _:
             return BrokenOffError(f"the connection broke off{through}")
 
@@ -80,7 +82,7 @@ def proxy_wants_password(proxy: str | None) -> LinkRefusedError:
 def broken_off(broken: Exception) -> BrokenOffError:
     """Tell why the body of an answer ended early."""
     silent = isinstance(broken, TimeoutError)
-    return BrokenOffError("the host fell silent" if silent else "the connection broke off")
+    return BrokenOffError("the host sent nothing for too long" if silent else "the connection broke off")
 
 
 def _ended(cause: ssl.SSLError) -> bool:

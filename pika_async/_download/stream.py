@@ -33,8 +33,8 @@ class Stream:
     async def restart(self, origin: Origin) -> None:
         if self.tally.size:
             raise download_error(
-                f"The host did not bring one whole file at the first go: {self.kept}; {self.again}, or use "
-                "download(), which can begin anew by itself.",
+                f"The host did not send one whole file at the first attempt: {self.kept}; {self.again}, or "
+                "use download(), which can start again by itself.",
                 retryable=True,
             )
         self.origin = origin

@@ -29,7 +29,7 @@ async def ask_to_cancel(account: Account, task: Task) -> Cancelled:
         )
     except SendError as error:
         raise ProviderUnavailable(
-            f"{account.name} did not answer the wish to cancel ({error}); the job goes on, so ask again.",
+            f"{account.name} did not answer the request to cancel ({error}); the job goes on, so ask again.",
             provider=account.name,
             phase="poll",
             charged="unknown",
@@ -37,7 +37,7 @@ async def ask_to_cancel(account: Account, task: Task) -> Cancelled:
     if told in {Cancelled.REQUESTED, Cancelled.TOO_LATE}:
         return Cancelled(cast("str", told))
     raise ConfigError(
-        f"The adapter {account.name} returned {told!r} for a wish to cancel; report it to its author.",
+        f"The adapter {account.name} returned {told!r} for a request to cancel; report it to its author.",
         provider=account.name,
     )
 

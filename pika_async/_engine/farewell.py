@@ -27,7 +27,7 @@ def say(flights: Iterable[Flight], *, remembers: bool) -> None:
     for flight in unseen[:_LINES]:
         state = "goes on" if not flight.ended else f"has {flight.state}"
         log.warning(
-            "job %s on %s may be paid, %s, and nobody has seen its result. Its token: %s",
+            "job %s on %s may be paid, %s, and its result was not read. Its token: %s",
             flight.id,
             flight.account.key,
             state,
@@ -35,4 +35,4 @@ def say(flights: Iterable[Flight], *, remembers: bool) -> None:
         )
     if rest := unseen[_LINES:]:
         listed = "`pika-async jobs` lists them" if remembers else " ".join(f.token for f in rest)
-        log.warning("%d more jobs may be paid, and nobody has seen their results: %s", len(rest), listed)
+        log.warning("%d more jobs may be paid, and their results were not read: %s", len(rest), listed)

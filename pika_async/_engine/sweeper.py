@@ -162,7 +162,9 @@ class Sweeper:
                     record = await self._unsent(record, attempt, now)
                 case Attempt(state=AttemptState.SENDING) if now > attempt.lease_until:
                     log.warning(
-                        "job %s: attempt %d is ambiguous, its owner fell silent", record.id, attempt.number
+                        "job %s: attempt %d is ambiguous, its owner does not answer",
+                        record.id,
+                        attempt.number,
                     )
                     record = await self._desk.tell_of(record.id, LeaseOver(attempt=attempt.id))
                 case Attempt(state=AttemptState.AMBIGUOUS) if (
@@ -196,7 +198,7 @@ class Sweeper:
         if self._desk.ledger.remembers:
             next_id = attempt_id(record.id, record.newest.number + 1)
             next_ = NextAttempt(id=next_id, account=attempt.account)
-        log.info("job %s: attempt %d was never sent, its owner fell silent", record.id, attempt.number)
+        log.info("job %s: attempt %d was never sent, its owner does not answer", record.id, attempt.number)
         event = LeaseOver(attempt=attempt.id, next=next_)
         if wanted:
             return await self._desk.tell_of(record.id, event)

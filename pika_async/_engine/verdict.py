@@ -121,7 +121,7 @@ def unresolved(attempt: Attempt) -> JobUnresolved:
     if attempt.replay is not None:
         silent = "Its process died, and in time no process with the same key asked for the answer. "
     return JobUnresolved(
-        f"{silent}Nobody can tell whether {attempt.account} accepted the job; look at the provider's "
+        f"{silent}It is not known whether {attempt.account} accepted the job; look at the provider's "
         "console, then settle it with `pika-async resolve`.",
         provider=attempt.account.partition(":")[0],
         phase="submit",
@@ -131,8 +131,8 @@ def unresolved(attempt: Attempt) -> JobUnresolved:
 def capped(max_submits: int | None) -> InsufficientBalance:
     """Make the error for an order that the spending cap holds back."""
     return InsufficientBalance(
-        f"The spending cap of {max_submits} submits is reached; nothing was bought. Raise "
-        "max_submits to go on.",
+        f"The spending cap of {max_submits} submits is reached; nothing was bought. "
+        "Raise max_submits to continue.",
         phase="submit",
         code="max_submits",
     )
@@ -141,8 +141,8 @@ def capped(max_submits: int | None) -> InsufficientBalance:
 def too_dear(max_cost: Money) -> InsufficientBalance:
     """Make the error for an order that the cap on money holds back."""
     return InsufficientBalance(
-        f"This order would bring the ledger above max_cost, {max_cost}; nothing was bought. Raise max_cost "
-        "to go on.",
+        f"This order would bring the ledger above max_cost, {max_cost}; nothing was bought. "
+        "Raise max_cost to continue.",
         phase="submit",
         code="max_cost",
     )
@@ -151,8 +151,8 @@ def too_dear(max_cost: Money) -> InsufficientBalance:
 def unpriced(provider: str, max_cost: Money) -> InsufficientBalance:
     """Make the error for an order that the cap on money cannot count."""
     return InsufficientBalance(
-        f"Nobody tells in {max_cost.unit} what this order costs at {provider}, so max_cost cannot count it; "
-        "nothing was bought. Add its price to your file of prices, then ask for the job again.",
+        f"The price of this order at {provider} is not known in {max_cost.unit}, so max_cost cannot count "
+        "it; nothing was bought. Add its price to your file of prices, then ask for the job again.",
         provider=provider,
         phase="submit",
         code="no_price",

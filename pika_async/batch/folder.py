@@ -74,7 +74,7 @@ class BatchFolder:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise ConfigError(
-                        f"Another batch is at work in {self.path}; wait for it, or choose another folder."
+                        f"Another batch is running in {self.path}; wait for it, or choose another folder."
                     ) from None
                 except OSError as error:
                     warning = (

@@ -42,7 +42,7 @@ async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionError("The callback's sender went away.")
+            raise ConnectionError("The sender of the callback disconnected.")
         yield message.get("body", b"")
         more = message.get("more_body", False)
 

@@ -140,7 +140,7 @@ def _only_provider_with_key() -> str:
 
 
 _ADDRESS_OPTIONS = {
-    "base_url": click.option("--base-url", metavar="URL", help="Talk to the provider at this address."),
+    "base_url": click.option("--base-url", metavar="URL", help="The address of the provider's API."),
     "media_hosts": click.option(
         "--media-host",
         "media_hosts",
@@ -158,10 +158,10 @@ _CHOICE_OPTIONS = {
         "providers",
         multiple=True,
         type=click.Choice(sorted(entry_points(group="pika_async.providers").names)),
-        help="Who renders; repeat it in order of preference.",
+        help="The provider to use; repeat it in order of preference.",
     ),
     "sandbox": click.option(
-        "--sandbox", is_flag=True, help="Use a pretended provider inside this command: no key, no cost."
+        "--sandbox", is_flag=True, help="Use a simulated provider inside this command: no key, no cost."
     ),
 }
 

@@ -63,7 +63,7 @@ max_cost_option = click.option(
 idempotency_option = click.option(
     "--idempotency-key",
     metavar="TEXT",
-    help="Asked again with the same text, the ledger gives the same job and buys nothing.",
+    help="The same text returns the same job of the ledger, and buys nothing.",
 )
 
 

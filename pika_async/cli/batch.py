@@ -57,7 +57,7 @@ _SHOWN: Final = 10
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, without secrets; buy nothing.")
 @click.option(
-    "--retry-failed", is_flag=True, help="Order rows anew that failed for good; that may cost again."
+    "--retry-failed", is_flag=True, help="Order the rows again whose jobs failed; that may cost again."
 )
 @click.option(
     "--adopt", is_flag=True, help="Take over jobs that the manifest names and the ledger does not know."
@@ -89,7 +89,7 @@ _SHOWN: Final = 10
 @json_option("Print the result as a JSON object.")
 @batch_options
 def command(prompts: str, *, dry_run: bool, as_json: bool, connection: Connection, **given: Any) -> None:
-    """Bring a video of each row of PROMPTS to DIR. Asked again, it goes on where it stopped.
+    """Save a video of each row of PROMPTS in DIR. Run it again, and it continues.
 
     PROMPTS is text with one prompt a line, CSV or JSON lines with any field of a request, or - for
     stdin. All rows are checked before the first is bought. The same command again buys nothing twice

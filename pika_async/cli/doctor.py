@@ -42,7 +42,7 @@ class Finding:
 @json_option()
 @ledger_option
 def doctor(*, as_json: bool, ledger: Place | None) -> None:
-    """Examine this installation. Exits with 1 when something is wrong; no key is ever shown."""
+    """Check this installation. Exits with 1 when something is wrong; no key is ever shown."""
     at = place(ledger)
     # Opening the ledger may change its time, so the clock is compared with it first.
     findings = [_version(), *_providers()]

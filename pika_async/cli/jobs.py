@@ -83,7 +83,9 @@ class Span(click.ParamType[float]):
     help="Only the newest of them.",
 )
 @json_option()
-@click.option("--watch", "watching", is_flag=True, help="Show them anew every two seconds, and the fleet.")
+@click.option(
+    "--watch", "watching", is_flag=True, help="Show them and the fleet, and refresh every two seconds."
+)
 @ledger_option
 @click.pass_context
 def jobs(

@@ -21,7 +21,7 @@ from pika_async.provider import Secret
 )
 @click.pass_context
 def ledger(ctx: click.Context) -> None:
-    """Make, examine or move the record of jobs."""
+    """Create, check or move a ledger."""
     if ctx.invoked_subcommand is None:
         raise click.UsageError("Say migrate, check or move.")
 
@@ -45,7 +45,7 @@ async def _migrated(given: Place | None) -> None:
 @command("check", "pika-async ledger check --ledger jobs.db")
 @ledger_option
 def check(ledger: Place | None) -> None:
-    """Read every job, and say what does not agree. Changes nothing; exits with 1 when something is wrong."""
+    """Read every job, and print what is inconsistent. Exits with 1 for any; changes nothing."""
     wrong = asyncio.run(_checked(ledger))
     for sentence in wrong:
         click.echo(sentence)
@@ -70,7 +70,7 @@ def move(ledger: Place | None, to: Place) -> None:
     if isinstance(file, Secret) or not isinstance(to, Secret):
         raise ConfigError("Only a file can be moved, and only into a database: --to postgresql://...")
     count = asyncio.run(move_ledger(file, to))
-    say(f"{count} jobs are in the database now. Name it wherever {file} was named.")
+    say(f"{count} jobs are in the database now. Use its address in place of {file}.")
 
 
 for one in (migrate, check, move):

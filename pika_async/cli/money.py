@@ -67,7 +67,7 @@ def _in_words(quote: Quote) -> str:
 @json_option()
 @choice_options
 def balance(*, as_json: bool, connection: Connection) -> None:
-    """Say what is left at the provider, where it tells. Costs nothing."""
+    """Show the balance at the provider, if it reports one. Costs nothing."""
     found = run(_balances(connection))
     if as_json:
         click.echo(json.dumps({"balances": [asdict(one) for one in found]}, indent=2))
@@ -89,7 +89,7 @@ async def _balances(connection: Connection) -> list[AccountBalance]:
 def spend(since: float | None, *, as_json: bool, ledger: Path | None) -> None:
     """Say what was spent, by provider, as far as it is known.
 
-    Asks no provider. Prices, which are those at which orders were sent, stand apart from what it told.
+    Asks no provider. Estimates by price and costs that providers reported are shown separately.
     """
     found, counted = asyncio.run(_spent(ledger, None if since is None else time.time() - since))
     if as_json:

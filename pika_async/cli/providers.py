@@ -23,7 +23,7 @@ _CALLBACKS = {"no": "none", "optional": "optional", "required": "always", "accou
 @command("providers", "pika-async providers", "pika-async providers --json")
 @json_option()
 def providers(as_json: bool) -> None:
-    """List who can render, and what. Broken providers are listed with the reason."""
+    """List the installed providers and what they can do. Broken providers are listed with the reason."""
     found = installed.providers()
     if as_json:
         click.echo(json.dumps({"providers": [_described(one) for one in found.values()]}, indent=2))

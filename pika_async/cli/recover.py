@@ -45,10 +45,10 @@ _ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 @json_option("Print a JSON object a line.")
 @buying_options
 def recover(queued: bool, account: str, timeout: float, as_json: bool, connection: Connection) -> None:
-    """Take over what dead processes left, and wait for all of it.
+    """Take over the jobs of processes that ended, and wait for them.
 
-    What may have been paid is looked for, at no cost. Prints a line for each job as it ends. Exits with 1
-    when some did not end.
+    Jobs that may have been paid are looked up, at no cost. Prints a line for each job as it ends. Exits with
+    1 when some did not end.
     """
     unwanted = _ENDED | (set() if queued else {"queued"})
     left = asyncio.run(_left(connection.ledger, account, unwanted))
@@ -134,7 +134,7 @@ def _line(end: Mapping[str, Any]) -> str:
 @job_argument
 @click.option("--resubmit", is_flag=True, help="Order it again: a second video may be paid.")
 @click.option("--abandon", is_flag=True, help="Give it up: nothing is sent; a late video is kept.")
-@click.option("--yes", is_flag=True, help="Do not ask back.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--no-wait", is_flag=True, help="Once it is accepted again, do not wait for the video.")
 @delivery_options
 @buying_options

@@ -56,7 +56,7 @@ def _taken(port: int, error: OSError) -> ConfigError:
     help="Also answer under this host name, and send callbacks to it.",
 )
 def sandbox(port: int, render_time: float, allowed_hosts: tuple[str, ...]) -> None:
-    """Pretend to be every provider. Runs until Ctrl-C on real sockets, without key or cost."""
+    """Answer like every provider. Runs until Ctrl-C on real sockets, without key or cost."""
     with suppress(KeyboardInterrupt):
         run(_pretend(port, render_time, allowed_hosts))
     say("The sandbox has ended.")
@@ -185,7 +185,7 @@ def gallery(folders: tuple[Path, ...], *, serve: bool, port: int, site: Path | N
         return
     with suppress(KeyboardInterrupt):
         run(_serve(folders[0], port, show))
-    say("The gallery is served no more.")
+    say("The gallery is not served any more.")
 
 
 def _write(folders: tuple[Path, ...], site: Path | None, show: bool) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     help="The database of the ledger: postgresql://user:password@host/database.",
 )
 @click.option("--out", metavar="DIR", help="Save finished videos here: a folder, or s3://bucket/prefix.")
-@click.option("--hook", metavar="NAME", help="Tell this of each video: module:function, or an entry point.")
+@click.option("--hook", metavar="NAME", help="Call this for each video: module:function, or an entry point.")
 @click.option(
     "--places",
     type=click.IntRange(min=1),
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=WIDTH,
     show_default=True,
-    help="Have so many jobs under way on each account, over all workers: the least of them holds.",
+    help="Have so many jobs under way on each account, over all workers; the smallest value counts.",
 )
 @max_submits_option
 @max_cost_option
@@ -75,8 +75,8 @@ def work(  # noqa: PLR0917 - click hands everything over by name
 ) -> None:
     """Send the orders that any process enqueued on the ledger. Runs until SIGTERM or Ctrl-C.
 
-    Start it on as many machines as you like. It ends by bringing its POSTs to their end; what it has not sent
-    goes to other workers.
+    Start it on as many machines as you like. Before it ends, it waits for its POSTs. Other workers
+    send the rest.
     """
     if not isinstance(ledger, Secret):
         raise ConfigError("Workers share a ledger on Postgres: --ledger postgresql://user:password@host/name")

@@ -24,7 +24,7 @@ async def work(task: Work, stop: asyncio.Event, *, told: Callable[[str], object]
     from pika_async._ledger.postgres.connecting import Address
 
     if not task.providers:
-        raise ConfigError("A worker serves the providers that it is told; name at least one.")
+        raise ConfigError("A worker needs at least one provider; name it.")
     hook = None if task.hook is None else hook_of(task.hook)
     dsn = Address.of(task.ledger).dsn
     app = connected(dsn, connections=4)

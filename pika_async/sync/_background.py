@@ -169,8 +169,8 @@ class Background:
     def _checked(self) -> asyncio.AbstractEventLoop:
         if self._process != os.getpid():
             raise ConfigError(
-                "The client was opened before this process was forked; open another client here, and take "
-                "jobs up with pika.job(token)."
+                "The client was opened before this process was forked; open another client here, and "
+                "continue its jobs with pika.job(token)."
             )
         if self._thread is threading.current_thread():
             raise ConfigError("The client's own thread must not wait for itself; call from another thread.")
@@ -180,7 +180,7 @@ class Background:
 
 
 def _closed() -> ConfigError:
-    return ConfigError("The client is closed; open another, and take jobs up with pika.job(token).")
+    return ConfigError("The client is closed; open another, and continue its jobs with pika.job(token).")
 
 
 def _result(begun: list[asyncio.Task[T]]) -> T:

@@ -246,7 +246,7 @@ class Fal:
         credits_ = api.members(told.get("credits"))
         left, unit = api.number(credits_.get("current_balance")), credits_.get("currency")
         if response.status in {401, 403}:
-            raise api.AuthError("fal tells the balance to an admin key only; use one to ask for it.")
+            raise api.AuthError("fal returns the balance only for an admin key; use one to ask for it.")
         if response.status != 200 or left is None:
             raise REFUSALS.at_lookup(response, _wrong(_read(told), response), self.api_key)
         return api.Balance(left, unit if isinstance(unit, str) else "USD")

@@ -44,7 +44,7 @@ async def test_at_the_cap_on_money_the_other_rows_wait(shop, tmp_path):
     rows = [Generate("A bat"), *(Generate(words, model="2.0") for words in ("A cat", "A dog", "A fox"))]
     report = await shop.bring(*rows, pika=pika)
     assert [row.state for row in report.rows] == ["queued", "done", "queued", "queued"]
-    assert "Nobody tells in USD" in report.rows[0].error.message
+    assert "is not known in USD" in report.rows[0].error.message
     assert "above max_cost, 1 USD" in report.rows[2].error.message
     assert report.may_go_on
 

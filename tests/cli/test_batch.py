@@ -335,7 +335,7 @@ def test_another_batch_keeps_out(tried, listed, videos):
     with BatchFolder(videos).held():
         result = tried("batch", listed("A cat"), "--out", videos)
     assert result.exit_code == 1
-    assert "Another batch is at work" in result.stderr
+    assert "Another batch is running" in result.stderr
 
 
 def test_sandbox_and_real_videos_do_not_mix(run, tried, sandbox, listed, videos):

@@ -31,7 +31,7 @@ def test_the_gallery_is_served_until_ctrl_c(process, videos):
             assert b"A cat" in page.read()
         serving.interrupt()
         code, _, err = serving.end()
-    assert (code, err) == (0, "The gallery is served no more.\n")
+    assert (code, err) == (0, "The gallery is not served any more.\n")
 
 
 def test_a_folder_without_a_batch_is_refused(run, tmp_path):

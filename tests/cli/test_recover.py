@@ -78,7 +78,7 @@ def test_unresolved_jobs_need_a_person(run, sandbox_beside, ledger):
     write(ledger, ("aaaabbbb", "unresolved", {"created_at": time.time()}))
     result = run("recover")
     assert result.exit_code == 1
-    assert result.stdout.startswith("aaaabbbb  unresolved  Nobody can tell")
+    assert result.stdout.startswith("aaaabbbb  unresolved  It is not known")
     assert "1 of 1 jobs did not end" in result.stderr
 
 

@@ -39,7 +39,7 @@ async def _in_python(provider, path):
     ("words", "last"),
     [
         ("listen", "No callbacks are received any more.\n"),
-        ("gallery videos --serve", "The gallery is served no more.\n"),
+        ("gallery videos --serve", "The gallery is not served any more.\n"),
     ],
 )
 def test_servers_end_well_when_they_are_told_to(process, words, last, tmp_path, monkeypatch):

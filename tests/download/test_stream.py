@@ -75,7 +75,7 @@ async def test_a_video_that_is_cut_at_its_source_has_no_end():
     """The boxes tell, though the length was as announced."""
     data, error = await read(lambda asked: file_reply(asked, FILE[:300_000]))
     assert data == FILE[:300_000]
-    assert "did not bring one whole file" in str(error)
+    assert "did not send one whole file" in str(error)
 
 
 async def test_the_cap_holds():

@@ -388,7 +388,7 @@ async def test_the_cap_on_money_holds_for_many_at_once():
 async def test_what_has_no_price_is_refused_under_a_cap():
     """Nobody can count it; without a cap nobody asks the provider either."""
     async with scene(max_cost="5 credits") as s:
-        with pytest.raises(InsufficientBalance, match="Nobody tells in credits") as caught:
+        with pytest.raises(InsufficientBalance, match="is not known in credits") as caught:
             await s.pika.generate("a cat")
         assert (caught.value.code, caught.value.charged) == ("no_price", "no")
         assert not s.wire.submits

@@ -82,8 +82,8 @@ class Listening:
                     await self._hears.wait()
             if not self._hears.is_set():
                 log.warning(
-                    "the ledger on Postgres: this connection hears nothing, as behind pgbouncer; jobs are "
-                    "looked up every second. Give listen_dsn= to hear at once"
+                    "the ledger on Postgres: this connection receives no notifications, as behind pgbouncer; "
+                    "jobs are looked up every second. Pass listen_dsn= to receive them at once"
                 )
             return ()
         heard, self._heard = self._heard, {}

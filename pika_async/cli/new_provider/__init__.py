@@ -35,10 +35,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
     help="Write the folder pika-NAME here.  [default: the current folder]",
 )
 def new_provider(name: str, folder: Path) -> None:
-    """Begin an adapter for the provider NAME.
+    """Create an adapter for the provider NAME.
 
-    It is a distribution of its own. Its tests pass at once, against an imagined API, and `FILL IN` marks
-    what must be yours.
+    It is a distribution of its own. Its tests pass already, against an invented API. `FILL IN` marks
+    what you must write.
     """
     if _NAME.fullmatch(name) is None:
         raise click.BadParameter(
