@@ -26,6 +26,7 @@ from pika_async._ledger.events import (
     Event,
     LeaseOver,
     NothingFound,
+    PassedOver,
     ReplayOver,
     Resubmit,
     SlotOver,
@@ -40,7 +41,7 @@ from pika_async.results import Failed, Pending, Succeeded
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
 
-_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon, LeaseOver, NothingFound, ReplayOver, SlotOver)
+_NEEDS_THE_LEDGER = (Claim, Resubmit, Abandon, LeaseOver, NothingFound, PassedOver, ReplayOver, SlotOver)
 """Nothing follows from these unless the ledger has granted them. What only time says is found again by the
 next sweep, and is true of the ledger's row alone: this process may not know yet that the attempt was sent."""
 

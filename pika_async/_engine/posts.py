@@ -28,7 +28,7 @@ from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of, too_dear, unpriced
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Cancel, Claim, Evidence, Refused, Sent, Times
+from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, PassedOver, Refused, Sent, Times
 from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import CLAIMED, spent, unsent
@@ -84,13 +84,28 @@ class Posts:
         except LedgerError as error:
             await self._ledger_failed(line, flight, error)
         except PikaError as error:
-            await self._give_up(flight, error)
+            if not await self._passed_over(line, flight, error):
+                await self._give_up(flight, error)
         except Exception as error:
             log.exception("job %s: the engine failed before the claim", flight.id)
             await self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
         else:
             return True
         return False
+
+    async def _passed_over(self, line: Line, flight: Flight, error: PikaError) -> bool:
+        """Go on to the next provider of the order, if there is one: a failed upload buys nothing."""
+        if (fallback := self._fallback(flight)) is None:
+            return False
+        newest = flight.record.newest
+        following = NextAttempt(id=attempt_id(flight.id, newest.number + 1), account=fallback)
+        event = PassedOver(attempt=newest.id, refusal=refusal_of(error), next=following)
+        try:
+            await self._desk.record(flight)
+            await self._desk.tell(flight, event)
+        except LedgerError as failed:
+            await self._ledger_failed(line, flight, failed)
+        return True
 
     async def post(self, line: Line, flight: Flight) -> None:
         """Claim and send the newest attempt of *flight*, and tell what came of it; raises cancellation only.

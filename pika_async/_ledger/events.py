@@ -126,6 +126,15 @@ class Refused:
 
 
 @frozen(kw_only=True)
+class PassedOver:
+    """Its media could not be brought to the provider of a queued attempt, so *next* goes to another one."""
+
+    attempt: str
+    refusal: Refusal
+    next: NextAttempt
+
+
+@frozen(kw_only=True)
 class Evidence:
     """The provider knows this task as ours.
 
@@ -228,6 +237,7 @@ Event: TypeAlias = (
     | Replaying
     | ReplayOver
     | Refused
+    | PassedOver
     | Evidence
     | Unknown
     | LeaseOver

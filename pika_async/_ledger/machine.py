@@ -20,6 +20,7 @@ from pika_async._ledger.events import (
     Mismatch,
     NextAttempt,
     NothingFound,
+    PassedOver,
     Refused,
     Replaying,
     ReplayOver,
@@ -128,6 +129,8 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
             return _replay_over(job, event, now)
         case Refused():
             return _refuse(job, event)
+        case PassedOver():
+            return _pass_over(job, event)
         case Evidence():
             return learn(job, event)
         case Unknown(attempt=id_, owner=owner):
@@ -292,6 +295,14 @@ def _refuse(job: JobRecord, event: Refused) -> JobRecord:
     if attempt is None or attempt.state not in UNANSWERED:
         return job
     if attempt.task is not None or attempt.owner != event.owner:
+        return job
+    return _without_it(job, attempt, event.refusal, event.next)
+
+
+def _pass_over(job: JobRecord, event: PassedOver) -> JobRecord:
+    """Go on to the next provider with an order that no process has claimed."""
+    attempt = job.attempt(event.attempt)
+    if attempt is None or attempt.state is not AttemptState.QUEUED or not may_send(job, attempt):
         return job
     return _without_it(job, attempt, event.refusal, event.next)
 

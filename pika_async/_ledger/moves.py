@@ -68,6 +68,14 @@ MOVES = (
         who="owner",
     ),
     MoveRule(
+        event=events.PassedOver,
+        start=frozenset({_S.QUEUED}),
+        guard="its media could not be uploaded, and there is another provider to go on to; job open and not "
+        "cancelled, siblings as for the claim",
+        effect="refused; a *new* queued attempt on the next account",
+        who="any",
+    ),
+    MoveRule(
         event=events.Evidence,
         start=frozenset(_S) - FINAL,
         guard="own answer, our token echoed by a look-up or the history, or a confirmed callback; a callback "

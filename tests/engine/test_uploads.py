@@ -17,8 +17,11 @@ from pika_async import (
     UnsupportedRequest,
 )
 from pika_async._ledger.memory import MemoryLedger
+from pika_async._ledger.records import AttemptState
 from pika_async._transport import SendError
+from pika_async.testing import FakeClock
 from tests.download.media_host import Reply, hosting
+from tests.engine.ledgers import WatchedLedger
 from tests.engine.scripted import Host, Scripted, answer, capable, scene
 
 pytestmark = pytest.mark.anyio
@@ -89,8 +92,6 @@ class Store(Host):
 
 def uploading(adapter=None, **options):
     """Open a client of an uploader and its store."""
-    from pika_async.testing import FakeClock
-
     clock = FakeClock()
     store = Store(clock)
     return scene(adapter or Uploader(), clock=clock, hosts={"scripted": store}, **options)
@@ -182,6 +183,40 @@ async def test_a_failed_upload_buys_nothing(failures, kind):
         assert (type(error), error.charged, error.phase, error.provider) == (kind, "no", "submit", "scripted")
         assert not s.host.billed
         assert s.stats.in_flight == 0
+
+
+async def test_a_failed_upload_goes_on_to_the_next_provider():
+    """Nothing was sent, so it is a proven refusal: the job says who refused it, and one video is bought."""
+    clock = FakeClock()
+    hosts = {name: Store(clock, f"https://{name}.test/put") for name in ("scripted", "second")}
+    second = Uploader(capabilities=evolve(Uploader().capabilities, name="second"))
+    ledger = WatchedLedger()
+    async with scene(Uploader(), second, clock=clock, hosts=hosts, ledger=ledger) as s:
+        hosts["scripted"].failing = [answer(503, {})] * 3
+        wait = s.begin(s.pika.submit(Generate("a cat", image=CAT)))
+        await clock.advance(30)
+        job = wait.result()
+        assert (await s.after(60, job.wait())).id == "t1"
+        assert (job.provider, job.why_provider) == ("second", "scripted refused it (ProviderUnavailable)")
+        assert not hosts["scripted"].billed
+        assert hosts["second"].billed == {"a cat": 1}
+    first, last = ledger.job.attempts
+    assert (first.state, first.claimed_at, last.state) == (AttemptState.REFUSED, None, AttemptState.SUCCEEDED)
+
+
+async def test_the_last_providers_failed_upload_ends_the_order():
+    """Then nobody is left to go on to, and the caller is told; no money went."""
+    clock = FakeClock()
+    hosts = {name: Store(clock, f"https://{name}.test/put") for name in ("scripted", "second")}
+    second = Uploader(capabilities=evolve(Uploader().capabilities, name="second"))
+    async with scene(Uploader(), second, clock=clock, hosts=hosts) as s:
+        for host in hosts.values():
+            host.failing = [answer(503, {})] * 3
+        wait = s.begin(s.pika.generate("a cat", image=CAT))
+        await clock.advance(60)
+        assert isinstance(wait.exception(), ProviderUnavailable)
+        assert (wait.exception().charged, wait.exception().provider) == ("no", "second")
+        assert not any(host.billed for host in hosts.values())
 
 
 async def test_a_short_trouble_is_outlasted():

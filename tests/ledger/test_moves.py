@@ -18,6 +18,7 @@ from pika_async._ledger.events import (
     Lost,
     Mismatch,
     NothingFound,
+    PassedOver,
     Refused,
     Replaying,
     ReplayOver,
@@ -43,6 +44,9 @@ EVENTS = {
     Replaying: Replaying(attempt="j-1", owner="w", within=2 * LATE),
     ReplayOver: ReplayOver(attempt="j-1"),
     Refused: Refused(attempt="j-1", owner="w", refusal=Refusal(error="SubmitRefused", message="no")),
+    PassedOver: PassedOver(
+        attempt="j-1", refusal=Refusal(error="ProviderUnavailable", message="no"), next=next_attempt(2)
+    ),
     Evidence: Evidence(attempt="j-1", snapshot=Pending(task=TASK), source="echo"),
     Unknown: Unknown(attempt="j-1", owner="w"),
     LeaseOver: LeaseOver(attempt="j-1"),
