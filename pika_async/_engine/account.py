@@ -46,7 +46,10 @@ class AccountStats(Value):
     """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
 
     *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
-    *polls* says whether this process does the look-ups of the account. *submit_spacing* is the pace that a
+    *polls* says whether this process does the look-ups of the account, *poller* which one does where several
+    share the ledger. Of all of them, *workers* is how many send, *places* how many tasks workers run at once,
+    *oldest_queued* for how many seconds an order has waited; these are at most ten seconds old while jobs are
+    under way, and 0 or None for a ledger in memory. *submit_spacing* is the pace that a
     429 left, in seconds between submits. *unresolved* counts jobs of this process that only a person can
     settle; *oldest_unresolved* is the age of the oldest such order, in seconds. *outbox_age* is for how many
     seconds something learned has waited for the ledger; *paused* says why nothing moves.
@@ -59,6 +62,10 @@ class AccountStats(Value):
     polled: int
     polls: bool
     poll_lag: float
+    workers: int
+    places: int
+    oldest_queued: float | None
+    poller: str | None
     submit_spacing: float
     unresolved: int
     oldest_unresolved: float | None

@@ -19,7 +19,7 @@ from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
-from pika_async._ledger.records import Member
+from pika_async._ledger.records import AttemptState, Member
 from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
@@ -31,6 +31,8 @@ _ALIVE_IDLE: Final = 300.0
 _TURN: Final = 6.0
 """Seconds for which a turn is kept for a process that waits and does not say so again."""
 
+_NO_POLLER: Final = -1.0
+
 
 @frozen
 class _Said:
@@ -40,17 +42,39 @@ class _Said:
     refused: str | None
 
 
+@frozen(kw_only=True)
+class Crew:
+    """Who works on an account: *workers* are the processes that send, with *places* for tasks in all.
+
+    *oldest_queued* is when the order was recorded that has waited longest. *poller* is the process that looks
+    tasks up, *lag* how late its latest look-up is.
+    """
+
+    workers: int = 0
+    places: int = 0
+    oldest_queued: float | None = None
+    poller: str | None = None
+    lag: float = 0.0
+
+
 class Attendance:
-    """One entry for each account, renewed while the client is open; `noticed` renews it at once."""
+    """One entry for each account, renewed while the client is open; `noticed` renews it at once.
+
+    A client that is not *working* sends nothing, so it has no entry and only reads those of others.
+    """
 
     def __init__(
         self,
         desk: Desk,
         lines: Lines,
         clock: Clock,
-        lag: Callable[[str], float],
+        lag: Callable[[str], float | None],
         wake: Callable[[Line], None],
+        *,
+        working: bool = True,
     ) -> None:
+        self.crews: dict[str, Crew] = {}
+        self._working = working
         self._places = 0
         self._desk = desk
         self._lines = lines
@@ -101,6 +125,7 @@ class Attendance:
     def _member(self, line: Line) -> Member:
         now = self._desk.ledger.now()
         until, why = line.key_refused(now) or (0.0, None)
+        lag = self._lag(line.account.key)
         return Member(
             owner=self._desk.owner,
             max_slots=line.account.max_concurrency,
@@ -110,7 +135,7 @@ class Attendance:
             refused_until=until,
             refused_why=why,
             waits_until=now + _TURN if line.waits else 0.0,
-            lag=self._lag(line.account.key),
+            lag=_NO_POLLER if lag is None else lag,
         )
 
     def _later(self, line: Line, seconds: float) -> None:
@@ -137,16 +162,31 @@ class Attendance:
         self._telling.add(key)
         try:
             said = self._now(line)
-            alive = ALIVE if self._desk.flights or self._places else _ALIVE_IDLE
-            usage = await self._desk.ledger.present(key, self._member(line), alive)
+            often = self._desk.flights or self._places or not self._working
+            alive = ALIVE if often else _ALIVE_IDLE
+            if self._working:
+                usage = await self._desk.ledger.present(key, self._member(line), alive)
+                self._said[key] = said
+                line.learn(usage, self._desk.ledger.now(), self._clock.now())
+                self._say_which_cap_holds(line)
+            self.crews[key] = await self._crew(key)
         finally:
             self._telling.discard(key)
-        self._said[key] = said
-        line.learn(usage, self._desk.ledger.now(), self._clock.now())
-        self._say_which_cap_holds(line)
         self._later(line, _TURN / 3 if said.waits else alive / 3)
         self._wake(line)
         self.noticed(line)
+
+    async def _crew(self, key: str) -> Crew:
+        members = await self._desk.ledger.members(key)
+        queued = await self._desk.ledger.open_jobs({AttemptState.QUEUED}, account=key, limit=1)
+        poller = next((m for m in members if m.lag >= 0.0), None)
+        return Crew(
+            workers=len(members),
+            places=sum(m.places for m in members),
+            oldest_queued=queued[0].created_at if queued else None,
+            poller=None if poller is None else poller.label,
+            lag=0.0 if poller is None else poller.lag,
+        )
 
     def _say_which_cap_holds(self, line: Line) -> None:
         key, own = line.account.key, line.account.max_concurrency

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from pika_async._engine import farewell
 from pika_async._engine.account import UNPUBLISHED_REPLAY, Account, AccountStats
 from pika_async._engine.addresses import Addresses
-from pika_async._engine.attendance import Attendance
+from pika_async._engine.attendance import Attendance, Crew
 from pika_async._engine.building import Building
 from pika_async._engine.choosing import Rule
 from pika_async._engine.clock import Clock
@@ -116,7 +116,7 @@ class Engine:
         )
         self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
         self.attendance = Attendance(
-            self.desk, self._lines, clock, lambda key: self.looks[key].lag, self._dispatch.pump
+            self.desk, self._lines, clock, self._lag, self._dispatch.pump, working=working
         )
         if working and ledger.shared:
             self._dispatch.on_wait(self.attendance.noticed)
@@ -137,8 +137,7 @@ class Engine:
 
     async def open(self) -> None:
         """Begin to work; raises `LedgerError`."""
-        if self._sweeper is not None:
-            await self.attendance.open()
+        await self.attendance.open()
         await self._dispatch.reread()
         await self._news.open()
         await self._leader.open()
@@ -209,6 +208,10 @@ class Engine:
         finally:
             await desk.ledger.aclose()
 
+    def _lag(self, key: str) -> float | None:
+        looks = self.looks[key]
+        return looks.lag if looks.leading else None
+
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now."""
         desk = self.desk
@@ -223,6 +226,8 @@ class Engine:
         found = {}
         for key, account in desk.accounts.items():
             line, looks, refused = self._lines[key], self.looks[key], account.refused_look
+            crew = self.attendance.crews.get(key, Crew())
+            oldest = crew.oldest_queued
             found[key] = AccountStats(
                 queued=len(line),
                 in_flight=line.slots + line.claiming,
@@ -230,7 +235,11 @@ class Engine:
                 on_the_wire=line.on_the_wire,
                 polled=len(looks),
                 polls=looks.leading,
-                poll_lag=looks.lag,
+                poll_lag=looks.lag if looks.leading else crew.lag,
+                workers=crew.workers,
+                places=crew.places,
+                oldest_queued=None if oldest is None else max(0.0, wall - oldest),
+                poller=crew.poller,
                 submit_spacing=line.usage.spacing,
                 unresolved=doubts[key],
                 oldest_unresolved=ages.get(key),

@@ -214,7 +214,8 @@ class Member:
 
     It counts as alive until *until*. *max_slots* is the cap that it was started with, *places* how many tasks
     it runs at once (0 for a client that is no worker). The provider refuses its key until *refused_until*.
-    Until *waits_until* it waits for a slot that another may free. *lag* is how late its latest look-up is.
+    Until *waits_until* it waits for a slot that another may free. *lag* is how late its latest look-up is,
+    below 0 where another process looks up.
     """
 
     owner: str

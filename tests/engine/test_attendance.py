@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
 from tests.engine.scripted import refusal, scene
 
@@ -41,6 +44,23 @@ async def test_a_refused_key_is_said_at_once_and_taken_back_when_it_works():
         await s.clock.advance(2)
         await s.after(30, s.pika.generate("a dog"))
         assert (await the_member(ledger)).refused_until == 0.0
+
+
+async def test_every_client_shows_who_works():
+    """The one that records alone as well: how many send, what has waited longest, and who looks up."""
+    options = {"ledger": SharedLedger(), "clock": FakeClock()}
+    async with scene(**options, max_concurrency=1) as one, scene(**options, work=False) as shop:
+        await one.engine.attendance.works(7)
+        wait = one.begin(one.pika.generate("a cat"))
+        await one.clock.advance(1)
+        await shop.pika.enqueue("a cow")
+        await one.clock.advance(12)
+        for stats in (one.stats, shop.stats):
+            assert (stats.workers, stats.places) == (1, 7)
+            assert stats.oldest_queued > 0
+        assert one.stats.poller.endswith(f":{os.getpid()}")
+        await one.clock.advance(120)
+        assert wait.result()
 
 
 async def test_a_process_that_records_alone_does_not_count():
