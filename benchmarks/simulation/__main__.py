@@ -37,6 +37,7 @@ def _options() -> argparse.Namespace:
     one.add_argument("--processes", type=int, help="with so many processes")
     one.add_argument("--ledger", choices=("memory", "shared", "sqlite"), help="with this ledger")
     one.add_argument("--providers", help="with these providers, by comma")
+    one.add_argument("--no-callbacks", action="store_true", help="without callbacks")
     one.add_argument("--faults", help="with these kinds of faults, by comma, or none")
     return parser.parse_args()
 
@@ -52,6 +53,8 @@ def planned(options: argparse.Namespace) -> Plan:
         plan = evolve(plan, ledger=options.ledger)
     if options.providers is not None:
         plan = evolve(plan, providers=tuple(options.providers.split(",")))
+    if options.no_callbacks:
+        plan = evolve(plan, pushes=False)
     if options.faults is not None:
         plan = evolve(plan, faults=frozenset(options.faults.split(",")) - {"none"})
     return plan

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from attrs import frozen
@@ -389,13 +389,13 @@ def _planted(mutant: Mutant, folder: Path) -> None:
     file.write_text(source.replace(mutant.old, mutant.new, 1))
 
 
-def judged(mutant: Mutant) -> Verdict:
-    """Run worlds with *mutant* in the engine until one breaks a law."""
+def judged(mutant: Mutant, seeds: int = _SEEDS) -> Verdict:
+    """Run *seeds* worlds with *mutant* in the engine, until one breaks a law."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _planted(mutant, folder)
         told = subprocess.run(
-            [sys.executable, "-m", "benchmarks.simulation.hunt", str(_SEEDS)],
+            [sys.executable, "-m", "benchmarks.simulation.hunt", str(seeds)],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -410,7 +410,8 @@ def judged(mutant: Mutant) -> Verdict:
 def verdicts(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[Verdict]:
     """Judge every mutant, on all cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(judged, mutants)
+        for judging in as_completed([pool.submit(judged, mutant) for mutant in mutants]):
+            yield judging.result()
 
 
 def main(only: str = "") -> Report:

@@ -29,6 +29,7 @@ Fault: TypeAlias = Literal[
     "cancel",
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
+RECEIVER = "https://app.test/pika"
 PROVIDERS = ("acedata", "duomi", "pika", "comfy", "fal")
 
 
@@ -73,7 +74,10 @@ class Order:
 
 @frozen(kw_only=True)
 class Plan:
-    """A world: its *seed* and what it is made of. *rate* is how often a fault comes where one may come."""
+    """A world: its *seed* and what it is made of. *rate* is how often a fault comes where one may come.
+
+    With *pushes* providers call back, and callbacks are lost, repeated, cut and late.
+    """
 
     seed: int
     ledger: Kind
@@ -85,6 +89,7 @@ class Plan:
     rate: float
     render_time: float
     word: Literal["resubmit", "abandon", "none"] = "none"
+    pushes: bool = False
     orders: tuple[Order, ...] = field(init=False)
 
     @orders.default
@@ -112,6 +117,7 @@ class Plan:
             rate=chance.choice((0.03, 0.1, 0.3)),
             render_time=chance.choice((5.0, 20.0, 60.0)),
             word=chance.choice(("resubmit", "abandon", "none")),
+            pushes=random.Random(f"{seed} pushes").random() < 0.15,
         )
 
     @property
@@ -124,6 +130,8 @@ class Plan:
         found = [evolve(self, jobs=fewer) for fewer in sorted({1, self.jobs // 2, self.jobs - 1}) if fewer]
         found += [evolve(self, processes=fewer) for fewer in range(1, self.processes)]
         found += [evolve(self, faults=self.faults - {fault}) for fault in sorted(self.faults)]
+        if self.pushes:
+            found.append(evolve(self, pushes=False))
         if self.ledger == "sqlite":
             found.append(evolve(self, ledger="shared"))
         if len(self.providers) > 1:
@@ -142,6 +150,8 @@ class Plan:
             said.append(f"--providers {','.join(self.providers)}")
         if self.ledger != usual.ledger:
             said.append(f"--ledger {self.ledger}")
+        if self.pushes != usual.pushes:
+            said.append("--no-callbacks")
         if self.faults != usual.faults:
             said.append(f"--faults {','.join(sorted(self.faults)) or 'none'}")
         return " ".join(said)

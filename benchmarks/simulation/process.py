@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from benchmarks.simulation.clock import SimulatedClock
 from benchmarks.simulation.loop import SimulatedLoop
 from benchmarks.simulation.network import SimulatedTransport
-from benchmarks.simulation.plan import Order
+from benchmarks.simulation.plan import RECEIVER, Order
 from pika_async import Pika
+from pika_async.callbacks import Callbacks
 from pika_async.errors import ConfigError, PikaError
 
 if TYPE_CHECKING:
@@ -110,6 +113,7 @@ class Process:
                 max_concurrency=world.plan.slots,
                 transport=SimulatedTransport(world, self.passed, lambda: self.alive),
                 clock=self.clock,
+                callbacks=Callbacks(public_url=RECEIVER) if world.plan.pushes else None,
             )
             try:
                 await pika.__aenter__()
@@ -133,6 +137,17 @@ class Process:
             else:
                 self.world.log(f"{self.name} recovered {len(jobs)}")
                 return
+
+    async def receive(self, url: str, headers: Mapping[str, str], body: bytes, *, cut: bool) -> None:
+        """Let the client's receiver answer a callback; of one that is *cut* the line breaks."""
+
+        async def chunks() -> AsyncGenerator[bytes]:
+            yield body
+            if cut:
+                raise ConnectionError
+
+        reply = await self.pika.callbacks.answer("POST", urlsplit(url).path, headers, chunks())
+        self.world.log(f"{self.name} answers a callback: {reply.status}")
 
     def order(self, order: Order) -> None:
         """Have a caller order, and perhaps leave."""

@@ -20,7 +20,7 @@ from benchmarks.simulation.chance import Chance
 from benchmarks.simulation.clock import START
 from benchmarks.simulation.ledgers import Fate, Store
 from benchmarks.simulation.network import Departure
-from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.plan import RECEIVER, Plan
 from benchmarks.simulation.provider import Bill, Server, attempt_in, made
 from benchmarks.simulation.sqlite import File
 from pika_async._http import HttpRequest
@@ -48,7 +48,7 @@ class Asked:
     cancelled: bool = False
 
 
-_MOST_STEPS = 400_000
+_MOST_STEPS = 1_000_000
 
 
 class _Handler(logging.Handler):
@@ -107,10 +107,31 @@ class World:
             lag=chance.choice((2.0, 30.0)) if "lag" in self.plan.faults else 0.0,
             base_url=adapter.base_url,
         )
+        if name == "fal":
+            # The key that signs its callbacks is published elsewhere.
+            self.servers["https://rest.fal.ai:443"] = self.servers[origin]
         self.adapters.append(adapter)
 
     def _calls_back(self, at: float, url: str, body: Any, headers: Mapping[str, str]) -> None:
-        pass
+        """Bring a callback to one of the processes: never, once, twice, cut or late."""
+        if not url.startswith(RECEIVER):
+            return
+        chance, sent = (
+            self.chances["callbacks"],
+            body if isinstance(body, bytes) else json.dumps(body).encode(),
+        )
+        told = {"content-type": "application/json"} | {name.lower(): text for name, text in headers.items()}
+
+        def arrive() -> None:
+            if (living := self.living()) and (self.calm or chance.random() > self.plan.rate):
+                self.happened["callbacks"] += 1
+                cut = not self.calm and chance.random() < self.plan.rate
+                process = chance.choice(living)
+                process.begin(process.receive(url, told, sent[: len(sent) // 2] if cut else sent, cut=cut))
+
+        pause = max(0.0, at - START - self.now - self.slept)
+        for _ in range(1 + (chance.random() < self.plan.rate)):
+            self.after(pause + chance.choice((0.01, 0.5, 30.0)), arrive)
 
     @property
     def remembers(self) -> bool:
@@ -121,7 +142,7 @@ class World:
     def bills(self) -> dict[str, list[Bill]]:
         """Return what was bought, by order, as the providers' books have it."""
         found: dict[str, list[Bill]] = {}
-        for server in self.servers.values():
+        for server in dict.fromkeys(self.servers.values()):
             for bill in server.bills:
                 found.setdefault(bill.prompt, []).append(bill)
         return found
