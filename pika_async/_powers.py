@@ -104,7 +104,7 @@ class Uploaded(Value):
 
 @frozen(kw_only=True)
 class Estimate(Value):
-    """What a request costs before it is bought, as somebody published it.
+    """What a request costs before it is bought, as it was published.
 
     *amount* is in *unit*, a currency such as `USD` or the provider's own. *source* says who published it, and
     *date* when it was read, as `YYYY-MM-DD`; the core adds the day on which it asked. *model*, *duration* in

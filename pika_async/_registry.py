@@ -120,7 +120,7 @@ def plugins() -> Mapping[str, Plugin]:
 
 
 def forget() -> None:
-    """Look for the installed providers anew."""
+    """Look for the installed providers again."""
     _points.cache_clear()
     _plugin.cache_clear()
 

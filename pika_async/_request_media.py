@@ -151,7 +151,7 @@ def _item(one: Frame | Media, shown: Callable[[Media], JSON]) -> JSON:
 def unchecked(kind: type[R], given: Mapping[str, Any]) -> R:
     """Make a request as an earlier release recorded it, with values that are refused today.
 
-    It tells what was bought. Who sends it must make it anew with `attrs.evolve`, which checks it.
+    It tells what was bought. Who sends it must make it again with `attrs.evolve`, which checks it.
     """
     request = object.__new__(kind)
     for attribute in fields(kind):

@@ -1,4 +1,4 @@
-"""Whether a callback was signed by who pretends to send it: the two signatures that providers use. Pure."""
+"""Whether a callback was signed by its alleged sender: the two signatures that providers use. Pure."""
 
 from __future__ import annotations
 

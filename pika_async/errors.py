@@ -123,7 +123,7 @@ class AuthError(PikaError):
 
 
 class RateLimited(PikaError):
-    """The provider refused because of too many requests; *retry_after* is its wish in seconds."""
+    """The provider refused because of too many requests; wait *retry_after* seconds."""
 
     default_retryable = True
     retry_after: float | None = None
@@ -160,7 +160,7 @@ class JobFailed(PikaError):
 
 
 class JobTimeout(PikaError, TimeoutError):
-    """The wait is over, the job is not: wait for `error.job` again, today or any day."""
+    """The wait is over, the job is not: wait for `error.job` again, at any later time."""
 
     default_charged = "yes"
     default_retryable = False

@@ -295,8 +295,8 @@ class Uploads(Protocol):
     `build_upload` is called with an empty `Uploading` first, and `read_upload` returns what the step told,
     until it returns `Uploaded`. Requests go to hosts that `Capabilities.hosts` lists, or to that of
     `base_url`. An upload buys nothing: every step may be repeated, and an error of it ends the order
-    unbought. The core keeps the link by the SHA-256 of the bytes. It makes it anew when its time is over, and
-    once after a `SubmitRefused` of a submit that bore a kept one.
+    unbought. The core keeps the link by the SHA-256 of the bytes. It makes it again when its time is over,
+    and once after a `SubmitRefused` of a submit that bore a kept one.
     """
 
     def build_upload(self, blob: Blob, step: Uploading, /) -> HttpRequest: ...

@@ -32,7 +32,7 @@ class State(StrEnum):
 
 
 class Cancelled(StrEnum):
-    """What became of a wish to cancel a job.
+    """The result of cancelling a job.
 
     `unsent`: the job was never sent, and costs nothing. `requested`: the provider was asked to stop it; it
     may be finished and billed all the same. `too_late`: it was sent and goes on, or it has ended.
@@ -49,8 +49,8 @@ class Cancelled(StrEnum):
 class VideoResult(Value):
     """One rendered video.
 
-    *duration* is in seconds, or None where the provider does not tell. Links expire at the
-    provider's pleasure: download what you want to keep.
+    *duration* is in seconds, or None where the provider does not tell. Links expire when the
+    provider decides: download what you want to keep.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Task(Value):
 
 
 class Raw:
-    """A provider's own JSON about a task, cleaned when somebody first asks for it.
+    """A provider's own JSON about a task, cleaned when it is first read.
 
     An adapter passes it as `raw=Raw(item, without={"request"}, secrets=[self.api_key])`: members called
     *without* are dropped, and *secrets* are replaced by `***` in every text, as callback tokens always are.
@@ -147,7 +147,7 @@ def _cleaned(raw: JSON | Raw) -> JSON:
 
 
 class _Told(Value):
-    """What the three kinds of snapshot share: `raw` is cleaned when somebody asks for it."""
+    """What the three kinds of snapshot share: `raw` is cleaned when it is first read."""
 
     __slots__ = ()
 
@@ -159,7 +159,7 @@ class _Told(Value):
     def conceal(self, secrets: Iterable[Secret]) -> Self:
         """Return the snapshot with `***` in the place of *secrets* in all that a provider words freely.
 
-        That is `trace_id`, `message` and `code` at once, and `raw` when somebody asks for it. The core calls
+        That is `trace_id`, `message` and `code` at once, and `raw` when it is first read. The core calls
         it with the secrets of the adapter, whose author need not think of them.
         """
         keys = tuple(secrets)

@@ -57,7 +57,7 @@ async def download(
 ) -> Downloaded:
     """Bring *link* to *path*, or raise `DownloadError` and keep what came in `NAME.part`.
 
-    Goes on where an earlier call stopped, if the host proves that the file is still the same.
+    Continues where an earlier call stopped, if the host proves that the file is still the same.
     *fresh_link* is asked, twice at most, when the link is refused or gone. Missing folders are made.
     """
     part = Part(await usable(path))
@@ -78,11 +78,11 @@ async def download(
 async def streamed(
     session: MediaSession, link: str, *, fresh_link: FreshLink | None = None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Give the bytes of the video at *link* as they come; they end where the video is whole.
+    """Yield the bytes of the video at *link* as they come; they end where the video is whole.
 
-    What breaks off is gone on with as in `download`. Iterating raises `DownloadError` where the host cannot
-    go on with the very same file, or where the file turns out not to be a whole video. Takes no slot, because
-    a reader may be as slow as it likes.
+    A download that breaks off continues as in `download`. Iterating raises `DownloadError` where the host
+    cannot go on with the very same file, or where the file turns out not to be a whole video. Takes no slot,
+    because a reader may be as slow as it likes.
     """
     stream = Stream()
     fetch = Fetch(session, link, stream, fresh_link, "video")

@@ -20,7 +20,7 @@ class LinkRefusedError(Exception):
 
 
 class BrokenOffError(Exception):
-    """The host could not be reached, fell silent or broke off; *retry_after* is its wish in seconds."""
+    """The host could not be reached, stopped responding or broke off; *retry_after* is in seconds."""
 
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:
         super().__init__(why)

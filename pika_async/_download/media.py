@@ -108,7 +108,7 @@ class MediaSession:
         await self._resolver.close()
 
     def get(self, link: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
-        """Ask for *link*, follow redirects, and yield the last answer; every hop is checked anew."""
+        """Ask for *link*, follow redirects, and yield the last answer; every hop is checked again."""
         answer = self._got(link, headers)
         return answer if self._tape is None else self._tape.got(link, answer)
 

@@ -41,7 +41,7 @@ class Origin:
 
 
 class BusyError(Exception):
-    """Somebody else is writing this part."""
+    """Another process is writing this part."""
 
 
 def _lock(file: FileIO) -> None:

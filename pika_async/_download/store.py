@@ -70,7 +70,7 @@ async def chunks_of(address: str) -> AsyncIterator[bytes]:
 
 
 class InStore:
-    """A target that is an object; what broke off begins anew, for an upload cannot be gone on with."""
+    """A target that is an object; what broke off begins again, since an upload cannot be continued."""
 
     kept = "nothing is kept in the store"
     again = "download again"
@@ -136,7 +136,7 @@ class InStore:
             await obstore.put_async(self._store, f"{self.key}{name}", data)
 
     def abort(self) -> None:
-        """Let go of an upload that is not whole; the store drops its parts by its own rules."""
+        """Release an upload that is not whole; the store drops its parts by its own rules."""
         self._writer = None
 
 

@@ -56,7 +56,7 @@ class Stream:
         return _Chunks(self._out_of.receive, fetching)
 
     def close(self) -> None:
-        """Let go of what nobody has read."""
+        """Release what nobody has read."""
         self._into.close()
         self._out_of.close()
 

@@ -76,7 +76,7 @@ def _sha256(data: bytes) -> str:
 
 
 def current_digest(record: JobRecord) -> str | None:
-    """Return the digest of what *record* asks for; one that 0.1 recorded is made anew from its request."""
+    """Return the digest of what *record* asks for; 0.1 recorded none: it is computed."""
     old = record.digest
     if old is None or old.endswith(_VERSION) or not isinstance(record.request, get_args(VideoRequest)):
         return old

@@ -152,7 +152,7 @@ class Engine:
         await self._dispatch.drain(lambda: left_unsent("The process is about to end"))
 
     async def aclose(self, patience: float = 30.0) -> None:
-        """Bring POSTs to their end, then stop; jobs that live on are found by their token."""
+        """Bring POSTs to their end, then stop; jobs that are not over are found by their token."""
         desk = self.desk
         desk.closing = True
         if self._sweeper is not None:

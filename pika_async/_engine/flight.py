@@ -217,7 +217,7 @@ class Flight:
             wait.start(self.clock, posted=True)
 
     def requeued(self) -> None:
-        """Note that the job waits for a slot again: the timeouts run anew from its next POST."""
+        """Note that the job waits for a slot again: the timeouts start with its next POST."""
         self.posted_at = None
         for wait in self._waits:
             wait.start(self.clock, posted=False)

@@ -1,4 +1,4 @@
-"""POSTs of processes that fell silent: the bytes that the ledger kept are sent again, under the same key.
+"""POSTs of processes that stopped responding: the bytes in the ledger are sent again, under the same key.
 
 Only where the provider says that they buy nothing more, and within T of the claim. The ledger grants each
 sending, to one process at a time.

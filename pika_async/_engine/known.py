@@ -33,7 +33,7 @@ class Known:
         return self.get(record.id) or self._desk.take_up(record)
 
     def by_token(self, token: JobToken) -> Flight:
-        """Find a job by its token, with what is known of it; nothing is asked before somebody waits."""
+        """Find a job by its token, with what is known of it; nothing is asked before a caller waits."""
         known = self.get(token.job_id) or self._desk.named.get(token.job_id)
         if known is not None:
             return known
@@ -70,7 +70,7 @@ class Known:
         return flight
 
     def of_record(self, record: JobRecord) -> Flight:
-        """Return the flight of a job of the ledger; nothing is asked before somebody waits for it."""
+        """Return the flight of a job of the ledger; nothing is asked before a caller waits for it."""
         if (known := self.get(record.id)) is not None:
             return known
         flight = self._desk.flight_of(record)

@@ -196,7 +196,7 @@ class Orders:
         return flight
 
     def _asked_for(self, flight: Flight) -> None:
-        """Note that somebody here wants the job; a pause that began before does not hold it."""
+        """Note that a caller here wants the job; a pause that began before does not hold it."""
         flight.wanted, flight.asked_at = True, self.desk.ledger.now()
 
     def work_on(self, record: JobRecord) -> Flight:
@@ -291,7 +291,7 @@ class Orders:
         return found
 
     async def resume(self, flight: Flight) -> None:
-        """Make sure that somebody works on *flight* before it is waited for."""
+        """Make sure that a process works on *flight* before it is waited for."""
         if flight.ended:
             return
         if self.desk.closing:
@@ -300,7 +300,7 @@ class Orders:
         await self.settle_in(flight)
 
     async def taken_on(self, flight: Flight) -> Flight:
-        """Make sure that somebody works on *flight*, and return what to wait for.
+        """Make sure that a process works on *flight*, and return what to wait for.
 
         Whoever was told that an order was left unsent, and waits for its job all the same, asks for it again.
         A token alone is no such word: the order is perhaps still queued in another process.

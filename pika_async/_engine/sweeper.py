@@ -183,9 +183,9 @@ class Sweeper:
         return record
 
     async def _unsent(self, record: JobRecord, attempt: Attempt, now: float) -> JobRecord:
-        """Take a claim back whose owner fell silent before the first byte.
+        """Take a claim back whose owner stopped responding before the first byte.
 
-        Where somebody waits for the job it is sent again. Elsewhere it stays queued until somebody asks for
+        Where a caller waits for the job it is sent again. Elsewhere it stays queued until a caller asks for
         it; those who wait go first.
         """
         flight = self._desk.flights.get(record.id)

@@ -233,6 +233,6 @@ def _failed(account: Account, blob: Blob, why: str) -> ProviderUnavailable:
 
 
 def _unbought(error: PikaError) -> PikaError:
-    """Say of an error of an upload what is true of each: no money went."""
+    """Say of an error of an upload what is true of each: nothing was charged."""
     error.phase, error.charged = "submit", "no"
     return error

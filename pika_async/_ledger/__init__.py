@@ -84,7 +84,7 @@ class Accounts(Protocol):
 
 
 class Inbox(Protocol):
-    """Callbacks that arrived, until somebody has dealt with them."""
+    """Callbacks that arrived, until they were handled."""
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
@@ -147,7 +147,7 @@ class Ledger(Jobs, Accounts, Inbox, Archive, Protocol):
         """Get ready; called once, inside the client's event loop. *wall* stamps what is recorded."""
 
     async def aclose(self) -> None:
-        """Let go; no other call follows."""
+        """Close the ledger; no other call follows."""
 
     def now(self) -> float:
         """Return the time by which the ledger stamps, in wall-clock seconds."""

@@ -81,8 +81,8 @@ class Sending:
 class Replaying:
     """The same bytes are about to be sent again, *within* so many seconds of the claim.
 
-    By the *owner*, or by a process that takes over from one that fell silent: it reads the bytes from the
-    ledger, and *key* is the fingerprint of its own credential. No other follows it for *lease* seconds.
+    By the *owner*, or by a process that takes over from one that stopped responding: it reads the bytes from
+    the ledger, and *key* is the fingerprint of its own credential. No other follows it for *lease* seconds.
     """
 
     attempt: str
@@ -114,7 +114,7 @@ class Refused:
     """The owner knows that nothing was bought: no byte left, or the provider said no.
 
     *error* is what the caller is told; the ledger keeps *refusal*. With *later*, the trouble is the account's
-    and not the order's: *next* stays queued until somebody asks for the job again.
+    and not the order's: *next* stays queued until a caller asks for the job again.
     """
 
     attempt: str

@@ -39,7 +39,7 @@ def learn(job: JobRecord, event: Evidence) -> JobRecord:
 
 
 def outranks(newcomer: Source, holder: Source | None) -> bool:
-    """Return whether evidence from *newcomer* binds an attempt anew that *holder* has bound.
+    """Return whether evidence from *newcomer* replaces that of *holder*, which has bound an attempt.
 
     Only a bare callback yields: a task that our own answer named may be paid, so it is never dropped for
     another.

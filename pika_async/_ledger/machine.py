@@ -308,7 +308,7 @@ def _pass_over(job: JobRecord, event: PassedOver) -> JobRecord:
 
 
 def _lease_over(job: JobRecord, event: LeaseOver, now: float) -> JobRecord:
-    """Give up on an owner that fell silent: what it had not begun to send can never leave any more."""
+    """Give up on an owner that stopped responding: what it had not begun to send can never leave any more."""
     attempt = job.attempt(event.attempt)
     if attempt is None or attempt.state not in CLAIMED or now <= attempt.lease_until:
         return job

@@ -12,7 +12,7 @@ NO_KEY: Final = "no process has a key that the provider takes"
 
 
 def shared(usage: Usage, members: Iterable[Member], now: float) -> Usage:
-    """Return the account's figures, given all its *members*; those that fell silent do not count.
+    """Return the account's figures, given all its *members*; those that stopped responding do not count.
 
     Who waits keeps its turn, and who begins to wait comes last. The account is paused while every living
     member is refused, until one of them is to try again or one with another key comes.

@@ -210,7 +210,7 @@ class Planner:
         )
 
     def _own_file(self, old: Entry | None) -> str | None:
-        """Return the name that a batch gave a row before, unless somebody wrote another one in its place."""
+        """Return the name that a batch gave a row before, unless another one was written in its place."""
         file = old.file if old is not None else None
         if file is None or not _OURS.fullmatch(file) or self._folder.video(file) is None:
             return None

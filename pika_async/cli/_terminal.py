@@ -41,7 +41,7 @@ def printable(text: str) -> str:
 
 
 def clipped(text: str, length: int = 120) -> str:
-    """Cut *text* that somebody else wrote, for a message that quotes it.
+    """Cut *text* that others wrote, for a message that quotes it.
 
     >>> clipped("data:image/png;base64,AAAA" * 1000, 22)
     'data:image/png;base64,... (26000 characters)'

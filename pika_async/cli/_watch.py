@@ -1,4 +1,4 @@
-"""`jobs --watch`: the newest jobs and the fleet that works on them, shown anew until Ctrl-C."""
+"""`jobs --watch`: the newest jobs and the fleet that works on them, shown again until Ctrl-C."""
 
 from __future__ import annotations
 

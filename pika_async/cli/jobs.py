@@ -184,7 +184,7 @@ def _table(found: Sequence[JobView], now: float, encoding: str) -> Table:
 def prune(outer: Place | None, older_than: float, dry_run: bool, ledger: Place | None) -> None:
     """Forget jobs that have ended long ago.
 
-    What may still cost money, or has cost it unseen, stays. A forgotten job's idempotency key buys anew.
+    What may still cost money, or has cost it unseen, stays. A forgotten job's idempotency key buys again.
     """
     count = asyncio.run(_prune(ledger or outer, time.time() - older_than, dry_run))
     click.echo(

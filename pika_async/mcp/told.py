@@ -63,7 +63,7 @@ def of_quote(quote: Quote) -> Priced:
 
 
 def of_error(error: PikaError) -> str:
-    """Say what went wrong in one text: the message, whether money went, and the token to go on from."""
+    """Say what went wrong in one text: the message, whether the order was charged, and the token."""
     facts = [f"Charged: {error.charged}."]
     if error.retryable:
         facts.append("The same call may be made again; it cannot be charged twice.")

@@ -71,7 +71,7 @@ def cross_site(headers: Mapping[str, str], content_type: str) -> str | None:
     """Return why a request that passed `refusal` may not reach a provider, or None.
 
     Only browsers send these headers. The sandbox has no pages of its own, so whatever has them comes from a
-    page of somebody else. *headers* have lower-case names. A page can send three content types without
+    page of another site. *headers* have lower-case names. A page can send three content types without
     asking first, and no provider reads two of them.
     """
     site = headers.get("sec-fetch-site", "none").strip().lower()

@@ -71,7 +71,7 @@ class Pika(Derived, of=_client.Pika):
         self.close()
 
     def close(self) -> None:
-        """Close the client; waits up to 30 s for POSTs that are under way. Jobs live on by their tokens.
+        """Close the client; waits up to 30 s for POSTs that are under way. Jobs go on without it.
 
         A program that ends without it closes its clients then.
         """

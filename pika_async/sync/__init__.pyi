@@ -55,7 +55,7 @@ class Job:
 
     @property
     def why_provider(self) -> str:
-        """Why that provider has the job: its place, its price, or whoever refused the job before."""
+        """Why that provider has the job: its place, its price, or an earlier refusal."""
 
     @property
     def reused(self) -> bool:

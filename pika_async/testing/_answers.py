@@ -1,4 +1,4 @@
-"""Answers that no adapter may fall over: what hosts, gateways and bad days send, and spoilt good ones."""
+"""Answers that no adapter may fall over: what hosts and gateways send, and damaged good ones."""
 
 from __future__ import annotations
 

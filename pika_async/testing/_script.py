@@ -45,7 +45,7 @@ class ScriptedTransport:
         return await self._answer(request)
 
     async def aclose(self) -> None:
-        """Note that the client let go."""
+        """Note that the client closed the transport."""
         self.closed = True
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:

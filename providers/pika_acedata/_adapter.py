@@ -86,7 +86,7 @@ def _read(body: Any) -> Told:
 
 @frozen(kw_only=True)
 class AceData:
-    """Speak AceData's dialect; *held* waits for the video in the submit's own answer."""
+    """Translates to AceData's API; *held* waits for the video in the submit's own answer."""
 
     api_key: api.Secret = api.key("ACEDATA_API_KEY")
     base_url: str = api.base_url("https://api.acedata.cloud")

@@ -119,7 +119,7 @@ def _model(request: api.VideoRequest) -> tuple[str, dict[str, Any]]:
 
 @frozen(kw_only=True)
 class Comfy:
-    """Speak the dialect of Comfy Router's queue; *held* waits for the video in the submit's own answer.
+    """Translates to the API of Comfy Router's queue; *held* waits for the video in the submit's own answer.
 
     The queue is switched on for each workspace. Where it is not, the adapter goes on as if *held* were given.
     """

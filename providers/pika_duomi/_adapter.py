@@ -100,7 +100,7 @@ def _tasks(data: Any) -> dict[str, tuple[Told, Any]]:
 
 @frozen(kw_only=True)
 class Duomi:
-    """Speak Duomi's dialect; *success_codes* are the codes of good answers, 0 at some of its resellers.
+    """Translates to Duomi's API; *success_codes* are the codes of good answers, 0 at some of its resellers.
 
     The key travels inside the body, so a plain http *base_url* off this machine is warned of.
     """

@@ -104,7 +104,7 @@ def _inlined(value: Any) -> Any:
 
 @frozen(kw_only=True)
 class Fal:
-    """Speak the dialect of fal's queue. A *base_url* of your own stands for all hosts of fal."""
+    """Translates to the API of fal's queue. A *base_url* of your own stands for all hosts of fal."""
 
     api_key: api.Secret = api.key("FAL_KEY")
     base_url: str = api.base_url(_QUEUE)

@@ -101,7 +101,7 @@ def _between(request: api.VideoRequest, frames: Sequence[api.Frame]) -> dict[str
 
 @frozen(kw_only=True)
 class PikaOfficial:
-    """Speak the dialect of Pika's own API.
+    """Translates to Pika's own API.
 
     A submit bears an `Idempotency-Key` of its attempt: the same bytes under it reach the same job again.
     """

@@ -86,7 +86,7 @@ class Looks:
         await answered
 
     def look_soon(self, attempt_id: str) -> None:
-        """Have an attempt looked up once, soon, whichever process leads: somebody here just asked for it."""
+        """Have an attempt looked up once, soon, whichever process leads: a caller here just asked for it."""
         if not self.leading:
             self._watched.hurry(attempt_id)
             self._tick()

@@ -21,7 +21,7 @@ class Watched:
     """What is looked up, when, and who waits for it; *wake* is called by a timer when the next look is due.
 
     Where several processes share a ledger, one of them looks for all: *leading*. The others only look at what
-    somebody asks for.
+    a caller asks for.
     """
 
     def __init__(self, account: Account, clock: Clock, addresses: Addresses, owner: str) -> None:

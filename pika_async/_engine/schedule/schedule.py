@@ -36,7 +36,7 @@ class Schedule:
     With *free_results* the look at once that a provider asks for (its render is over, the result is fetched
     by another request) is outside the budget.
 
-    Every operation is O(log jobs). When the learned times move, jobs are placed anew, 5,000 per `take`.
+    Every operation is O(log jobs). When the learned times move, jobs are placed again, 5,000 per `take`.
     """
 
     def __init__(

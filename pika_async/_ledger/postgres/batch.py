@@ -53,7 +53,7 @@ class Batch:
     """Decides for many callers, and collects what is to be written.
 
     *keys* and *tasks* say which jobs hold them, where that was looked up: for one caller alone. A batch for
-    many relies on the constraints of the tables; when one speaks up, everything is done again, one by one.
+    many relies on the constraints of the tables; when one fails, everything is done again, one by one.
     *read* are the jobs read for this batch; what moves nothing must rest on one of them.
     """
 

@@ -99,7 +99,7 @@ class Link:
             await _closed(connection)
 
     async def close(self) -> None:
-        """Let go, once nobody asks any more."""
+        """Close it, once it is not used any more."""
         async with self._lock:
             await self.drop()
 

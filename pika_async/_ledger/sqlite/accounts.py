@@ -65,7 +65,7 @@ def read_spending(connection: sqlite3.Connection) -> Mapping[str, int]:
 
 
 def put_member(connection: sqlite3.Connection, account: str, member: Member, now: float) -> None:
-    """Keep what a process says of itself, and forget those that fell silent."""
+    """Keep what a process says of itself, and forget those that stopped responding."""
     row = attrs.astuple(member)
     connection.execute(
         f"INSERT OR REPLACE INTO members (account, {MEMBER_COLUMNS}) VALUES (?, {marks(row)})",

@@ -28,7 +28,7 @@ class Batch:
     """Decides for many callers in one transaction; writes nothing before `flush`.
 
     A *careful* batch serves one caller and looks before it writes. The others rely on the constraints of the
-    tables: when one speaks up, everything is rolled back and done again carefully, one by one.
+    tables: when one fails, everything is rolled back and done again carefully, one by one.
     """
 
     def __init__(

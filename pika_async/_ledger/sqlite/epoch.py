@@ -102,7 +102,7 @@ class Epoch:
                 os.write(self._handle, b"%020d" % number)
 
     def close(self) -> None:
-        """Let go of the file beside."""
+        """Release the file beside."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

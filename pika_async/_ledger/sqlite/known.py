@@ -19,7 +19,7 @@ _MEDIA_REMEMBERED = 64 << 20
 
 
 class Known:
-    """Valid until another connection commits; `forget` starts anew after anything went wrong."""
+    """Valid until another connection commits; `forget` starts again after anything went wrong."""
 
     def __init__(self) -> None:
         self.data_version = -1

@@ -18,7 +18,7 @@ from pika_async.errors import LedgerError
 
 @frozen
 class Order:
-    """Somebody's wish; job *job_id* is read ahead with all others', as is whoever holds the key of *new*."""
+    """One queued operation; *job_id* is read ahead, as is the holder of the key of *new*."""
 
     future: asyncio.Future[Any]
     work: Callable[[Batch], Any]

@@ -38,7 +38,7 @@ class Reader:
             return found[0][2] if found else None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         with self._lock:
             self._closed = True
             self._let_go()
