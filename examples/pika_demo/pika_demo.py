@@ -130,6 +130,7 @@ class DemoEmulator:
         for told, meaning in (
             ({"state": "queued"}, api.Pending(task=task, state=api.State.QUEUED)),
             ({"state": "running"}, api.Pending(task=task)),
+            ({}, api.Pending(task=task)),
             ({"state": "completed", "url": video.url}, api.Succeeded(task=task, results=(video,))),
             ({"state": "completed"}, api.Failed(task=task, reason="no_output")),
             ({"state": "failed", **error("bad", "it broke")}, api.Failed(task=task, message="it broke")),
@@ -144,7 +145,13 @@ class DemoEmulator:
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what the documents say that the adapter declares in `Capabilities`."""
-        return {"kinds": {api.Generate}, "ranges": {"seed": (0, 4_294_967_295)}, "poll_batch": 1}
+        return {
+            "kinds": {api.Generate},
+            "fields": {"seed", "aspect_ratio"},
+            "ranges": {"seed": (0, 4_294_967_295)},
+            "poll_batch": 1,
+            "key_variables": ("DEMO_API_KEY",),
+        }
 
     def answer(self, request: api.HttpRequest, world: api.World, /) -> api.HttpResponse | api.Held:
         if not str(request.headers.get("authorization")).startswith("Bearer sandbox"):

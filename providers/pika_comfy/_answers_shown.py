@@ -22,7 +22,7 @@ def examples(provider: Any) -> Iterator[api.Example]:
     """Return what the adapter must make of answers."""
     if not provider.held:
         yield from _taken()
-    yield from _statuses()
+    yield from _statuses(provider)
     yield from _results()
     yield from _others(provider)
 
@@ -84,7 +84,7 @@ def _taken() -> Iterator[api.Example]:
     yield api.Example(read, (bare, _PLAIN), api.SubmitUnknown("", code=None))
 
 
-def _statuses() -> Iterator[api.Example]:
+def _statuses(provider: Any) -> Iterator[api.Example]:
     queued: Any = {"task": _T, "state": api.State.QUEUED, "queue_position": 2}
     over = api.Pending(task=api.Task("t1", {"completed": True}), poll_after=0)
     paced = {"IN_QUEUE": "5", "IN_PROGRESS": "90"}
@@ -100,6 +100,9 @@ def _statuses() -> Iterator[api.Example]:
         yield api.Example("read_poll", (answer, [_T]), {"t1": told})
     kept = api.Pending(task=over.task, poll_after=0, raw={"status": "COMPLETED"})
     yield api.Example("read_poll", (_says(200, {"status": "COMPLETED"}), [_T]), {"t1": kept})
+    echo = {"status": "IN_PROGRESS", "detail": f"of {provider.api_key.reveal()}"}
+    hidden = api.Pending(task=_T, raw={**echo, "detail": "of ***"})
+    yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": hidden})
     hasty = _says(200, {"status": "IN_PROGRESS"}, retry_after="0")
     waits = api.Pending(task=_T, raw={"status": "IN_PROGRESS"})
     yield api.Example("read_poll", (hasty, [_T]), {"t1": waits})

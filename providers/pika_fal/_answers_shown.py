@@ -23,7 +23,7 @@ _SERVERS: Final = (
 def examples(provider: Any) -> Iterator[api.Example]:
     """Return what the adapter must make of answers."""
     yield from _accepted()
-    yield from _statuses()
+    yield from _statuses(provider)
     yield from _results()
     yield from _others(provider)
     yield from _pushes()
@@ -64,7 +64,7 @@ def _accepted() -> Iterator[api.Example]:
         yield api.Example("read_submit", (answer, _PLAIN), error)
 
 
-def _statuses() -> Iterator[api.Example]:
+def _statuses(provider: Any) -> Iterator[api.Example]:
     over = api.Pending(task=api.Task("t1", {"completed": True}), poll_after=0)
     gone = api.Failed(task=_T, message="gone", code="runner_disconnected", charged="no", trace_id="tr")
     ours = api.Failed(task=_T, message="why", code="client_cancelled", charged="unknown", trace_id="tr")
@@ -89,6 +89,9 @@ def _statuses() -> Iterator[api.Example]:
     done: Any = {"status": "COMPLETED", "metrics": {}}
     more = api.Pending(task=over.task, poll_after=0, raw=done)
     yield api.Example("read_poll", (says(200, {**done, "logs": []}), [_T]), {"t1": more})
+    echo = {"status": "IN_PROGRESS", "note": f"of {provider.api_key.reveal()}"}
+    hidden = api.Pending(task=_T, raw={**echo, "note": "of ***"})
+    yield api.Example("read_poll", (says(200, echo), [_T]), {"t1": hidden})
     kept = api.Pending(task=_T, raw={"status": "IN_PROGRESS"})
     answer = says(202, {"status": "IN_PROGRESS", "logs": [{"message": "m"}]})
     yield api.Example("read_poll", (answer, [_T]), {"t1": kept})

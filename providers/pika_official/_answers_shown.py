@@ -22,7 +22,7 @@ _AT: Final = 1_800_000_000
 def examples(provider: Any) -> Iterator[api.Example]:
     """Return what the adapter must make of answers."""
     yield from _accepted()
-    yield from _jobs()
+    yield from _jobs(provider)
     yield from _contents()
     yield from _pushes()
     yield from _uploads(provider)
@@ -73,7 +73,7 @@ def _accepted() -> Iterator[api.Example]:
     yield api.Example(read, (unmade, _PLAIN), api.AuthError("", code="caller_plan_required"))
 
 
-def _jobs() -> Iterator[api.Example]:
+def _jobs(provider: Any) -> Iterator[api.Example]:
     bill = {"state": "settled", "charge_micro_usd": 250_000}
     open_bill = {"state": "open", "charge_micro_usd": 250_000}
     free = {"state": "settled", "charge_micro_usd": 0}
@@ -109,6 +109,9 @@ def _jobs() -> Iterator[api.Example]:
         yield api.Example("read_poll", (_says(200, body), [_T]), {"t1": told})
     refused = _says(422, _job("failed", error=wrong))
     yield api.Example("read_poll", (refused, [_T]), {"t1": api.Failed(task=_T, charged="no", **failed)})
+    echo = {**_job("running"), "note": f"of {provider.api_key.reveal()}"}
+    hidden = api.Pending(task=_T, raw={**echo, "note": "of ***"})
+    yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": hidden})
     kept = api.Pending(task=_T, raw=_job("running"))
     yield api.Example("read_poll", (_says(200, _job("running")), [_T]), {"t1": kept})
     for nothing in (
