@@ -110,12 +110,18 @@ class Refusals(Value):
         """Make the error of a submit whose answer names no task."""
         return self._worded(self._proven(response, error), response, error, key, "submit")
 
-    def by_body(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
+    def by_body(
+        self, response: HttpResponse, error: ErrorInfo, key: Secret, *, settles_key: bool = False
+    ) -> PikaError:
         """Make the error of a submit whose body alone proves, at any status, that nothing was bought.
 
-        Only for a provider that declares `Capabilities.refuses_by_body`.
+        Only for a provider that declares `Capabilities.refuses_by_body`. *settles_key*: the body names the
+        job of the submit's idempotency key, so the answer to a replay is true of the first send as well.
         """
-        return self._worded(self.codes.get(error.code or "", SubmitRefused), response, error, key, "submit")
+        kind = self.codes.get(error.code or "", SubmitRefused)
+        refused = self._worded(kind, response, error, key, "submit")
+        refused.settles_key = settles_key
+        return refused
 
     def at_upload(self, response: HttpResponse, error: ErrorInfo, key: Secret) -> PikaError:
         """Make the error of an upload, where the status suffices: an upload buys nothing."""

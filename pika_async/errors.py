@@ -57,6 +57,8 @@ class PikaError(Exception):
 
     default_retryable: ClassVar[bool] = False
     default_charged: ClassVar[Charged] = "no"
+    settles_key: bool = False
+    """Whether the answer names the job of the submit's idempotency key: then it is true of each send."""
 
     def __init__(
         self,

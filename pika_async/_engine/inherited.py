@@ -14,10 +14,11 @@ from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted, read_answer
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
+from pika_async._engine.ids import attempt_id
 from pika_async._engine.sent import OtherKeyError, again, key_of
 from pika_async._http import HttpRequest
 from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Unknown
-from pika_async._ledger.records import Attempt, AttemptState
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import keeps_bytes
 from pika_async._sender import Sender, SendError
 from pika_async.errors import LedgerError, PikaError, RateLimited
@@ -85,18 +86,19 @@ class Inherited:
         key = key_of(account.secrets, names, await ledger.secret())
         if key != attempt.replay.key:
             raise OtherKeyError
-        posted = self._posted(account, attempt, account.guarded(request))
+        posted = self._posted(account, attempt, account.guarded(request), record)
         log.info("job %s: its process fell silent, the same bytes are sent again", attempt.job_id)
         match await self._answer(posted, order, request, key):
-            case Evidence() as evidence:
-                await self._desk.tell_of(attempt.job_id, evidence)
+            case Evidence() | Refused() as event:
+                await self._desk.tell_of(attempt.job_id, event)
             case None:
                 over = ReplayOver(attempt=attempt.id, owner=self._desk.owner)
                 await self._desk.tell_of(attempt.job_id, over)
             case _:
                 pass  # the next sweep tries again
 
-    def _posted(self, account: Account, attempt: Attempt, request: HttpRequest) -> Posted:
+    def _posted(self, account: Account, attempt: Attempt, request: HttpRequest, record: JobRecord) -> Posted:
+        tried = {a.account for a in record.attempts}
         alone = request.held or not account.capabilities.echoes_token
         return Posted(
             attempt=attempt,
@@ -104,13 +106,14 @@ class Inherited:
             loaded=account.loaded,
             held=request.held,
             fresh_connection=self._may_ask_for_fresh and alone,
-            next_id="",
+            next_id=attempt_id(record.id, record.newest.number + 1),
+            fallback=next((key for key in record.fallbacks if key not in tried), None),
             replayable=account.replay_window,
         )
 
     async def _answer(
         self, posted: Posted, order: VideoRequest, request: HttpRequest, key: str
-    ) -> Evidence | Unknown | None:
+    ) -> Evidence | Refused | Unknown | None:
         """Send *request* once; None says that its answer allows no other."""
         attempt, replay = posted.attempt, posted.loaded.capabilities.replay
         lost = Unknown(attempt=attempt.id, owner=posted.owner)
@@ -130,6 +133,8 @@ class Inherited:
         match read_answer(posted, order, response, self._clock.wall()):
             case Evidence() as evidence:
                 return evidence
+            case Refused(error=PikaError(settles_key=True)) as refused:
+                return refused
             case Refused(error=RateLimited()):
                 return lost
             case Unknown() if replay is not None and replay.allows(response.status):

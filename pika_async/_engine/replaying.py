@@ -10,7 +10,7 @@ from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Replaying, Unknown
 from pika_async._sender import Sender, SendError
-from pika_async.errors import LedgerError, RateLimited
+from pika_async.errors import LedgerError, PikaError, RateLimited
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
@@ -33,11 +33,11 @@ async def replayed(
     transport: Sender,
     ledger: Ledger,
     clock: Clock,
-) -> Evidence | Unknown:
+) -> Evidence | Refused | Unknown:
     """Send *request* again, with ever longer pauses, until the provider names its task; else return *lost*.
 
     *status* is that of the answer that proved nothing, None without an answer. A refusal proves nothing about
-    the first send, so it never counts as one. The credential is the first one: it is in the request.
+    the first send, so it counts only when it names the job of the key. The credential is the first one.
     """
     replay = posted.loaded.capabilities.replay
     pause = _FIRST_PAUSE
@@ -65,6 +65,8 @@ async def replayed(
                 return evidence
             case Unknown():
                 status = response.status
+            case Refused(error=PikaError(settles_key=True)) as refused:
+                return refused
             case Refused(error=RateLimited()):
                 pass
             case Refused():

@@ -157,7 +157,8 @@ class PikaOfficial:
         if job.id and (job.status or response.status < 300):
             if api.state(job.status) is not api.State.FAILED:
                 return self._snapshot(api.Task(job.id), job, body, response.headers.get("x-request-id"))
-            raise REFUSALS.by_body(response, _wrong(body, response), self.api_key)
+            # Of a replay as well: its key leads to the job that the first send made.
+            raise REFUSALS.by_body(response, _wrong(body, response), self.api_key, settles_key=True)
         raise REFUSALS.at_submit(response, _wrong(body, response), self.api_key)
 
     def build_poll(self, tasks: Sequence[api.Task], /) -> api.HttpRequest:

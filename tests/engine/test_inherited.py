@@ -8,15 +8,15 @@ import pytest
 from attrs import Factory, define, evolve, field, frozen
 
 import pika_async.provider as api
-from pika_async import Generate, JobUnresolved, State
+from pika_async import Generate, JobUnresolved, State, SubmitRefused
 from pika_async._encoding import encoded_body
 from pika_async._engine.sent import OtherKeyError, again, kept, key_of
 from pika_async._ledger.events import Cancel
-from pika_async._ledger.records import AttemptState
+from pika_async._ledger.records import AttemptState, JobState
 from pika_async.requests import Blob
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
-from tests.engine.scripted import Host, Scripted, answer, capable, scene
+from tests.engine.scripted import LOST, Host, Scripted, answer, capable, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +154,40 @@ async def test_an_answer_that_forbids_it_ends_it(status):
         assert len(s.wire.submits) == 1
         assert ledger.job.newest.state is AttemptState.AMBIGUOUS
         assert await ledger.sent(ledger.job.newest.id) is None
+
+
+@frozen(kw_only=True)
+class NamesTheJob(Keyed):
+    """A refusal at submit is a failed job, which the key leads to again."""
+
+    def read_submit(self, response, request, /):
+        try:
+            return super().read_submit(response, request)
+        except api.SubmitRefused as error:
+            error.settles_key = True
+            raise
+
+
+async def test_a_job_of_the_key_that_failed_settles_the_first_send():
+    """It is the job that the first send made, so nothing was bought: a refusal like any other."""
+    async with died(NamesTheJob()) as (ledger, clock, hosts):
+        hosts["scripted"].at_submit.append(answer(200, {"error": "SubmitRefused"}))
+        async with scene(NamesTheJob(), ledger=ledger, clock=clock, hosts=hosts) as s:
+            await clock.advance(LEASE + 30)
+            assert len(s.wire.submits) == 1
+    assert ledger.job.newest.state is AttemptState.REFUSED
+    assert ledger.job.state is JobState.FAILED
+
+
+async def test_so_it_does_in_the_process_that_sent_it():
+    """The caller is told the refusal, and that nothing was charged."""
+    clock = FakeClock()
+    async with scene(NamesTheJob(), clock=clock, hosts={"scripted": KeepingHost(clock)}) as s:
+        s.host.at_submit.extend([LOST, answer(200, {"error": "SubmitRefused"})])
+        wait = s.begin(s.pika.generate("a cat"))
+        await clock.advance(30)
+        assert isinstance(wait.exception(), SubmitRefused)
+        assert wait.exception().charged == "no"
 
 
 async def test_a_cancelled_job_is_not_sent_again():

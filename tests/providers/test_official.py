@@ -135,7 +135,7 @@ def test_some_clients_words_for_an_end_are_failures(word):
     for status in (200, 403, 503):
         with pytest.raises(ContentBlocked) as caught:
             PIKA.read_submit(HttpResponse(status=status, body=body), Generate("A cat"))
-        assert caught.value.charged == "no"
+        assert (caught.value.charged, caught.value.settles_key) == ("no", True)
 
 
 def test_an_unknown_word_is_still_running():
