@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import frozen
 
@@ -12,6 +12,9 @@ from pika_async._engine.account import Account
 from pika_async._ledger.records import AttemptState, JobRecord, Refusal
 from pika_async._powers import Estimate
 from pika_async.requests import VideoRequest
+
+MEDIA: Final = "media"
+"""The code of a refusal of ours: the media of the order could not be brought to the provider."""
 
 
 @frozen
@@ -70,7 +73,9 @@ def why(record: JobRecord, first: str) -> str:
     newest = record.newest
     for attempt in reversed(record.attempts):
         if attempt.account != newest.account and attempt.state is AttemptState.REFUSED:
-            refusal = attempt.outcome
-            told = f" ({refusal.error})" if isinstance(refusal, Refusal) else ""
-            return f"{attempt.account.partition(':')[0]} refused it{told}"
+            name, refusal = attempt.account.partition(":")[0], attempt.outcome
+            if not isinstance(refusal, Refusal):
+                return f"{name} refused it"
+            did = "could not take its media" if refusal.code == MEDIA else "refused it"
+            return f"{name} {did} ({refusal.error})"
     return first

@@ -16,6 +16,7 @@ from pika_async._engine import answers
 from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
+from pika_async._engine.choosing import MEDIA
 from pika_async._engine.clock import Clock, moment
 from pika_async._engine.desk import Desk
 from pika_async._engine.files import with_blobs
@@ -97,6 +98,7 @@ class Posts:
         """Go on to the next provider of the order, if there is one: a failed upload buys nothing."""
         if (fallback := self._fallback(flight)) is None:
             return False
+        error.code = error.code or MEDIA
         newest = flight.record.newest
         following = NextAttempt(id=attempt_id(flight.id, newest.number + 1), account=fallback)
         event = PassedOver(attempt=newest.id, refusal=refusal_of(error), next=following)

@@ -235,4 +235,8 @@ def _failed(account: Account, blob: Blob, why: str) -> ProviderUnavailable:
 def _unbought(error: PikaError) -> PikaError:
     """Say of an error of an upload what is true of each: nothing was charged."""
     error.phase, error.charged = "submit", "no"
+    if "nothing was bought" in error.message:
+        return error
+    told = f"{error.message.rstrip('.')}. The media were not uploaded, and nothing was bought."
+    error.message, error.args = told, (told, *error.args[1:])
     return error

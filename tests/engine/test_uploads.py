@@ -181,12 +181,13 @@ async def test_a_failed_upload_buys_nothing(failures, kind):
         await s.clock.advance(30)
         error = job.exception()
         assert (type(error), error.charged, error.phase, error.provider) == (kind, "no", "submit", "scripted")
+        assert "nothing was bought" in error.message
         assert not s.host.billed
         assert s.stats.in_flight == 0
 
 
 async def test_a_failed_upload_goes_on_to_the_next_provider():
-    """Nothing was sent, so it is a proven refusal: the job says who refused it, and one video is bought."""
+    """Nothing was sent, so it is a proven refusal: the job says why it went on, and one video is bought."""
     clock = FakeClock()
     hosts = {name: Store(clock, f"https://{name}.test/put") for name in ("scripted", "second")}
     second = Uploader(capabilities=evolve(Uploader().capabilities, name="second"))
@@ -197,7 +198,8 @@ async def test_a_failed_upload_goes_on_to_the_next_provider():
         await clock.advance(30)
         job = wait.result()
         assert (await s.after(60, job.wait())).id == "t1"
-        assert (job.provider, job.why_provider) == ("second", "scripted refused it (ProviderUnavailable)")
+        why = "scripted could not take its media (ProviderUnavailable)"
+        assert (job.provider, job.why_provider) == ("second", why)
         assert not hosts["scripted"].billed
         assert hosts["second"].billed == {"a cat": 1}
     first, last = ledger.job.attempts
@@ -318,3 +320,71 @@ async def test_a_link_into_the_network_is_not_read():
     async with scene(FilesOnly()) as s:
         with pytest.raises(UnsupportedRequest, match="image could not be read from its link"):
             await s.pika.submit(Generate("a cat", image="http://127.0.0.1:9/cat.png"))
+
+
+def two_hosts(**options):
+    """Open a client of an uploader, its store, and a second provider that takes bytes."""
+    from pika_async.testing import FakeClock
+
+    clock = FakeClock()
+    hosts = {"scripted": Store(clock), "second": Host(clock)}
+    return scene(Uploader(), Scripted(capabilities=capable("second")), clock=clock, hosts=hosts, **options)
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_both_ledgers_say_whose_media_failed(kind, tmp_path):
+    """Nothing was sent, which is as good a proof as a refusal; the job and the ledger say why."""
+    async with two_hosts(ledger=MemoryLedger() if kind == "memory" else tmp_path / "jobs.db") as s:
+        s.host.failing = [answer(401, {})]
+        job = await s.pika.submit(Generate("a cat", image=CAT))
+        assert (job.provider, job.why_provider) == (
+            "second",
+            "scripted could not take its media (AuthError)",
+        )
+        first, second = (await s.engine.desk.ledger.get(job.id)).attempts
+        assert (first.state, first.slot, second.account) == ("refused", False, "second:default")
+        assert "not uploaded, and nothing was bought" in first.outcome.message
+        assert not s.host.billed
+        assert s.hosts["second"].billed.total() == 1
+        assert [account.in_flight for account in s.pika.stats().values()] == [0, 1]
+
+
+async def test_a_short_trouble_is_outlasted_before_the_next_provider_is_asked():
+    """Three tries, as where there is no other."""
+    async with two_hosts() as s:
+        s.host.failing = [answer(503, {})] * 2
+        job = await s.after(10, s.pika.submit(Generate("a cat", image=CAT)))
+        assert job.provider == "scripted"
+        s.host.failing = [answer(503, {})] * 3
+        job = await s.after(10, s.pika.submit(Generate("a dog", image=DOG)))
+        assert job.provider == "second"
+
+
+async def test_a_file_that_only_the_next_provider_takes_goes_there(tmp_path):
+    """How large a file is is known only when it is read."""
+    path = tmp_path / "cat.png"
+    path.write_bytes(CAT * 20)
+    async with two_hosts() as s:
+        job = await s.pika.submit(Generate("a cat", image=path))
+        assert job.provider == "second"
+        assert not s.host.granted
+
+
+async def test_a_link_refused_anew_goes_on_to_the_next_provider():
+    """It is made again once, then the refusal is the order's."""
+    async with two_hosts() as s:
+        await s.after(30, s.pika.generate("a cat", image=CAT))
+        s.host.at_submit.extend([answer(422, {"error": "SubmitRefused"})] * 2)
+        job = await s.after(5, s.pika.submit(Generate("again", image=CAT)))
+        assert job.provider == "second"
+        assert s.host.stored == [CAT, CAT]
+
+
+async def test_another_try_after_a_failed_upload_is_not_taken_for_an_old_link():
+    """A link that was kept and ran out meanwhile says nothing about an upload that fails now."""
+    async with two_hosts() as s:
+        await s.after(30, s.pika.generate("a cat", image=CAT))
+        await s.clock.advance(4000)
+        s.host.failing = [answer(404, {})] * 3
+        job = await s.after(10, s.pika.submit(Generate("again", image=CAT)))
+        assert job.provider == "second"
