@@ -31,6 +31,8 @@ PLAINER = {
 }
 """Words that were hard to read, as patterns, each with what to write instead."""
 
+ANY = re.compile(rf"\b(?:{'|'.join(PLAINER)})\b", re.IGNORECASE)
+
 
 def documents() -> Iterator[tuple[str, str]]:
     """Yield the prose of every page, without its code."""
@@ -50,6 +52,8 @@ def docstrings() -> Iterator[tuple[str, str]]:
 def hard(text: str) -> list[str]:
     """Return the words of *text* for which there are plainer ones."""
     flat = " ".join(text.split())
+    if not ANY.search(flat):
+        return []
     return [
         f"{found[0]!r}: write {plainer!r}"
         for word, plainer in PLAINER.items()
