@@ -28,8 +28,8 @@ import pika_async
 from pika_async._download.signature import Tally
 from pika_async._secret import Secret, conceal_text
 from pika_async._token import JobToken
+from pika_async.batch.entry import Entry
 from pika_async.batch.lists import Source, lines_of
-from pika_async.batch.manifest import Entry
 from pika_async.callbacks.handler import Handler, joined
 from pika_async.callbacks.token import make_token, read_token
 from pika_async.gallery.row import Row
@@ -121,7 +121,7 @@ MORE: dict[str, Reader] = {
     "callbacks.handler": read_callback,
     "callbacks.token.read_token": text(lambda token: read_token([b"secret"], token)),
     "JobToken.decode": text(JobToken.decode),
-    "batch.manifest.Entry.parse, gallery.Row.of": read_entry,
+    "batch.entry.Entry.parse, gallery.Row.of": read_entry,
     "batch.lists.lines_of, text": lambda data: [*lines_of(Source("a.txt", data, Path()))],
     "batch.lists.lines_of, CSV": lambda data: [*lines_of(Source("a.csv", b"prompt\n" + data, Path()))],
     "batch.lists.lines_of, JSON": lambda data: [*lines_of(Source("a.jsonl", data, Path()))],

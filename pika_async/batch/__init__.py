@@ -2,7 +2,8 @@
 
 from pika_async.batch.batch import Batch
 from pika_async.batch.describe import described
-from pika_async.batch.manifest import MANIFEST, Entry, Failure, Manifest, RowState, Timings
+from pika_async.batch.entry import Entry, Failure, RowState, Timings
+from pika_async.batch.manifest import MANIFEST, Manifest
 from pika_async.batch.progress import Progress
 from pika_async.batch.report import Report, RowEvent
 from pika_async.batch.rows import Listed, read_list

@@ -12,9 +12,10 @@ from pika_async import _arguments as arguments
 from pika_async._crossing import process_bound
 from pika_async._engine.files import check_files
 from pika_async.batch.client import adapters_of, has_memory_only, is_open, ledger_of
+from pika_async.batch.entry import RowState
 from pika_async.batch.folder import BatchFolder
 from pika_async.batch.known import PRETENDED
-from pika_async.batch.manifest import Manifest, RowState
+from pika_async.batch.manifest import Manifest
 from pika_async.batch.plan import Plan, make_plan
 from pika_async.batch.preview import check
 from pika_async.batch.report import Report, RowEvent

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from attrs import field, frozen
 
+from pika_async.batch.entry import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, media_path
 from pika_async.batch.files import open_own
-from pika_async.batch.manifest import IMAGE_TYPES, MANIFEST, VIDEO_TYPES, Entry, RowState, media_path
+from pika_async.batch.manifest import MANIFEST
 from pika_async.batch.store import BatchStore
 from pika_async.errors import ConfigError
 

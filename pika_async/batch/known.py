@@ -13,7 +13,7 @@ from pika_async._engine.verdict import outcome
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
 from pika_async._ledger.standing import frees_its_key
 from pika_async._token import JobToken
-from pika_async.batch.manifest import Failure
+from pika_async.batch.entry import Failure
 
 if TYPE_CHECKING:
     from pika_async._ledger import Ledger

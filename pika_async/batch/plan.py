@@ -13,9 +13,10 @@ from attrs import evolve, frozen
 
 from pika_async._engine.files import hashes
 from pika_async._token import JobToken
+from pika_async.batch.entry import Entry
 from pika_async.batch.folder import BatchFolder
 from pika_async.batch.known import PRETENDED, REAL, KnownJob, RowKey, identity_of, known_jobs
-from pika_async.batch.manifest import Entry, Manifest
+from pika_async.batch.manifest import Manifest
 from pika_async.batch.planner import PlannedRow, Planner, may_be_paid
 from pika_async.batch.rows import Listed
 from pika_async.errors import ConfigError

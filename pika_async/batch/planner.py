@@ -12,9 +12,9 @@ from typing import Final
 from attrs import define, evolve
 
 from pika_async.batch.describe import described, without_secrets
+from pika_async.batch.entry import Entry, RowState, Timings
 from pika_async.batch.folder import BatchFolder, Names, fits
 from pika_async.batch.known import PRETENDED, KnownJob, RowKey
-from pika_async.batch.manifest import Entry, RowState, Timings
 from pika_async.batch.rows import Listed
 from pika_async.results import JSON
 

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from pika_async._crossing import process_bound
-from pika_async.batch.manifest import RowState
+from pika_async.batch.entry import RowState
 
 _REMEMBERED: Final = 200
 

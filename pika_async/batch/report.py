@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import frozen
 
 from pika_async._crossing import Value
-from pika_async.batch.manifest import Entry, RowState
+from pika_async.batch.entry import Entry, RowState
 from pika_async.errors import PikaError
 
 

@@ -14,9 +14,10 @@ from pika_async._job import Job
 from pika_async._ledger.pacing import OUR_CAPS
 from pika_async._token import JobToken
 from pika_async.batch.client import is_open, reusable
+from pika_async.batch.entry import Failure, RowState
 from pika_async.batch.folder import BatchFolder
 from pika_async.batch.known import RowKey
-from pika_async.batch.manifest import Failure, Manifest, RowState
+from pika_async.batch.manifest import Manifest
 from pika_async.batch.planner import PlannedRow
 from pika_async.batch.posters import Posters
 from pika_async.batch.report import RowEvent

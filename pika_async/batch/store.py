@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from pika_async._download.store import is_address, size_of
-from pika_async.batch.manifest import Entry, RowState
+from pika_async.batch.entry import Entry, RowState
 from pika_async.errors import ConfigError
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pika_async._crossing import Value
-from pika_async.batch.manifest import RowState
+from pika_async.batch.entry import RowState
 from pika_async.gallery.row import Row, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"

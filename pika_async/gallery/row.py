@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from attrs import field, frozen
 
 from pika_async._crossing import Value
-from pika_async.batch.manifest import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, Timings, media_path
+from pika_async.batch.entry import IMAGE_TYPES, VIDEO_TYPES, Entry, RowState, Timings, media_path
 from pika_async.requests import MEDIA_FIELDS
 from pika_async.results import JSON
 

@@ -13,7 +13,8 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from pika_async.batch.manifest import IMAGE_TYPES, MANIFEST, VIDEO_TYPES
+from pika_async.batch.entry import IMAGE_TYPES, VIDEO_TYPES
+from pika_async.batch.manifest import MANIFEST
 from pika_async.errors import ConfigError
 from pika_async.gallery.folder import PAGE, read_rows, title_of, within
 from pika_async.gallery.page import Live, content_policy, render_card, render_page, render_summary

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pika_async import ConfigError
+from pika_async.batch.entry import Entry, RowState
 from pika_async.batch.folder import BatchFolder, Names, fits, slug
-from pika_async.batch.manifest import Entry, RowState
 
 # The digest of b"mine".
 MINE = "8a53a1f5c0b6ee2d2d2a9ac2b4a4a2d1"
