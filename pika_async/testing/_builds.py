@@ -56,9 +56,9 @@ VALUES: Mapping[str, Sequence[Any]] = {
 
 
 def hold(promise: bool, broken: str) -> None:
-    """Raise the AssertionError that says which promise is *broken*."""
+    """Raise the AssertionError that says which promise is *broken*, and where to read of it."""
     if not promise:
-        raise AssertionError(broken)
+        raise AssertionError(f"{broken} See docs/providers.md.")
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pika_async.provider import Failed, Outcome, Pending, Succeeded, Task, VideoRequest
 from pika_async.testing._builds import NOW, hold
-from pika_async.testing._drive import MORE, Drive, told_by
+from pika_async.testing._drive import Drive, told_by
 from pika_async.testing._world import FakeWorld
 
 _OLD: Final = 3600.0
@@ -41,7 +41,7 @@ def _agree(drive: Drive, world: FakeWorld, task: Task) -> None:
         hold(
             not isinstance(pushed, Succeeded | Failed) or _same_end(pushed, looked),
             f"The callback {body[:200]!r} is read as {pushed!r}, and a look-up as {looked!r}: both are about "
-            f"the same end. {MORE}",
+            f"the same end.",
         )
 
 
@@ -70,7 +70,7 @@ def _forged(drive: Drive, request: VideoRequest) -> None:
         hold(
             told_by(read, body, headers, at, keys) is not None,
             "A signed callback of the emulator is not read; its headers come with names in lower case, and "
-            f"keys as `build_keys` or the shared secret give them. {MORE}",
+            "keys as `build_keys` or the shared secret give them.",
         )
         wrong = {name: text[::-1] for name, text in headers.items()}
         forged: tuple[tuple[bytes, Mapping[str, str], float, bytes | None, str], ...] = (
@@ -85,7 +85,7 @@ def _forged(drive: Drive, request: VideoRequest) -> None:
         )
         for forged_body, forged_headers, moment, key, what in forged:
             told = told_by(read, forged_body, forged_headers, moment, key)
-            hold(told is None, f"A callback {what} is believed ({told!r}): return None for it. {MORE}")
+            hold(told is None, f"A callback {what} is believed ({told!r}): return None for it.")
 
 
 def _signs(headers: Mapping[str, str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ from pika_async.provider import (
 from pika_async.testing._answers import echoing, odd_answers, paths, spoilt
 from pika_async.testing._builds import BASE_URL, KEY, NOW, TASKS, VALUES, Builds, hold
 from pika_async.testing._documents import check_documents
-from pika_async.testing._drive import MORE, Drive
+from pika_async.testing._drive import Drive
 from pika_async.testing._look_ups import check_look_ups
 from pika_async.testing._optional import check_powers
 from pika_async.testing._outcomes import check_outcomes
@@ -110,7 +110,7 @@ def _check_requests(factory: ProviderFactory, builds: Builds) -> None:
         hold(
             not strange or not variables,
             f"The error for an empty key names {', '.join(strange)}, and Capabilities.key_variables are "
-            f"{', '.join(variables)}. {MORE}",
+            f"{', '.join(variables)}.",
         )
 
 

@@ -26,7 +26,7 @@ from pika_async.provider import (
     fields_set,
 )
 from pika_async.testing._builds import BASE_URL, KEY, hold
-from pika_async.testing._drive import MORE, Drive, shown, told_by
+from pika_async.testing._drive import Drive, shown, told_by
 from pika_async.testing._world import as_received
 
 
@@ -48,7 +48,7 @@ def check_documents(drive: Drive) -> None:
         about = ", ".join(_brief(one) for one in example.arguments)
         hold(
             first is None,
-            f"The documents have an example for {example.function}({about}), and {first}. {MORE}",
+            f"The documents have an example for {example.function}({about}), and {first}.",
         )
 
 
@@ -67,7 +67,7 @@ def _limits(drive: Drive, adapter: Any) -> None:
         declared = getattr(adapter.capabilities, name)
         hold(
             declared == documented,
-            f"Capabilities.{name} is {declared!r}, and the documents say {documented!r}. {MORE}",
+            f"Capabilities.{name} is {declared!r}, and the documents say {documented!r}.",
         )
 
 

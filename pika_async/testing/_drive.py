@@ -25,7 +25,6 @@ from pika_async.provider import (
 from pika_async.testing._builds import Builds
 from pika_async.testing._world import FakeWorld
 
-MORE: Final = "See docs/providers.md."
 _STEPS: Final = 4
 _SAYING: Final = frozenset({"error", "message", "msg", "detail", "reason"})
 
@@ -67,9 +66,7 @@ class Drive:
             if not isinstance(seen, Pending) or seen.poll_after != 0:
                 return seen
             task = task.merged(seen.task)
-        raise AssertionError(
-            f"A look-up asks for more than {_STEPS} steps; poll_after=0 is for one more. {MORE}"
-        )
+        raise AssertionError(f"A look-up asks for more than {_STEPS} steps; poll_after=0 is for one more.")
 
     def words(self, world: FakeWorld, task: Task) -> str:
         """Return the first words with which the answer to a look-up says what went wrong."""

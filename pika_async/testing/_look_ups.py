@@ -24,7 +24,7 @@ from pika_async.provider import (
     is_link,
 )
 from pika_async.testing._builds import KEY, NOW, hold
-from pika_async.testing._drive import MORE, Drive, shown, told_by
+from pika_async.testing._drive import Drive, shown, told_by
 from pika_async.testing._world import FakeWorld
 
 _HISTORY: Final = 120
@@ -61,7 +61,7 @@ def _is_pending_until_done(drive: Drive) -> None:
             said = _said(drive, world, task)
             hold(
                 said is None or seen.state is said,
-                f"The look-up says that a task is {said}, and it is read as {seen.state}. {MORE}",
+                f"The look-up says that a task is {said}, and it is read as {seen.state}.",
             )
             _sound(drive, request, seen)
 
@@ -102,7 +102,7 @@ def _sound(drive: Drive, request: VideoRequest, seen: Pending | Succeeded) -> No
         hold(
             sent is None or echoed == sent.reveal(),
             f"echoes_token is declared, and a look-up is read with callback_url={echoed!r}, which is not the "
-            f"address that was sent: it proves whose task this is. {MORE}",
+            f"address that was sent: it proves whose task this is.",
         )
 
 
@@ -192,7 +192,7 @@ def _many_tasks(drive: Drive) -> None:
                 hold(
                     _same(seen, alone[task.id]),
                     f"A look-up of {count} tasks tells of one what belongs to another: match each answer to "
-                    f"its task by the task's id, never by its place. {MORE}",
+                    f"its task by the task's id, never by its place.",
                 )
     left = _partly(drive, world, tasks)
     if left is not None:

@@ -21,7 +21,7 @@ from pika_async.provider import (
 )
 from pika_async.testing._builds import BASE_URL, KEY, NOW, hold
 from pika_async.testing._callbacks import check_callbacks
-from pika_async.testing._drive import MORE, Drive, shown, told_by
+from pika_async.testing._drive import Drive, shown, told_by
 from pika_async.testing._world import FakeWorld, as_received, wire_text
 
 _STEPS: Final = 4
@@ -87,7 +87,7 @@ def _uploads(drive: Drive) -> None:
             failed = told_by(own.read_upload, evolve(answer, status=status), blob, step)
             hold(
                 isinstance(failed, PikaError),
-                f"A step of an upload, answered with HTTP {status}, is read as {failed!r}: raise. {MORE}",
+                f"A step of an upload, answered with HTTP {status}, is read as {failed!r}: raise.",
             )
         told = told_by(own.read_upload, answer, blob, step)
         hold(isinstance(told, Uploading | Uploaded), f"A step of an upload is read as {told!r}.")
@@ -99,7 +99,7 @@ def _uploads(drive: Drive) -> None:
         hold(
             not away.url.startswith(_ELSEWHERE) or KEY not in wire_text(away),
             f"The key would go to {away.origin}, where an upload is sent: hosts may see the secrets that "
-            f"Capabilities.hosts names, and no others. {MORE}",
+            f"Capabilities.hosts names, and no others.",
         )
         step = told
     raise AssertionError(f"An upload does not end within {_STEPS} steps.")
@@ -111,7 +111,7 @@ def _ends_in_a_link(drive: Drive, world: FakeWorld, blob: Blob, told: Uploaded) 
     if told.link.startswith(BASE_URL):
         kept = drive.ask(world, HttpRequest(method="GET", url=told.link.partition("?")[0]))
         lost = "?" in told.link or (kept is not None and kept.status == 200 and kept.body != blob.data)
-        hold(not lost, f"An upload ends in {told.link}, which is not where its bytes are read. {MORE}")
+        hold(not lost, f"An upload ends in {told.link}, which is not where its bytes are read.")
 
 
 def _moved(told: Any) -> Any:
@@ -154,7 +154,7 @@ def _cancels(drive: Drive) -> None:
         failed = told_by(own.read_cancel, HttpResponse(status=status, body=b"{}"), task)
         hold(
             isinstance(failed, PikaError),
-            f"A cancellation that is answered with HTTP {status} is read as {failed!r}: raise. {MORE}",
+            f"A cancellation that is answered with HTTP {status} is read as {failed!r}: raise.",
         )
 
 
@@ -175,7 +175,7 @@ def _estimates(drive: Drive) -> None:
         told = None if answer is None else told_by(own.read_estimate, answer, plain)
         hold(
             isinstance(told, Estimate) and told.amount > 0 and bool(told.unit),
-            f"The price of {type(plain).__name__} ({shown(answer)}) is read as {told!r}. {MORE}",
+            f"The price of {type(plain).__name__} ({shown(answer)}) is read as {told!r}.",
         )
         failed = told_by(own.read_estimate, HttpResponse(status=500, body=b"{}"), plain)
         hold(
@@ -218,5 +218,5 @@ def _balance(drive: Drive) -> None:
         failed = told_by(own.read_balance, HttpResponse(status=status, body=b"{}"))
         hold(
             isinstance(failed, PikaError),
-            f"A balance that is answered with HTTP {status} is read as {failed!r}: raise. {MORE}",
+            f"A balance that is answered with HTTP {status} is read as {failed!r}: raise.",
         )

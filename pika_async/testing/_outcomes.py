@@ -19,7 +19,7 @@ from pika_async.provider import (
     Succeeded,
 )
 from pika_async.testing._builds import BASE_URL, NOW, hold
-from pika_async.testing._drive import MORE, Drive, kind_of, shown, told_by
+from pika_async.testing._drive import Drive, kind_of, shown, told_by
 from pika_async.testing._world import FakeWorld
 
 _REFUSED: Final[Mapping[Outcome, type[PikaError]]] = {
@@ -57,7 +57,7 @@ def _refused(drive: Drive, outcome: Outcome, error: type[PikaError]) -> None:
         hold(
             isinstance(told, error),
             f"{outcome.value} is {outcome.meaning}: raise {error.__name__} for {shown(answer)}, "
-            f"not {told!r}. {MORE}",
+            f"not {told!r}.",
         )
         hold(
             getattr(told, "charged", "no") == "no",
@@ -74,7 +74,7 @@ def _proves_nothing(drive: Drive, outcome: Outcome) -> None:
         hold(
             isinstance(told, PikaError) and not isinstance(told, REFUSALS),
             f"{shown(answer)} proves nothing, since the order may have been taken: raise SubmitUnknown, "
-            f"not {told!r}. {MORE}",
+            f"not {told!r}.",
         )
 
 
@@ -96,13 +96,13 @@ def _fails(drive: Drive, outcome: Outcome, reason: str) -> None:
             hold(
                 bool(seen.message or seen.code),
                 f"The look-up says why the render failed, and {seen!r} says nothing: hand message and code "
-                f"on. {MORE}",
+                f"on.",
             )
         # A provider may publish the link later than its word for success.
         waits = isinstance(seen, Pending) and outcome is Outcome.NO_LINK
         hold(
             waits or (isinstance(seen, Failed) and seen.reason == reason),
-            f"{outcome.value} is {outcome.meaning}: return Failed(reason={reason!r}), not {seen!r}. {MORE}",
+            f"{outcome.value} is {outcome.meaning}: return Failed(reason={reason!r}), not {seen!r}.",
         )
 
 
@@ -113,7 +113,7 @@ def _documented(drive: Drive) -> None:
         told = told_by(drive.provider.read_submit, answer, drive.builds.kinds[0])
         hold(
             type(told) is error,
-            f"The documents say that {shown(answer)} is {error.__name__}, and it is read as {told!r}. {MORE}",
+            f"The documents say that {shown(answer)} is {error.__name__}, and it is read as {told!r}.",
         )
         hold(
             getattr(told, "charged", None) == error.default_charged,
@@ -130,7 +130,7 @@ def _refused_by_status(drive: Drive) -> None:
             hold(
                 isinstance(told, REFUSALS),
                 f"HTTP {status} is documented as a refusal whatever the body says (refused_by_status), and "
-                f"{shown(answer)} is read as {told!r}. {MORE}",
+                f"{shown(answer)} is read as {told!r}.",
             )
 
 

@@ -23,7 +23,7 @@ from pika_async.provider import (
 )
 from pika_async.testing._answers import UNREADABLE
 from pika_async.testing._builds import KEY, NOW, TASKS, hold
-from pika_async.testing._drive import MORE, told_by
+from pika_async.testing._drive import told_by
 
 _NONE: Mapping[str, str] = {}
 
@@ -65,7 +65,7 @@ class Reads:
                     hold(
                         KEY not in words,
                         f"{reader.__name__} shows the key in the words that it makes of {_shown(answer)}: "
-                        f"hand foreign text through `shown`. {MORE}",
+                        f"hand foreign text through `shown`.",
                     )
 
     def submit(self, answer: HttpResponse) -> Any:
@@ -84,7 +84,7 @@ class Reads:
             found: Mapping[str, Snapshot] = told
             asked = {task.id for task in tasks}
             strange = [id_ for id_, snapshot in found.items() if id_ not in asked or snapshot.task.id != id_]
-            hold(not strange, f"{_shown(answer)} gives tasks that were not asked for.")
+            hold(not strange, f"{_shown(answer)} tells of tasks that were not asked for.")
             of_the_call = answer.status in {401, 403, 429} or answer.status >= 500
             hold(bool(found) or not of_the_call, f"{_shown(answer)} says nothing of tasks: raise, not {{}}.")
         return told
@@ -106,7 +106,7 @@ def _read(reader: Callable[..., Any], *given: Any, kinds: Any) -> Any:
     except Exception as error:
         raise AssertionError(f"{reader.__name__} fails on {_shown(given[0])}: {error!r}") from error
     sound = isinstance(told, PikaError | kinds) if kinds is not None else True
-    hold(sound, f"{reader.__name__} gives {told!r} for {_shown(given[0])}.")
+    hold(sound, f"{reader.__name__} returns {told!r} for {_shown(given[0])}.")
     body = given[0] if isinstance(given[0], bytes) else given[0].body
     hold(
         KEY.encode() not in body or KEY not in f"{told} {told!r}",

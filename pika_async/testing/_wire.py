@@ -27,7 +27,7 @@ from pika_async.provider import (
     VideoRequest,
 )
 from pika_async.testing._builds import KEY, NOW, hold
-from pika_async.testing._drive import MORE, Drive, kind_of, shown, told_by
+from pika_async.testing._drive import Drive, kind_of, shown, told_by
 from pika_async.testing._world import FakeWorld, as_received
 
 _LARGE: Final = 200_000
@@ -87,7 +87,7 @@ def _values_are_told_apart(drive: Drive) -> None:
                     hold(
                         wire not in seen,
                         f"{kind_of(plain)}.{name} looks the same on the wire for {seen.get(wire)!r} and "
-                        f"{value!r}: send it, or refuse what cannot be sent. {MORE}",
+                        f"{value!r}: send it, or refuse what cannot be sent.",
                     )
                     seen[wire] = value
 
@@ -111,7 +111,7 @@ def _limits_are_taken(drive: Drive) -> None:
                     hold(
                         answer is None or len(world.billed) == 1,
                         f"{kind_of(plain)}.{name}={value!r} is declared, and the emulator answers "
-                        f"{shown(answer)}: one of the two does not know the documents. {MORE}",
+                        f"{shown(answer)}: one of the two does not know the documents.",
                     )
 
 
@@ -228,7 +228,7 @@ def _in_time(name: str, size: int, read: Callable[[], object]) -> None:
     hold(
         took < _SLOW,
         f"{name} takes {took:.1f} s of CPU for an answer of {size:,} bytes: a reader must be linear in its "
-        f"bytes. {MORE}",
+        f"bytes.",
     )
 
 
