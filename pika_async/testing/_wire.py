@@ -228,7 +228,7 @@ def _in_time(name: str, size: int, read: Callable[[], object]) -> None:
     hold(
         took < _SLOW,
         f"{name} takes {took:.1f} s of CPU for an answer of {size:,} bytes: a reader must be linear in its "
-        f"bytes.",
+        "bytes.",
     )
 
 

@@ -103,6 +103,9 @@ def _statuses(provider: Any) -> Iterator[api.Example]:
     echo = {"status": "IN_PROGRESS", "detail": f"of {provider.api_key.reveal()}"}
     hidden = api.Pending(task=_T, raw={**echo, "detail": "of ***"})
     yield api.Example("read_poll", (_says(200, echo), [_T]), {"t1": hidden})
+    for wish, after in (("0.5", 0.5), ("60", 60.0), ("61", 60.0), ("soon", None)):
+        answer = _says(200, {"status": "IN_PROGRESS"}, retry_after=wish)
+        yield api.Example("read_poll", (answer, [_T]), {"t1": api.Pending(task=_T, poll_after=after)})
     hasty = _says(200, {"status": "IN_PROGRESS"}, retry_after="0")
     waits = api.Pending(task=_T, raw={"status": "IN_PROGRESS"})
     yield api.Example("read_poll", (hasty, [_T]), {"t1": waits})
