@@ -38,11 +38,15 @@ def _bought(world: World) -> Iterator[str]:
 
 def _found(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
     """What was bought is in the ledger with its task, or is shown as a doubt where nothing can find it."""
-    for prompt, bills in world.bills.items():
+    for prompt in world.asked:
+        bills = world.bills.get(prompt, [])
         jobs = [job for job in records if world.prompt_of(job.id) == prompt]
         known = {a.task.id for job in jobs for a in job.attempts if a.task is not None}
         known |= {extra.task.id for job in jobs for extra in job.extras}
         doubts = sum(a.state in LOST and a.task is None for job in jobs for a in job.attempts)
+        sent = world.asked[prompt].sent
+        if doubts > sent and not world.plan.faults & {"crash", "stop", "close"}:
+            yield f"{prompt} has {doubts} doubts and was sent {sent} times"
         missing = [bill for bill in bills if bill.task is not None and bill.task not in known]
         if len(missing) > doubts:
             yield f"{prompt} was bought, and the ledger neither has the task nor a doubt"

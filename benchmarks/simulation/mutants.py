@@ -118,6 +118,7 @@ MUTANTS = (
         "replaying",
         "    while replay is not None and replay.allows(status):\n",
         "    while True:\n",
+        "the ledger allows no replay without a window, and so nothing leaves",
     ),
     # Telling the ledger.
     Mutant(

@@ -40,6 +40,10 @@ class Asked:
 
     departures: list[Departure] = field(factory=list)
     refused: set[int] = field(factory=set)
+    marks: set[str] = field(factory=set)
+    """The attempts that the ledger let pass the fence."""
+    sent: int = 0
+    """POSTs that were no replays."""
     resubmits: int = 0
     told: list[str] = field(factory=list)
     videos: set[str] = field(factory=set)
@@ -277,6 +281,8 @@ class World:
         event = type(change.event).__name__ if change.event is not None else "Create"
         states = " ".join(f"{a.number}:{a.state}" for a in after.attempts)
         self.log(f"ledger {after.id} {event}: {after.state} {states}")
+        marked = (a.id for a in after.attempts if a.state == "sending")
+        self.asked[self.prompt_of(after.id)].marks.update(marked)
         if before is None:
             return
         for old in before.attempts:
@@ -309,6 +315,9 @@ class World:
             d.attempt == departure.attempt for o in self.asked.values() for d in o.departures
         ):
             self.broken(f"an attempt of {prompt} is sent twice")
+        asked.sent += not is_replay
+        if asked.sent > len(asked.marks):
+            self.broken(f"{prompt} is sent, and the ledger has not marked it as sending")
         asked.departures.append(departure)
         return departure
 
