@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 import attrs
 
 from pika_async._ledger.codec import without_media
 from pika_async._ledger.records import JobRecord, evolve
+
+UPLOADS: Final = "upload:"
+"""Names of links of uploads begin so. A link is kept as `[link, until]`; `null` is one that was refused."""
+
+
+def is_over(name: str, state: str, now: float) -> bool:
+    """Return whether a link of an upload is good no longer, of what the ledger keeps as learned.
+
+    >>> is_over("upload:pika:default:ab:image/png", '["https://up.test/1", 500.0]', 501.0)
+    True
+    >>> is_over("acedata:default", '["https://up.test/1", 500.0]', 501.0)
+    False
+    """
+    if not name.startswith(UPLOADS):
+        return False
+    try:
+        _, until = json.loads(state)
+        return bool(until < now)
+    except (ValueError, TypeError):
+        return True
 
 
 def forgotten(job: JobRecord, *, media_only: bool) -> JobRecord:

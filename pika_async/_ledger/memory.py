@@ -11,7 +11,7 @@ from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.faults import task_taken, unknown_job
-from pika_async._ledger.forgetting import forgotten
+from pika_async._ledger.forgetting import forgotten, is_over
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
 from pika_async._ledger.records import (
@@ -234,6 +234,8 @@ class MemoryLedger:
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs; of those with a key all but the request stays."""
+        for name in [name for name, state in self._learned.items() if is_over(name, state, self.now())]:
+            del self._learned[name]
         ended = [job.id for job in self._ended.values() if job.created_at < older_than]
         for job_id in ended:
             del self._ended[job_id]

@@ -201,3 +201,18 @@ async def test_fallbacks_and_the_orders_own_receiver_are_kept(ledger):
         made = job(name=name, key=name, fallbacks=("duomi:default",), callback_url=receiver)
         await ledger.create(made)
         assert await ledger.get(name) == made
+
+
+async def test_links_of_uploads_that_are_over_are_pruned(ledger):
+    """Those that are good still stay, and so does what else was learned."""
+    now = ledger.now()
+    for name, state in {
+        "upload:a": f'["https://up.test/1", {now - 1}]',
+        "upload:b": f'["https://up.test/2", {now + 1000}]',
+        "upload:c": "null",
+        ACCOUNT: "times",
+    }.items():
+        await ledger.learned(name, state)
+    await ledger.prune(0.0)
+    kept = [await ledger.learned(name) is not None for name in ("upload:a", "upload:b", "upload:c", ACCOUNT)]
+    assert kept == [False, True, False, True]

@@ -13,7 +13,7 @@ from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
 from pika_async._ledger.faults import unreadable_job
-from pika_async._ledger.forgetting import forgotten
+from pika_async._ledger.forgetting import UPLOADS, forgotten, is_over
 from pika_async._ledger.postgres import accounts, inbox, listing, pruning
 from pika_async._ledger.postgres.borrowed import create_on
 from pika_async._ledger.postgres.clock import DatabaseClock
@@ -242,6 +242,9 @@ class PostgresLedger:
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""
+        links = await self._rows(pruning.LINKS, UPLOADS)
+        if over := [name for name, state in links if is_over(name, state, self.now())]:
+            await self._writer.do(lambda _: [Statement(pruning.FORGET_LINKS, (over,))], _nothing)
         pruned = last = races = 0
         while settled := await self._rows(pruning.SETTLED, float(older_than), last, pruning.AT_ONCE):
             ids = [job_id for job_id, *_ in settled]

@@ -27,6 +27,8 @@ OUTCOMES: Final = (
     b"SELECT job_id, number, outcome FROM pika.attempts "
     b"WHERE job_id = ANY($1::text[]) AND outcome IS NOT NULL"
 )
+LINKS: Final = b"SELECT account, state FROM pika.learned WHERE account >= $1 AND account < $1 || chr(1114111)"
+FORGET_LINKS: Final = b"DELETE FROM pika.learned WHERE account = ANY($1::text[])"
 ORPHANS: Final = (
     b"DELETE FROM pika.inbox WHERE id IN (SELECT id FROM pika.inbox i WHERE received_at < $1 "
     b"AND NOT EXISTS (SELECT 1 FROM pika.attempts a WHERE a.id = i.attempt_id) LIMIT 5000) RETURNING 1"

@@ -17,7 +17,7 @@ from pika_async._ledger.sqlite import accounts, inbox, listing, news
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.epoch import Epoch
 from pika_async._ledger.sqlite.opening import open_file
-from pika_async._ledger.sqlite.pruning import forget_job, prune_jobs, prune_orphans
+from pika_async._ledger.sqlite.pruning import forget_job, prune_jobs, prune_links, prune_orphans
 from pika_async._ledger.sqlite.reader import Reader
 from pika_async._ledger.sqlite.writer import Commit, Writer, commit
 from pika_async._ledger.standing import OPEN
@@ -147,6 +147,7 @@ class SqliteLedger:
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""
+        await self._writer.write(prune_links)
         pruned = 0
         last: int | None = 0
         while last is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from attrs import evolve
 
 from pika_async._ledger.codec import decode_outcome, encode_outcome, encode_plain, encode_request
-from pika_async._ledger.forgetting import forgotten
+from pika_async._ledger.forgetting import UPLOADS, forgotten, is_over
 from pika_async._ledger.sqlite.batch import Batch
 from pika_async._ledger.sqlite.schema import OPEN_STATES
 from pika_async._ledger.standing import settled
@@ -88,6 +88,16 @@ def forget_job(batch: Batch, *, job_id: str, media_only: bool) -> bool:
     )
     batch.forget([job_id])
     return True
+
+
+def prune_links(batch: Batch) -> None:
+    """Forget links of uploads that are good no longer."""
+    learned = batch.connection.execute(
+        "SELECT account, state FROM learned WHERE account >= ? AND account < ?",
+        (UPLOADS, UPLOADS + "\U0010ffff"),
+    )
+    over = [(name,) for name, state in learned.fetchall() if is_over(name, state, batch.now())]
+    batch.connection.executemany("DELETE FROM learned WHERE account = ?", over)
 
 
 def prune_orphans(batch: Batch, older_than: float, after: int) -> int | None:
