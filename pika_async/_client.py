@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
@@ -33,6 +32,7 @@ from pika_async.requests import (
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from decimal import Decimal
 
     from pika_async._balances import AccountBalance

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import field, frozen
@@ -16,6 +15,7 @@ from pika_async._secret import Secret
 from pika_async.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from decimal import Decimal
 
     from pika_async._download.answer import Tape
@@ -76,8 +76,8 @@ class Options:
         check.number("poll_interval", self.poll_interval)
         if not isinstance(self.poll_rate, Unset | None):
             check.number("poll_rate", self.poll_rate, above=0)
-        if self.reuse is not None and check.instance("reuse", self.reuse, timedelta) <= timedelta():
-            raise check.refuse("reuse", "a timedelta above zero", self.reuse)
+        if self.reuse is not None:
+            _check_reuse(self.reuse)
         if self.max_submits is not None:
             check.count("max_submits", self.max_submits, least=0)
         check.flag("trust_env", self.trust_env)
@@ -219,6 +219,13 @@ class Downloads:
                 return proxies
             case _:
                 raise ConfigError("media_proxy must be the address of a proxy, False for none, or None.")
+
+
+def _check_reuse(reuse: timedelta) -> None:
+    from datetime import timedelta
+
+    if check.instance("reuse", reuse, timedelta) <= timedelta():
+        raise check.refuse("reuse", "a timedelta above zero", reuse)
 
 
 def _check_parts(options: Options) -> None:
