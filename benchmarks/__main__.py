@@ -39,6 +39,8 @@ NAMES = (
     "simulation",
     "replay",
     "hostile",
+    "day",
+    "soak",
     "callbacks",
     "download",
     "install_size",
