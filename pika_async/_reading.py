@@ -182,6 +182,27 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def merged(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return *body* with the user's `extra_body` merged into it, objects within objects as well.
+
+    A value of *extra* goes before one of *body*. Raises `UnsupportedRequest` where it would replace an object
+    of *body* as a whole, for settings of the request would be lost without a word.
+
+    >>> merged({"options": {"seed": 3}}, {"options": {"extend": True}})
+    {'options': {'seed': 3, 'extend': True}}
+    """
+    whole = dict(body)
+    for name, value in (extra or {}).items():
+        own = whole.get(name)
+        if isinstance(own, Mapping) and not isinstance(value, Mapping):
+            raise UnsupportedRequest(
+                f"extra_body's {name} would replace {', '.join(own)} of the request; make it an object, "
+                "which is merged."
+            )
+        whole[name] = merged(own, value) if isinstance(own, Mapping) else value
+    return whole
+
+
 def first_text(value: Any, depth: int = 9) -> str:
     """Return the first text inside an error of unknown shape; its `message` comes before its other fields.
 

@@ -107,7 +107,8 @@ class CommonFields(TypedDict, total=False):
     resolution: str | None
     """How fine the picture is, such as `"720p"`, `"1080p"` or `"4k"`; left out: the provider's choice."""
     extra_body: Mapping[str, JSON] | None
-    """Merged last into the provider's body, and checked by nobody: the way to a wire field we do not know."""
+    """Merged last into the provider's body, at every depth, and checked by nobody: the way to a wire field
+    we do not know."""
 
 
 class MediaFields(CommonFields, total=False):
@@ -166,7 +167,8 @@ class _Common(Value):
     extra_body: Mapping[str, JSON] | None = field(
         default=None, converter=check.copied, validator=optional(check.json_object)
     )
-    """Merged last into the provider's body, and checked by nobody: the way to a wire field we do not know."""
+    """Merged last into the provider's body, at every depth, and checked by nobody: the way to a wire field
+    we do not know."""
 
 
 @frozen

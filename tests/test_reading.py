@@ -153,3 +153,23 @@ def test_keys_and_addresses_are_checked_when_the_adapter_is_made(options, why):
     assert Adapter(api_key="k").base_url == "https://api.test"
     with pytest.raises(ConfigError, match=why):
         Adapter(**{"api_key": "k", **options})
+
+
+def test_what_the_user_adds_joins_the_settings_of_the_request() -> None:
+    """At every depth; a value of the user's goes before one of ours, and neither side is changed."""
+    body = {"a": 1, "options": {"seed": 3, "deep": {"x": 1}}}
+    extra = {"a": 2, "b": 3, "options": {"extend": True, "deep": {"y": 2}}}
+    assert api.merged(body, extra) == {
+        "a": 2,
+        "b": 3,
+        "options": {"seed": 3, "extend": True, "deep": {"x": 1, "y": 2}},
+    }
+    assert (body["a"], extra["a"]) == (1, 2)
+    assert api.merged(body, None) == body
+
+
+@pytest.mark.parametrize("value", [None, "all", ["seed"]])
+def test_what_would_drop_settings_is_refused_by_name(value: Any) -> None:
+    """Silence would cost a video that nobody wanted."""
+    with pytest.raises(UnsupportedRequest, match="extra_body's options would replace seed"):
+        api.merged({"options": {"seed": 3}}, {"options": value})

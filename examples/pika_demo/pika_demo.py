@@ -58,8 +58,7 @@ class Demo:
     def build_submit(self, request: api.VideoRequest, _call: api.Call, /) -> api.HttpRequest:
         """Send what the caller set; a field that the wire calls something else would be renamed here."""
         given = api.fields_set(request)
-        extra = given.pop("extra_body", {})
-        body = {**given, **extra}
+        body = api.merged(given, given.pop("extra_body", None))
         url = f"{self.base_url}/v1/videos"
         return api.HttpRequest(method="POST", url=url, headers=self._headers, body=api.Json(body))
 

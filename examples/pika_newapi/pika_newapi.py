@@ -106,7 +106,6 @@ class NewApi:
     def build_submit(self, request: api.VideoRequest, _call: api.Call, /) -> api.HttpRequest:
         """Send what the caller set; members of `extra_body`'s `options`, such as `extend`, join ours."""
         told = api.fields_set(request)
-        extra = dict(told.get("extra_body", {}))
         parameters = api.given(
             guidanceScale=told.get("guidance_scale"),
             motion=told.get("motion"),
@@ -117,7 +116,6 @@ class NewApi:
             frameRate=told.get("frame_rate"),
             parameters=parameters or None,
         )
-        options |= api.members(extra.pop("options", None))
         body = api.given(
             promptText=told.get("prompt"),
             pikaffect=told.get("style"),
@@ -127,7 +125,10 @@ class NewApi:
         )
         url = f"{self.base_url}/pika/generate"
         return api.HttpRequest(
-            method="POST", url=url, headers=self._headers, body=api.Json({**body, **extra})
+            method="POST",
+            url=url,
+            headers=self._headers,
+            body=api.Json(api.merged(body, told.get("extra_body"))),
         )
 
     def read_submit(self, response: api.HttpResponse, _request: api.VideoRequest, /) -> api.Snapshot:

@@ -138,7 +138,7 @@ class AceData:
             "async": None if self.held else True,
             "callback_url": None if self.held else call.callback_url,
         }
-        return self._post("videos", api.given(**body) | dict(request.extra_body or {}))
+        return self._post("videos", api.merged(api.given(**body), request.extra_body))
 
     def read_submit(self, response: api.HttpResponse, request: api.VideoRequest, /) -> api.Snapshot:
         """Read the answer; one that names a task is evidence of it, whatever error stands beside it."""

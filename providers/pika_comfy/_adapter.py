@@ -150,7 +150,7 @@ class Comfy:
             url=f"{self._home(model)}{'' if self.held else '/requests'}",
             headers=self._headers | {"idempotency-key": call.attempt_id},
             query={"fallback_provider": "false"},
-            body=api.Json(body | dict(request.extra_body or {})),
+            body=api.Json(api.merged(body, request.extra_body)),
             held=self.held,
         )
 

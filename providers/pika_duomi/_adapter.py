@@ -179,7 +179,7 @@ class Duomi:
             method="POST",
             url=f"{self.base_url}/api/video/pika/pro/generate",
             headers={"accept": "application/json", "content-type": "application/json"},
-            body=api.Json({**body, **(request.extra_body or {})}),
+            body=api.Json(api.merged(body, request.extra_body)),
         )
 
     def read_submit(self, response: api.HttpResponse, _request: api.VideoRequest, /) -> api.Snapshot:

@@ -66,6 +66,10 @@ def _submits(provider: Any) -> Iterator[api.Example]:
             {"style": "Ta-da", "video": _CLIP, "sfx": True, **rate},
         ),
         (api.Generate("A cat", extra_body={"ratio": "1:1"}), {"ratio": "1:1", **rate}),
+        (
+            api.Generate("A cat", seed=3, extra_body={"options": {"extend": True}}),
+            {"ratio": "16:9", "options": {"frameRate": 24, "parameters": {"seed": 3}, "extend": True}},
+        ),
     ]
     for request, body in cases:
         told = {"key": provider.api_key, "callback_url": _BACK, "prompt": "A cat", **body}

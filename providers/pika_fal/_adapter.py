@@ -147,7 +147,7 @@ class Fal:
         )
         query, whole = (
             api.given(fal_webhook=call.callback_url),
-            api.Json(body | dict(request.extra_body or {})),
+            api.Json(api.merged(body, request.extra_body)),
         )
         return self._call("POST", f"{self.base_url}/fal-ai/pika/{endpoint}", query=query, body=whole)
 

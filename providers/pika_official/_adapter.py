@@ -146,7 +146,7 @@ class PikaOfficial:
         )
         return self._post(
             f"v1/media/pika/{operation}",
-            body | dict(request.extra_body or {}),
+            api.merged(body, request.extra_body),
             **{"idempotency-key": call.attempt_id},
         )
 
