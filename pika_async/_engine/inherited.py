@@ -17,7 +17,7 @@ from pika_async._engine.desk import Desk
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.sent import OtherKeyError, again, key_of
 from pika_async._http import HttpRequest
-from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Unknown
+from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Times, Unknown
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import keeps_bytes
 from pika_async._sender import Sender, SendError
@@ -117,9 +117,17 @@ class Inherited:
         """Send *request* once; None says that its answer allows no other."""
         attempt, replay = posted.attempt, posted.loaded.capabilities.replay
         lost = Unknown(attempt=attempt.id, owner=posted.owner)
+        timeouts = self._transport.timeouts
+        times = Times(deadline=timeouts.held if request.held else timeouts.submit)
 
         async def fence() -> None:
-            event = Replaying(attempt=attempt.id, owner=posted.owner, within=posted.replayable, key=key)
+            event = Replaying(
+                attempt=attempt.id,
+                owner=posted.owner,
+                within=posted.replayable,
+                key=key,
+                lease=times.lease,
+            )
             if not (await self._desk.ledger.apply(attempt.job_id, event)).moved:
                 raise NotGrantedError
 

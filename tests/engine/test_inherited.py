@@ -156,6 +156,22 @@ async def test_an_answer_that_forbids_it_ends_it(status):
         assert await ledger.sent(ledger.job.newest.id) is None
 
 
+async def test_its_lease_lasts_as_long_as_its_answer_may_take():
+    """An answer that is held until the video is ready takes minutes, and nobody asks beside it meanwhile."""
+
+    class Holding(Keyed):
+        def build_submit(self, request, call, /):
+            return evolve(super().build_submit(request, call), held=True)
+
+    async with died(Holding()) as (ledger, clock, hosts):
+        await clock.advance(400)
+        async with scene(Holding(), ledger=ledger, clock=clock, hosts=hosts) as s:
+            s.host.hold()
+            await clock.advance(20)
+            assert len(s.wire.submits) == 1
+            assert ledger.job.newest.lease_until > ledger.now() + 300
+
+
 @frozen(kw_only=True)
 class NamesTheJob(Keyed):
     """A refusal at submit is a failed job, which the key leads to again."""
