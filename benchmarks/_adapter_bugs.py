@@ -429,9 +429,14 @@ EQUIVALENT: Mapping[str, str] = {
     "records has been returned before",
     "acedata AceData._records: 'items' misspelt in 'items' not in body": "no answer has both items and an id",
     "duomi Duomi.__attrs_post_init__: 4 for 3 in stacklevel=3": "the line that a warning names",
+    "duomi Duomi.__attrs_post_init__: stacklevel= left out of "
+    "warnings.warn(message, UserWarning, stacklevel=3)": ("the line that a warning names"),
     "fal Fal.read_upload: '/' misspelt in link.rstrip('/')": "no host ends in these letters",
     "comfy module: 'invalid_input' misspelt in {api.SubmitRefused: 'invalid_input', api.AuthError: "
     "'unautho": "any other code of a 4xx means the same",
+    "fal module: 'bad_request' misspelt in {api.SubmitRefused: 'bad_request', api.ContentBlocked: 'cont": (
+        "any other code of a 4xx means the same"
+    ),
     "comfy Comfy: init= left out of field(init=False)": "the constructor takes one argument more",
     "comfy Comfy: True for False in init=False": "the constructor takes one argument more, which nobody "
     "gives",

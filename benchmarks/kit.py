@@ -80,6 +80,8 @@ class Finding:
 @cache
 def source(adapter: str) -> str:
     """Return the source of an adapter as it is on the disk."""
+    if (example := str(_EXAMPLES / "pika_demo")) not in sys.path:
+        sys.path.append(example)
     return Path(importlib.import_module(SUBJECTS[adapter].module).__file__ or "").read_text("utf-8")
 
 
@@ -221,7 +223,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="stop after that")
     parser.add_argument("--resume", type=Path, help="a file that keeps what was found, and goes on from it")
     options = parser.parse_args()
-    sys.path.append(str(_EXAMPLES / "pika_demo"))
     report = measure(
         full=not options.quick,
         seed=options.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,13 @@ def checks(
 
 def _check_requests(factory: ProviderFactory, builds: Builds) -> None:
     builds.check_requests()
+    for address in (BASE_URL, "http://localhost:8080", "http://127.0.0.1:8080"):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            factory(api_key=KEY, base_url=address)
+        hold(
+            not told, f"The adapter warns of {address}, where a key is safe: {[one.message for one in told]}."
+        )
     variables = builds.provider.capabilities.key_variables
     try:
         factory(api_key="", base_url=BASE_URL)

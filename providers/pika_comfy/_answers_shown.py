@@ -43,14 +43,15 @@ def _videos(task: api.Task, **more: Any) -> api.Succeeded:
 
 
 def _taken() -> Iterator[api.Example]:
-    queued = api.Pending(task=_T, state=api.State.QUEUED, trace_id="tr")
     read, body = "read_submit", {"request_id": "t1", "status": "IN_QUEUE"}
+    queued = api.Pending(task=_T, state=api.State.QUEUED, trace_id="tr", raw=body)
     for status in (200, 201, 202, 500):
         yield api.Example(read, (_says(status, body, x_comfy_request_id="tr"), _PLAIN), queued)
     typed = {**body, "error_type": "internal_error"}
     error = api.SubmitUnknown("look at Comfy's console", code="internal_error", trace_id="tr")
     yield api.Example(read, (_says(500, typed, x_comfy_request_id="tr"), _PLAIN), error)
-    yield api.Example(read, (_says(201, typed, x_comfy_request_id="tr"), _PLAIN), queued)
+    odd = evolve(queued, raw=typed)
+    yield api.Example(read, (_says(201, typed, x_comfy_request_id="tr"), _PLAIN), odd)
     slashed = _says(200, {"request_id": "a/b"})
     yield api.Example(read, (slashed, _PLAIN), api.SubmitUnknown)
     for length, taken in ((256, True), (257, False)):

@@ -139,6 +139,7 @@ def _refused() -> Iterator[api.Example]:
         yield api.Example("check_request", (wrong,), api.UnsupportedRequest)
     for right in (
         api.Generate("A cat", frames=frames[:5]),
+        api.Generate("A cat", frames=(api.Frame(_PICTURE, seconds=10), *frames[:4])),
         api.Generate("A cat", frames=(api.Frame(_PICTURE, seconds=25), api.Frame(_SEA))),
         api.Generate("A cat", image=_PICTURE, last_image=_SEA, duration=25),
         api.Edit("A cat", _CLIP, region="hat"),
