@@ -31,6 +31,7 @@ NAMES = (
     "ledger",
     "shared_ledger",
     "fleet",
+    "workers",
     "kills",
     "chaos",
     "power_cut",

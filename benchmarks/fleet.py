@@ -35,13 +35,14 @@ async def buy(ledger: Ledger, name: str) -> None:
         Claim(attempt=attempt.id, owner="bench", max_slots=1_000),
         Sending(attempt=attempt.id, owner="bench"),
         Evidence(attempt=attempt.id, snapshot=Pending(task=task), source="answer"),
-        Evidence(attempt=attempt.id, snapshot=_succeeded(task), source="echo"),
+        Evidence(attempt=attempt.id, snapshot=succeeded(task), source="echo"),
     ):
         change = await ledger.apply(name, event)
         assert change.moved, (event, change)
 
 
-def _succeeded(task: Task) -> Any:
+def succeeded(task: Task) -> Any:
+    """Say that *task* made a video."""
     from pika_async.results import State, Succeeded, VideoResult
 
     video = VideoResult("v", "https://cdn.example.com/v.mp4", None, 5.0, State.SUCCEEDED)
