@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from inspect import iscoroutinefunction
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from pika_async._ledger.change import Change
@@ -114,6 +115,13 @@ class Port:
         await self._turns.take()
         self.die()
 
+    def __getattr__(self, name: str) -> Any:
+        """Take whatever else a ledger can do for a change of it."""
+        known = getattr(self.store, name)
+        if not iscoroutinefunction(known):
+            return known
+        return lambda *arguments, **options: self._write(lambda: known(*arguments, **options))
+
     async def _read(self, call: Callable[[], Awaitable[T]]) -> T:
         await self._turns.take()
         self.store.now = self.now
@@ -152,12 +160,6 @@ class Port:
 
     async def usage(self, account: str) -> Any:
         return await self._read(lambda: self.store.usage(account))
-
-    async def present(self, account: str, member: Any, seconds: float) -> Any:
-        return await self._write(lambda: self.store.present(account, member, seconds))
-
-    async def members(self, account: str) -> Any:
-        return await self._read(lambda: self.store.members(account))
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         return await self._write(lambda: self.store.lease(name, owner, seconds))

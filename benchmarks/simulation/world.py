@@ -322,7 +322,11 @@ class World:
         return departure
 
     def refused(self, departure: Departure) -> None:
-        self.asked[departure.prompt].refused.add(departure.number)
+        asked = self.asked[departure.prompt]
+        asked.refused.add(departure.number)
+        if departure.server == "pika":
+            # Its refusal names the job of the key, which is that of every send of the same bytes.
+            asked.refused.update(d.number for d in asked.departures if d.body == departure.body)
 
     # Time.
 
