@@ -402,7 +402,12 @@ BUGS = (
         'query={"fallback_provider": "false", "key": self.api_key}',
     ),
     # The example.
-    Bug("demo", "extra fields nested", "body = {**given, **extra}", 'body = {**given, "extra_body": extra}'),
+    Bug(
+        "demo",
+        "extra fields nested",
+        'body = api.merged(given, given.pop("extra_body", None))',
+        "body = given",
+    ),
     Bug(
         "demo", "another task's end is ours", "for task in tasks if task.id == video.id", "for task in tasks"
     ),
