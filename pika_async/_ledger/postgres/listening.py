@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
 import psycopg
@@ -22,6 +23,8 @@ _NET: Final = 5.0
 """Seconds between looks at the jobs that this process knows to be open, whatever is heard."""
 _DEAF: Final = 1.0
 """The same where nothing can be heard, as through a pool."""
+_ALL_AGAIN: Final = 5
+"""After how many of those looks it is said that more may have changed than was looked at."""
 _PATIENCE: Final = 2.0
 _IDS_AT_ONCE: Final = 300
 _CHANGED: Final = (
@@ -136,8 +139,12 @@ class Listening:
                 self.call()
 
     async def _look(self) -> None:
-        while True:
+        for number in count(1):
             await asyncio.sleep(_NET if self._hears.is_set() else _DEAF)
+            if not self._hears.is_set() and not number % _ALL_AGAIN:
+                # Jobs that only others know are told by nobody: whoever leads reads them again.
+                self._heard = None
+                self.call()
             revisions = self._known.open()
             if not revisions:
                 continue
