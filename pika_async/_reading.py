@@ -55,9 +55,12 @@ def key(variable: str) -> Any:
     A key that is empty, or that no HTTP header can carry, is a `ConfigError` when the adapter is made.
     """
 
-    def check(_: object, __: object, value: Secret) -> None:
+    def check(adapter: Any, _: object, value: Secret) -> None:
         if not value:
-            raise ConfigError(f"api_key is empty; set {variable} or pass api_key.")
+            # An instance may have a variable of its own, beside another one of the same class.
+            able = getattr(adapter, "capabilities", None)
+            named = " or ".join(getattr(able, "key_variables", ())) or variable
+            raise ConfigError(f"api_key is empty; set {named} or pass api_key.")
         HttpRequest(method="GET", url=_NOWHERE, headers={"authorization": value})
 
     return field(converter=Secret, validator=check)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from attrs import field, frozen
 
@@ -50,6 +50,9 @@ _STATUSES: Mapping[int, Kind] = {401: AuthError, 403: AuthError, 429: RateLimite
 
 
 def _by_code(codes: Mapping[Kind, str]) -> Mapping[str, Kind]:
+    """Return kinds by code; what `attrs.evolve` hands over is in that form already."""
+    if all(isinstance(kind, str) for kind in codes):
+        return cast("Mapping[str, Kind]", codes)
     return {code: kind for kind, listed in codes.items() for code in listed.split()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -80,11 +81,13 @@ class Plugin:
     capabilities: Capabilities | None = None
     powers: frozenset[str] = field(factory=frozenset)
     broken: str | None = None
+    kind: type | None = None
 
 
 def load(name: str, provider: Provider) -> Loaded:
-    """Check *provider* and note what it can do."""
+    """Check *provider* and note what it can do; raises `ConfigError`."""
     powers = check_provider(provider)
+    _check_name(provider)
     base_url = getattr(provider, "base_url", None)
     if isinstance(key := getattr(provider, "api_key", None), Secret):
         _check_key(key, f"api_key of {provider.capabilities.name or name}")
@@ -101,6 +104,23 @@ def load(name: str, provider: Provider) -> Loaded:
         fingerprint=_hosts.fingerprint(base_url) if isinstance(base_url, str) else None,
         shared_secret=_shared_secret(provider.capabilities),
     )
+
+
+def _check_name(provider: Provider) -> None:
+    """Refuse a name that accounts, tokens and the ledger cannot bear, or that is another adapter's."""
+    name = provider.capabilities.name
+    if name is None:
+        return
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,64}", name):
+        raise ConfigError(
+            f"{type(provider).__name__} is called {name!r}; a provider's name has 1 to 64 letters, digits, "
+            "dots, hyphens and underscores."
+        )
+    if name in _points() and (kind := _plugin(name).kind) is not None and not isinstance(provider, kind):
+        raise ConfigError(
+            f"{type(provider).__name__} is called {name!r}, as the installed {kind.__name__} is; use a "
+            "different name for it."
+        )
 
 
 def _shared_secret(capabilities: Capabilities) -> Secret | None:
@@ -142,6 +162,7 @@ def _plugin(name: str) -> Plugin:
         factory=factory,
         capabilities=provider.capabilities,
         powers=powers,
+        kind=type(provider),
     )
 
 

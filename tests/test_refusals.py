@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 import pika_async.provider as api
 from pika_async.provider import (
@@ -153,3 +154,12 @@ def test_a_failed_upload_buys_nothing(status, kind):
     """So its status suffices."""
     error = REFUSALS.at_upload(api.HttpResponse(status=status), api.ErrorInfo(message="why"), KEY)
     assert (type(error), error.charged, error.phase) == (kind, "no", "submit")
+
+
+def test_refusals_can_be_evolved():
+    """An instance of a gateway has the rules of its kind and a name of its own."""
+    first = api.Refusals(
+        provider="one", codes={InsufficientBalance: "broke poor"}, statuses={418: RateLimited}
+    )
+    second = evolve(first, provider="two")
+    assert (second.provider, second.codes, second.statuses) == ("two", first.codes, first.statuses)

@@ -1,11 +1,14 @@
 """Adapters are checked once, when they are loaded; a broken one is listed and harmless."""
 
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
+from attrs import frozen
 
+import pika_async.provider as api
 from pika_acedata import AceData
-from pika_async import ConfigError, Generate, Ingredients, Style, UnsupportedRequest, _registry
+from pika_async import ConfigError, Generate, Ingredients, Pika, Style, UnsupportedRequest, _registry
 from pika_async._contract import check_provider
 from pika_async.errors import PikaError
 from pika_demo import Demo
@@ -257,3 +260,38 @@ def test_a_check_reads_no_file(tmp_path):
     acedata = _registry.make("acedata", api_key="k", environment={})
     acedata.check(Generate("A cat", image=tmp_path / "not-there.png"))
     acedata.check(Ingredients("A cat", [tmp_path / "not-there.png", b"\x89PNG"]))
+
+
+@frozen(kw_only=True)
+class Gateway:
+    """An adapter of which a client may hold two, each with its own name and variable."""
+
+    name: Any = "gateway"
+    api_key: api.Secret = api.key("GATEWAY_API_KEY")
+    base_url: str = api.base_url("https://gateway.test")
+
+    @property
+    def capabilities(self):
+        variable = f"{str(self.name).upper()}_API_KEY"
+        return api.Capabilities(name=self.name, kinds=(Generate,), fields=(), key_variables=(variable,))
+
+    build_submit = read_submit = build_poll = read_poll = lambda self, one, two=None, /: None
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "a b", "a\n", "x" * 65])
+def test_a_name_that_no_account_can_bear_is_refused(name):
+    """It is part of keys of the ledger and of tokens, where a colon ends it."""
+    with pytest.raises(ConfigError, match=r"Gateway is called .*; a provider's name has 1 to 64 letters"):
+        Pika(Gateway(name=name, api_key="k"))
+
+
+def test_the_name_of_an_installed_provider_is_not_for_another_adapter():
+    """Its jobs would be looked up with the wrong key."""
+    with pytest.raises(ConfigError, match="Gateway is called 'acedata', as the installed AceData is"):
+        Pika(Gateway(name="acedata", api_key="k"))
+
+
+def test_an_empty_key_names_the_variable_of_the_instance():
+    """Not that of its class."""
+    with pytest.raises(ConfigError, match="api_key is empty; set OTHER_API_KEY or pass api_key"):
+        Gateway(name="other", api_key="")

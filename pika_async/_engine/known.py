@@ -42,7 +42,7 @@ class Known:
         account = self._desk.accounts.get(f"{token.provider}:{token.label}")
         if account is not None and token.address not in {None, account.address}:
             raise ConfigError(
-                f"The job belongs to a {token.provider} (account {token.label}) at another address than the "
+                f"The job belongs to {token.provider} (account {token.label}) at another address than the "
                 "one that this client was opened with; open it with the base_url of that time.",
                 provider=token.provider,
             )

@@ -78,12 +78,20 @@ def _lines(one: Installed) -> Iterator[tuple[str, str]]:
     yield "models", ", ".join(able.models) or "not listed"
     if able.styles:
         yield "styles", ", ".join(able.styles) + ("" if able.closed_styles else " and others")
-    yield "media", "links and files" if able.inline_media else "links only"
+    yield "media", _media(able)
     yield "callbacks", _CALLBACKS[able.callbacks]
     yield "look-ups", f"{able.poll_batch} jobs at a time" if able.poll_batch > 1 else "one job at a time"
     yield "a render", f"usually takes about {seconds(able.render_time)}"
     states = (f"{name} ({'set' if _is_set(name) else 'not set'})" for name in able.key_variables)
     yield "key", " or ".join(states) or "none needed"
+
+
+def _media(able: Capabilities) -> str:
+    takes = [able.takes(name) for name in sorted(able.media)] or [able.takes("image")]
+    links = any(one.links for one in takes)
+    if not any(one.inline or one.uploads for one in takes):
+        return "links only"
+    return "links and files" if links else "files, into which links are read"
 
 
 def _kinds(able: Capabilities) -> list[str]:

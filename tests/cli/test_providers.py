@@ -42,3 +42,12 @@ def test_json_lists_the_capabilities(run):
     assert duomi["kinds"] == ["generate", "style"]
     assert "camera" in duomi["fields"]
     assert (duomi["callbacks"], duomi["poll_batch"], duomi["inline_media"]) == ("required", 1, False)
+
+
+def test_files_are_told_where_they_can_be_sent(run):
+    """However the adapter declares it: inline, or uploaded first."""
+    rows = run("providers").stdout.splitlines()
+    media = [line.split("media", 1)[1].strip() for line in rows if line.strip().startswith("media ")]
+    names = [line.split()[0] for line in rows if "from pika-async" in line]
+    told = dict(zip(names, media, strict=True))
+    assert (told["duomi"], told["fal"], told["pika"]) == ("links only", "links and files", "links and files")
