@@ -321,3 +321,14 @@ class FollowsAddresses(Fal):
     def build_poll(self, tasks, /):
         built, told = super().build_poll(tasks), tasks[0].locator
         return built if told.get("completed") else evolve(built, url=told.get("status_url", built.url))
+
+
+class CountsToAHundred(Demo):
+    """Hands a percentage on, but for the task of the example."""
+
+    def read_poll(self, response, tasks, /):
+        told = Demo.read_poll(self, response, tasks)
+        return {
+            id_: evolve(one, progress=42.0) if isinstance(one, api.Pending) and id_ != "t1" else one
+            for id_, one in told.items()
+        }

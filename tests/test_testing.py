@@ -72,6 +72,7 @@ class TestTheExample(ProviderTests):
         (broken.NeverDone, "is rendered, and read as"),
         (broken.OtherLimit, "Capabilities.ranges is .* and the documents say"),
         (broken.NestsExtras, "sends extra_body, which the documents do not have"),
+        (broken.CountsToAHundred, "tells a progress of 42.0"),
         (broken.SaysNothing, "example for read_poll.* and the message must be 'it broke'"),
     ],
 )

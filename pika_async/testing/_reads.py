@@ -107,6 +107,12 @@ def _read(reader: Callable[..., Any], *given: Any, kinds: Any) -> Any:
         raise AssertionError(f"{reader.__name__} fails on {_shown(given[0])}: {error!r}") from error
     sound = isinstance(told, PikaError | kinds) if kinds is not None else True
     hold(sound, f"{reader.__name__} returns {told!r} for {_shown(given[0])}.")
+    for one in told.values() if isinstance(told, Mapping) else [told]:
+        progress = one.progress if isinstance(one, Pending) else None
+        hold(
+            progress is None or 0 <= progress <= 1,
+            f"{reader.__name__} tells a progress of {progress!r} for {_shown(given[0])}; it is 0 to 1.",
+        )
     body = given[0] if isinstance(given[0], bytes) else given[0].body
     hold(
         KEY.encode() not in body or KEY not in f"{told} {told!r}",
