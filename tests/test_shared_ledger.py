@@ -241,14 +241,14 @@ async def test_whoever_frees_a_slot_does_not_take_it_for_ever(tmp_path):
     async with Fleet(tmp_path / "jobs.db", 2, max_concurrency=1) as fleet:
         fleet.host.render_time = 5
         busy, late = fleet.scenes
-        waits = fleet.ordered_by(busy, 5)
+        waits = fleet.ordered_by(busy, 6)
         await fleet.passes(2)
         (wait,) = fleet.ordered_by(late, 1)
         while not wait.done():
-            await fleet.passes(1)
+            await fleet.passes(0.5, step=0.1)
         after = sum(other.done() for other in waits)
         while not all(other.done() for other in waits):
-            await fleet.passes(1)
+            await fleet.passes(0.5, step=0.1)
         assert after <= 3
         assert all(other.result() for other in waits)
 

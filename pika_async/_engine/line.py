@@ -113,8 +113,11 @@ class Line:
     @property
     def waits(self) -> bool:
         """Return whether a job waits for a slot that another process may free."""
-        has_a_turn = self.owner in self.usage.waiting
-        return self.usage.members > 1 and bool(self._waiting) and (has_a_turn or self.is_full())
+        if self.usage.members <= 1:
+            return False
+        if self.owner in self.usage.waiting:  # a claim that is asked for now may be refused
+            return bool(self._waiting) or self.claiming > 0
+        return bool(self._waiting) and self.is_full()
 
     def may_start(self, now: float) -> bool:
         """Return whether a slot, a place on the wire and the pace allow a submit."""

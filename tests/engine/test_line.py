@@ -200,3 +200,16 @@ async def test_accounts_do_not_share_their_limits():
         s.host.at_submit.append(refusal("RateLimited", 429, retry_after="600"))
         await s.after(30, s.pika.generate("first"))
         assert s.hosts["other"].billed["first"] == 1
+
+
+def test_a_job_that_is_claimed_keeps_the_turn_of_its_process():
+    """The claim may be refused: whoever gave its turn up for it would wait behind all others again."""
+    queue = Line(Slots(1), "me", usage=Usage(members=2, slots=1, max_slots=1), slots=1)
+    assert not queue.waits
+    queue.add(Waiting())
+    assert queue.waits
+    queue.usage = evolve(queue.usage, waiting=("me", "other"))
+    queue.take()
+    assert queue.waits
+    queue.claiming -= 1
+    assert not queue.waits
