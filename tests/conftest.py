@@ -1,5 +1,6 @@
 """What every test shares: one event loop library, canary keys, and our wheel."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,8 @@ def dsn(postgres_cluster) -> str:
     """Return the address of a database without a ledger."""
     postgres_cluster.sql("DROP SCHEMA IF EXISTS pika CASCADE")
     return postgres_cluster.dsn()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, since many tests wait for sockets, files and processes."""
+    return (os.cpu_count() or 1) + 1

@@ -13,9 +13,9 @@ from pika_async import Generate, Style
 from pika_async._bulk import Item
 from pika_async.errors import (
     ConfigError,
-    InsufficientBalance,
     JobFailed,
     JobTimeout,
+    SubmitRefused,
     SubmitUnknown,
     UnsupportedRequest,
 )
@@ -175,7 +175,7 @@ async def test_only_bad_requests_end_too():
 async def test_whatever_becomes_of_a_job_is_in_its_item():
     """Refused, failed, in doubt, too late: each with its own error and its job."""
     async with scene() as s:
-        s.host.at_submit.extend([None, refusal("InsufficientBalance"), None, LOST])
+        s.host.at_submit.extend([None, refusal("SubmitRefused"), None, LOST])
         s.host.render_time = 20
         items = s.begin(collect(s.pika.map(requests(4), timeout=60)))
         await s.clock.advance(0)
@@ -184,7 +184,7 @@ async def test_whatever_becomes_of_a_job_is_in_its_item():
         await s.clock.advance(100)
         found = {item.request.prompt: item for item in items.result()}
         kinds = [type(found[f"{n:04}"].error) for n in range(4)]
-        assert kinds == [JobFailed, InsufficientBalance, JobTimeout, SubmitUnknown]
+        assert kinds == [JobFailed, SubmitRefused, JobTimeout, SubmitUnknown]
         assert all(item.job is not None and item.result is None for item in found.values())
         late = found["0002"].error.job
         assert (await s.after(500, late.wait())).id == "t2"
