@@ -86,6 +86,20 @@ async def test_an_outage_without_end_is_told_and_cancels_nothing():
         assert not s.host.billed
 
 
+async def test_an_order_with_a_key_that_may_be_recorded_is_not_called_free():
+    """Its commit may only be unheard, and then whoever has the key may buy it: ask with the key again."""
+    ledger = Outage()
+    async with scene(ledger=ledger) as s:
+        ledger.down = True
+        wait = s.begin(s.pika.generate("a cat", idempotency_key="k"))
+        await s.clock.advance(70)
+        assert isinstance(wait.exception(), LedgerError)
+        assert wait.exception().charged == "unknown"
+        ledger.down = False
+        await s.after(60, s.pika.generate("a cat", idempotency_key="k"))
+        assert s.host.billed == {"a cat": 1}
+
+
 async def test_evidence_waits_for_the_ledger_and_the_caller_does_not():
     """The video is given at once; the ledger has it later, and stats show for how long it has waited."""
     ledger = Outage()

@@ -165,13 +165,15 @@ class Orders:
         return able
 
     async def _created(self, flight: Flight) -> Change:
-        """Record an order with a key; a ledger that fails is tried again for a minute."""
+        """Record an order with a key, or one that others send; a failing ledger is tried for a minute."""
         give_up = self._clock.now() + _LEDGER_PATIENCE
         while True:
             try:
                 change = await self.desk.ledger.create(flight.record)
-            except LedgerError:
+            except LedgerError as error:
                 if self.desk.closing or self._clock.now() >= give_up:
+                    # It may be recorded although this was not heard, and then others may send it.
+                    error.charged = "unknown"
                     raise
                 await sleep(self._clock, _LEDGER_PAUSE)
             else:
