@@ -1,6 +1,7 @@
 """What every test shares: one event loop library, canary keys, and our wheel."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,20 @@ from tests.canary import canary, pytest_runtest_makereport
 from tests.wheels import ROOT, build_wheel
 
 __all__ = ["anyio_backend", "canary", "dsn", "postgres_cluster", "pytest_runtest_makereport", "wheel"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hear_signals():
+    """Hear signals here and in child processes: what runs in the background or under nohup ignores some."""
+    ours = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):
+        ours[signal.SIGHUP] = signal.SIG_DFL
+    deaf = [number for number in ours if signal.getsignal(number) is signal.SIG_IGN]
+    for number in deaf:
+        signal.signal(number, ours[number])
+    yield
+    for number in deaf:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture
