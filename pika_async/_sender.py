@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from inspect import signature
 from typing import Protocol
 
 from attrs import frozen
@@ -41,3 +42,15 @@ class Sender(Protocol):
     ) -> HttpResponse: ...
     async def poll(self, request: HttpRequest) -> HttpResponse: ...
     async def aclose(self) -> None: ...
+
+
+def makes_fresh_connections(sender: Sender) -> bool:
+    """Return whether *sender* knows the option; one written for the first release does not."""
+    return "fresh_connection" in signature(sender.submit).parameters
+
+
+async def submitted(sender: Sender, request: HttpRequest, fence: Fence, *, fresh: bool) -> HttpResponse:
+    """Send a billed *request* once; the option is named only where it is wanted."""
+    if fresh:
+        return await sender.submit(request, fence, fresh_connection=True)
+    return await sender.submit(request, fence)

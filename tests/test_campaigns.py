@@ -7,7 +7,10 @@ from collections import Counter
 
 import pytest
 
+from benchmarks import mutations
 from benchmarks._campaign import Campaign, OverlapError, Tally, read
+from benchmarks.simulation import mutants
+from tests.wheels import ROOT
 
 
 def one(seed: int) -> Tally:
@@ -80,3 +83,14 @@ def test_the_whole_is_what_is_left_of_it(ran, tmp_path):
 def test_a_part_ends_when_its_time_is_over(ran):
     """No seed is begun once the minutes are over."""
     assert "--from 0" in ran("--for", 0)[1]
+
+
+PLANTED = [("_engine", m.module, m.old) for m in mutants.MUTANTS] + [
+    ("_ledger", m.module, m.old) for m in mutations.MUTANTS
+]
+
+
+@pytest.mark.parametrize(("folder", "module", "old"), PLANTED)
+def test_what_a_campaign_changes_stands_in_the_code(folder, module, old):
+    """A planted fault whose line is gone stops its campaign after hours, so it is told here."""
+    assert old in (ROOT / "pika_async" / folder / f"{module}.py").read_text()

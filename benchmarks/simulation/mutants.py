@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         "the fence makes its mark after the first byte",
         "sending",
-        "response = await transport.submit(request, fence)\n    except StaleFenceError",
-        "response = await transport.submit(request, None)\n            await fence()\n    except StaleFenceError",
+        "response = await submitted(transport, request, fence, fresh=posted.fresh_connection)\n",
+        "response = await transport.submit(request, None)\n        await fence()\n",
     ),
     Mutant(
         "a ledger that fails at the fence is a doubt",
@@ -116,7 +116,7 @@ MUTANTS = (
     Mutant(
         "every lost answer is replayed, whatever the provider promises",
         "replaying",
-        "    while replay is not None and replay.allows(status):\n",
+        "    while replay is not None and posted.replayable and replay.allows(status):\n",
         "    while True:\n",
         "the ledger allows no replay without a window, and so nothing leaves",
     ),
@@ -219,7 +219,7 @@ MUTANTS = (
     Mutant(
         "time is believed on a stale record",
         "desk",
-        "Resubmit, Abandon, LeaseOver, NothingFound, SlotOver)",
+        "Resubmit, Abandon, LeaseOver, NothingFound, PassedOver, ReplayOver, SlotOver)",
         "Resubmit, Abandon)",
     ),
     Mutant(

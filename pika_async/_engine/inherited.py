@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from inspect import signature
 
 from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted, read_answer
@@ -19,8 +18,8 @@ from pika_async._engine.sent import OtherKeyError, again, key_of
 from pika_async._http import HttpRequest
 from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Times, Unknown
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
-from pika_async._ledger.standing import keeps_bytes
-from pika_async._sender import Sender, SendError
+from pika_async._ledger.standing import keeps_bytes, next_fallback
+from pika_async._sender import Sender, SendError, makes_fresh_connections, submitted
 from pika_async.errors import LedgerError, PikaError, RateLimited
 from pika_async.requests import VideoRequest
 
@@ -38,7 +37,7 @@ class Inherited:
         self._desk = desk
         self._transport = transport
         self._clock = clock
-        self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
+        self._may_ask_for_fresh = makes_fresh_connections(transport)
         self._under_way: set[str] = set()
         self._told: set[str] = set()
 
@@ -98,7 +97,6 @@ class Inherited:
                 pass  # the next sweep tries again
 
     def _posted(self, account: Account, attempt: Attempt, request: HttpRequest, record: JobRecord) -> Posted:
-        tried = {a.account for a in record.attempts}
         alone = request.held or not account.capabilities.echoes_token
         return Posted(
             attempt=attempt,
@@ -107,7 +105,7 @@ class Inherited:
             held=request.held,
             fresh_connection=self._may_ask_for_fresh and alone,
             next_id=attempt_id(record.id, record.newest.number + 1),
-            fallback=next((key for key in record.fallbacks if key not in tried), None),
+            fallback=next_fallback(record),
             replayable=account.replay_window,
         )
 
@@ -132,10 +130,7 @@ class Inherited:
                 raise NotGrantedError
 
         try:
-            if posted.fresh_connection:
-                response = await self._transport.submit(request, fence, fresh_connection=True)
-            else:
-                response = await self._transport.submit(request, fence)
+            response = await submitted(self._transport, request, fence, fresh=posted.fresh_connection)
         except SendError as error:
             return lost if not error.sent or (replay is not None and replay.allows(None)) else None
         match read_answer(posted, order, response, self._clock.wall()):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from inspect import signature
 from typing import TypeAlias
 
 from attrs import evolve
@@ -32,10 +31,10 @@ from pika_async._ledger.change import Change
 from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, PassedOver, Refused, Sent, Times
 from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.records import Attempt, AttemptState
-from pika_async._ledger.standing import CLAIMED, spent, unsent
+from pika_async._ledger.standing import CLAIMED, next_fallback, spent, unsent
 from pika_async._money import Money
 from pika_async._powers import Estimate
-from pika_async._sender import Sender
+from pika_async._sender import Sender, makes_fresh_connections
 from pika_async._telemetry import span
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
@@ -72,8 +71,7 @@ class Posts:
         self._price = price
         self._max_submits = max_submits
         self._max_cost = max_cost
-        # Transports written for the first release do not know the option.
-        self._may_ask_for_fresh = "fresh_connection" in signature(transport.submit).parameters
+        self._may_ask_for_fresh = makes_fresh_connections(transport)
         self._times: dict[tuple[bool, float, float], Times] = {}
 
     async def prepared(self, line: Line, flight: Flight) -> bool:
@@ -96,7 +94,7 @@ class Posts:
 
     async def _passed_over(self, line: Line, flight: Flight, error: PikaError) -> bool:
         """Go on to the next provider of the order, if there is one: a failed upload buys nothing."""
-        if (fallback := self._fallback(flight)) is None:
+        if (fallback := next_fallback(flight.record)) is None:
             return False
         error.code = error.code or MEDIA
         newest = flight.record.newest
@@ -117,7 +115,7 @@ class Posts:
         claiming = flight.sending = True
         try:
             refused = line.refuses(flight.asked_at, self._desk.ledger.now())
-            if refused is not None and self._fallback(flight) is None:
+            if refused is not None and next_fallback(flight.record) is None:
                 if self._desk.ledger.remembers:
                     self.leave(flight, later(refused))
                 else:
@@ -135,8 +133,8 @@ class Posts:
                 and attempt.state is AttemptState.SUBMITTING
                 and attempt.owner == self._desk.owner
             ):
-                posted = self._posted(line, flight, attempt, held=request.held)
-                posted = evolve(posted, sent=await self._sent(line.account, request))
+                sent = await self._sent(line.account, request)
+                posted = self._posted(line, flight, attempt, held=request.held, sent=sent)
                 if is_new and self._desk.closing:
                     await self._desk.tell(flight, answers.too_late(posted))
                 else:
@@ -214,11 +212,7 @@ class Posts:
 
     def _waits_for_later(self, flight: Flight) -> bool:
         """Return whether the order outlives a refusal that is about the account or its key alone."""
-        return self._desk.ledger.remembers and self._fallback(flight) is None
-
-    def _fallback(self, flight: Flight) -> str | None:
-        tried = {attempt.account for attempt in flight.record.attempts}
-        return next((key for key in flight.record.fallbacks if key not in tried), None)
+        return self._desk.ledger.remembers and next_fallback(flight.record) is None
 
     async def _not_claimed(self, line: Line, flight: Flight, change: Change) -> None:
         """Go on after a claim that the ledger did not grant."""
@@ -315,7 +309,9 @@ class Posts:
             case _:
                 pass
 
-    def _posted(self, line: Line, flight: Flight, claimed: Attempt, *, held: bool) -> Posted:
+    def _posted(
+        self, line: Line, flight: Flight, claimed: Attempt, *, held: bool, sent: Sent | None = None
+    ) -> Posted:
         flight.stale += 1
         return Posted(
             attempt=claimed,
@@ -324,18 +320,22 @@ class Posts:
             held=held,
             fresh_connection=self._may_ask_for_fresh and (held or not line.account.capabilities.echoes_token),
             next_id=attempt_id(flight.id, claimed.number + 1),
-            fallback=self._fallback(flight),
+            fallback=next_fallback(flight.record),
             again=flight.stale < _STALE_FENCES,
             keeps=self._desk.ledger.remembers,
             kept=flight.kept,
             old_links=flight.prepared is not None and bool(flight.prepared.kept),
             replayable=line.account.replay_window,
+            sent=sent,
         )
 
     async def _sent(self, account: Account, request: HttpRequest) -> Sent | None:
         """Return what the ledger is to keep of a POST that may be sent again."""
-        own = account.secrets if account.replay_window else {}
-        if not account.replay_window or (without := kept(request, own)) is None:
+        ledger, within = self._desk.ledger, account.replay_window
+        if not within or not ledger.remembers:
+            return None  # with this process the ledger ends too
+        own = account.secrets
+        if (without := kept(request, own)) is None:
             return None
-        key = key_of(own, without.names, await self._desk.ledger.secret())
-        return Sent(within=account.replay_window, key=key, data=without.data)
+        key = key_of(own, without.names, await ledger.secret())
+        return Sent(within=within, key=key, data=without.data)

@@ -11,7 +11,7 @@ from pika_async._engine.replaying import replayed
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Evidence, Refused, Sending, Times, Unknown
-from pika_async._sender import Sender, SendError
+from pika_async._sender import Sender, SendError, submitted
 from pika_async.errors import LedgerError, PikaError
 from pika_async.requests import VideoRequest
 
@@ -67,10 +67,7 @@ async def send(
         may_have_left = True
 
     try:
-        if posted.fresh_connection:
-            response = await transport.submit(request, fence, fresh_connection=True)
-        else:
-            response = await transport.submit(request, fence)
+        response = await submitted(transport, request, fence, fresh=posted.fresh_connection)
     except StaleFenceError:
         return held_back(posted)
     except SendError as error:

@@ -98,6 +98,12 @@ def may_send(job: JobRecord, attempt: Attempt) -> bool:
     )
 
 
+def next_fallback(job: JobRecord) -> str | None:
+    """Return the account that the job goes on to after a proven refusal; each is tried once."""
+    tried = {attempt.account for attempt in job.attempts}
+    return next((account for account in job.fallbacks if account not in tried), None)
+
+
 def keeps_open(attempt: Attempt) -> bool:
     """Return whether the attempt keeps its job open."""
     return attempt.state in OPEN and not (attempt.state is AttemptState.UNRESOLVED and attempt.abandoned)
