@@ -1,4 +1,4 @@
-"""What a batch tells: an event for each change of a row, and how all rows stand. Values only."""
+"""What a batch tells: an event for each change of a row's state, and how all rows stand. Values only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pika_async.errors import PikaError
 
 @frozen(kw_only=True)
 class RowEvent(Value):
-    """A row has changed. *row* is what the manifest says now, *line* is its line in the list.
+    """A row has come to another state, or waits: `row.error` says why. *line* is its line in the list.
 
-    *error* is set in the event with which a row fails, and only there.
+    *row* is what the manifest says now. A row is done once, when its video is saved. Its poster comes after
+    that, without an event: `Batch.report` has it at the end. *error* is set in the event with which a row
+    fails, and only there.
     """
 
     row: Entry

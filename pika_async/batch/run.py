@@ -179,7 +179,7 @@ class BatchRun:
             return
         link = row.entry.result.image_url if row.entry.result else None
         if link is not None and await self._posters.fetch(link, row.poster):
-            self._put(row, poster=row.poster)
+            self._record(row, poster=row.poster)  # no event: the row is done already
 
     def _fail(self, row: PlannedRow, error: PikaError) -> None:
         ours = error.code if isinstance(error, InsufficientBalance) and error.code in OUR_CAPS else None
@@ -198,9 +198,12 @@ class BatchRun:
         )
 
     def _put(self, row: PlannedRow, *, problem: PikaError | None = None, **changes: Any) -> None:
+        self._record(row, **changes)
+        self.events.put_nowait(RowEvent(row=row.entry, line=row.listed.line, error=problem))
+
+    def _record(self, row: PlannedRow, **changes: Any) -> None:
         row.entry = evolve(row.entry, **changes)
         self._manifest.append(row.entry)
-        self.events.put_nowait(RowEvent(row=row.entry, line=row.listed.line, error=problem))
 
 
 def _why(job: Job) -> str:

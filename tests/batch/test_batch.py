@@ -17,13 +17,23 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_rows_become_files_and_events_tell_how(shop):
-    """Every change of a row is an event, and the report counts the files."""
+    """Each state that a row comes to is one event, and the report counts the files and has the posters."""
     async with shop.batch("A cat", "A dog") as batch:
         events = [event async for event in batch]
     states = [event.row.state for event in events if event.row.number == 1]
-    assert states == [RowState.RENDERING, RowState.DOWNLOADING, RowState.DONE, RowState.DONE]
+    assert states == [RowState.RENDERING, RowState.DOWNLOADING, RowState.DONE]
     assert (batch.report.done, batch.report.total, batch.report.missing) == (2, 2, [])
     assert [entry.file for entry in shop.entries] == ["001-a-cat.mp4", "002-a-dog.mp4"]
+    assert [entry.poster for entry in batch.report.rows] == ["001-a-cat.jpg", "002-a-dog.jpg"]
+
+
+async def test_a_poster_that_comes_later_is_no_event(shop):
+    """The next run fetches a poster that is missing, and its row does not become done again."""
+    await shop.bring("A cat")
+    (shop.folder / "001-a-cat.jpg").unlink()
+    async with shop.batch("A cat") as batch:
+        assert not [event async for event in batch]
+    assert (shop.folder / "001-a-cat.jpg").exists()
 
 
 async def test_a_failed_row_tells_its_error_and_stops_no_other(shop):
