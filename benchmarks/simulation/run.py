@@ -18,6 +18,8 @@ from pika_async._ledger.records import JobRecord
 _CALM_AT = 150.0
 _PATIENCE = 3600.0
 _ROUND = 30.0
+_TOLD = 101.0
+"""Longer than a process without jobs takes to hear what others hold."""
 
 
 @frozen
@@ -191,6 +193,7 @@ class _Run:
                 first.begin(first.recover())
             first.begin(first.decide())
             world.run(world.now + _ROUND)
+        world.run(world.now + _TOLD)
 
     def _quiet(self) -> bool:
         world = self.world

@@ -80,8 +80,9 @@ class MemoryLedger:
             if attempt.task is not None and (attempt.account, attempt.task.id) in self._by_task:
                 raise task_taken(attempt.account, self._by_task[attempt.account, attempt.task.id])
         if job.key is not None:
-            # The one that gave it up is refused for good.
-            self._jobs.pop(self._by_key.get(job.key, ""), None)
+            if (holder := self._jobs.get(self._by_key.get(job.key, ""))) is not None:
+                # It is refused for good. It stays, because more may be learned of it.
+                self._keep(holder, evolve(holder, key=None, version=holder.version + 1))
             self._by_key[job.key] = job.id
         for attempt in job.attempts:
             self._count(None, attempt)
@@ -290,6 +291,7 @@ class MemoryLedger:
         for old, new in changed:
             self._count(old, new)
         if not settled(after) or after.key is not None:
+            self._ended.pop(after.id, None)
             self._jobs[after.id] = after
             return
         self._forget(after)

@@ -61,6 +61,19 @@ async def test_refusals_alone_give_the_key_to_a_new_job(ledger):
     assert (await ledger.create(job(name="c", key="k"))).after == second
 
 
+async def test_a_job_that_gave_its_key_away_may_still_learn(ledger):
+    """A process that did not hear of the other order tells what it knows; a late video is not lost."""
+    await ledger.create(job(name="a", key="k"))
+    await ledger.apply("a", claim(1, "a"))
+    await ledger.apply("a", refused(1, job_id="a"))
+    await ledger.create(job(name="b", key="k"))
+    assert not (await ledger.apply("a", refused(1, job_id="a"))).moved
+    found = (await ledger.apply("a", told(1, succeeded("late"), job_id="a"))).after
+    assert ([extra.task.id for extra in found.extras], found.key) == (["late"], None)
+    assert [j.id for j in await ledger.jobs()] == ["b", "a"]
+    assert (await ledger.get("b")).key == "k"
+
+
 async def test_a_second_create_gives_what_is_there(ledger):
     """A job adopted by its token may be here already."""
     await create(ledger, "a")
