@@ -32,6 +32,7 @@ NAMES = (
     "shared_ledger",
     "fleet",
     "workers",
+    "rollover",
     "kills",
     "chaos",
     "power_cut",

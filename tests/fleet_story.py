@@ -34,6 +34,8 @@ class Fleet:
     provider: Sandbox
     options: tuple[str, ...] = ()
     environment: dict[str, str] = Factory(dict)
+    program: tuple[str, ...] = ("-m", "pika_async")
+    stderr: int | None = None
     workers: list[asyncio.subprocess.Process] = Factory(list)
     stopped: list[asyncio.subprocess.Process] = Factory(list)
     done: Counter[str] = Factory(Counter)
@@ -61,7 +63,12 @@ class Fleet:
         }
         started = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "pika_async", *words, env=variables, stdout=asyncio.subprocess.PIPE
+                sys.executable,
+                *self.program,
+                *words,
+                env=variables,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=self.stderr,
             )
             for _ in range(count)
         ]

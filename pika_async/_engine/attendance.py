@@ -19,6 +19,7 @@ from pika_async._engine.clock import Clock, Timer
 from pika_async._engine.desk import Desk
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
+from pika_async._ledger.faults import OUTDATED
 from pika_async._ledger.records import AttemptState, Member
 from pika_async.errors import LedgerError
 
@@ -86,6 +87,8 @@ class Attendance:
         self._timers: dict[str, Timer] = {}
         self._telling: set[str] = set()
         self._lower: set[str] = set()
+        self.on_outdated: Callable[[LedgerError], object] = _told
+        """Called when newer releases alone may begin something on the ledger."""
 
     async def open(self) -> None:
         """Be there; raises `LedgerError`."""
@@ -154,6 +157,9 @@ class Attendance:
         try:
             await self._tell(line)
         except LedgerError as error:
+            if error.code == OUTDATED:
+                self.on_outdated(error)
+                return
             log.debug("%s: the ledger does not hear that this process sends: %s", line.account.key, error)
             self._later(line, _TURN / 3)
 
@@ -199,6 +205,10 @@ class Attendance:
                 line.limit,
             )
         (self._lower.add if lower else self._lower.discard)(key)
+
+
+def _told(error: LedgerError) -> None:
+    log.error("this process sends no more: %s", error)
 
 
 def _described() -> tuple[str, str]:

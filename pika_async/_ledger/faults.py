@@ -6,12 +6,15 @@ Every error from here was raised before anything was recorded, unless it says ot
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pika_async.errors import LedgerError
 
 if TYPE_CHECKING:
     import sqlite3
+
+OUTDATED: Final = "outdated"
+"""The *code* of the error for a ledger that only newer releases may write to."""
 
 _ADVICE = {
     "FULL": "the disk is full. Free some space, then try again",

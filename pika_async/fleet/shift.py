@@ -12,7 +12,7 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
-from pika_async import AuthError, JobTimeout, Pika, PikaError, __version__
+from pika_async import AuthError, JobTimeout, LedgerError, Pika, PikaError, __version__
 from pika_async._client import engine_of
 from pika_async._tasks import CARE, DELIVERIES, SEARCHES, queue_of
 from pika_async.fleet import rescue as rescuing
@@ -46,10 +46,17 @@ class Shift:
         self._worker: Worker | None = None
         self._ending = False
         self._refused_until = 0.0
+        self._outdated: LedgerError | None = None
         add_tasks(app, delivers=self._delivers)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take tasks until *stop* is set."""
+        """Take tasks until *stop* is set; raises `LedgerError` where only newer releases may go on."""
+
+        def end(error: LedgerError) -> None:
+            self._outdated = error
+            stop.set()
+
+        engine_of(self._pika).attendance.on_outdated = end
         ending = asyncio.create_task(self._end(stop))
         try:
             await self._begin()
@@ -59,6 +66,8 @@ class Shift:
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
+        if self._outdated is not None:
+            raise self._outdated
 
     async def _begin(self) -> None:
         """Find the orders of before: whoever enqueues when there is no worker yet can give no task."""

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from pika_async import ConfigError, State
+from pika_async import ConfigError, LedgerError, State
+from pika_async._engine import attendance
 from pika_async.fleet import Work, work
 from tests.fleet.conftest import until
 
@@ -73,6 +74,28 @@ async def test_a_worker_whose_key_is_refused_fails_no_order(place):
             others = [await shop.enqueue(f"cat {number}") for number in range(5)]
             await asyncio.gather(*(job.wait(20) for job in (first, *others)))
     assert set(place.provider.billed.values()) == {1}
+
+
+async def test_an_outdated_worker_ends_by_itself_and_says_why(place, monkeypatch):
+    """Newer ones do the rest; it says so once the tables are theirs alone."""
+    monkeypatch.setattr(attendance, "ALIVE", 0.3)
+
+    async def until_it_ends(shop):
+        async with place.working(max_concurrency=1):
+            jobs.extend([await shop.enqueue(f"cat {number}") for number in range(3)])
+            await until(lambda: place.provider.billed)
+            place.cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'min_reader'")
+            await until(lambda: place.cluster.sql("SELECT count(*) = 0 FROM procrastinate_workers")[0][0])
+
+    jobs = []
+    async with place.client() as shop:
+        with pytest.raises(LedgerError, match="Upgrade pika_async"):
+            await until_it_ends(shop)
+        place.cluster.sql("UPDATE pika.meta SET value = '1' WHERE name = 'min_reader'")
+        async with place.working():
+            await asyncio.gather(*(job.wait(20) for job in jobs))
+    assert place.provider.billed == {f"cat {number}": 1 for number in range(3)}
+    assert place.cluster.sql("SELECT count(*) FROM pika.history WHERE after = 'ambiguous'") == [(0,)]
 
 
 async def test_of_different_caps_the_least_holds_for_all(place, caplog):

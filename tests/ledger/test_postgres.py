@@ -9,7 +9,7 @@ import pytest
 
 from pika_async import Pika
 from pika_async._ledger.events import Cancel, Sending
-from pika_async._ledger.records import AttemptState
+from pika_async._ledger.records import AttemptState, Member
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError, LedgerError
 from pika_async.ledger import ledger_at, open_ledger
@@ -161,6 +161,64 @@ async def test_a_newer_schema_is_refused(opened, dsn, postgres_cluster):
     postgres_cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'min_reader'")
     with pytest.raises(LedgerError, match="newer pika_async changed it"):
         await ledger_at(dsn).open()
+
+
+async def test_an_outdated_process_begins_nothing_and_ends_what_it_began(opened, dsn, postgres_cluster):
+    """The schema may change while it works: what it has sent must not be lost for that."""
+    ledger = await opened()
+    for name in "ab":
+        await ledger.create(job(name=name))
+    await ledger.apply("a", claim(1, "a"))
+    await ledger.apply("a", Sending(attempt="a-1", owner=OWNER))
+    postgres_cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'min_reader'")
+    together = await asyncio.gather(
+        ledger.apply("b", claim(1, "b")),
+        ledger.create(job(name="c")),
+        ledger.apply("a", told(1, pending(), job_id="a")),
+        return_exceptions=True,
+    )
+    assert [getattr(each, "code", "") for each in together] == ["outdated", "outdated", ""]
+    assert states(await ledger.get("a")) == "running"
+    assert states(await ledger.get("b")) == "queued"
+    assert await ledger.get("c") is None
+    with pytest.raises(LedgerError, match="Upgrade pika_async"):
+        await ledger.present(ACCOUNT, Member(owner=OWNER, max_slots=1), 30.0)
+    await ledger.present(ACCOUNT, Member(owner=OWNER, max_slots=1), 0.0)
+    assert not await ledger.lease("poll acc:x", OWNER, 15.0)
+
+
+async def test_an_outdated_process_writes_no_order_in_a_transaction_of_the_user(
+    opened, dsn, postgres_cluster
+):
+    """It is told before anything is committed."""
+    import psycopg
+
+    ledger = await opened()
+    postgres_cluster.sql("UPDATE pika.meta SET value = '9' WHERE name = 'min_reader'")
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        with pytest.raises(LedgerError, match="Upgrade pika_async"):
+            await ledger.create_on(connection, job(name="a"))
+
+
+async def test_a_migration_waits_in_turns_for_whoever_reads(opened, dsn, postgres_cluster, monkeypatch):
+    """While it waits for a lock, all others wait behind it; so it lets them pass and tries again."""
+    import psycopg
+
+    from pika_async._ledger.postgres import schema
+
+    await (await opened()).aclose()
+    longer = (*schema.MIGRATIONS, "ALTER TABLE pika.jobs ADD COLUMN tomorrow text")
+    monkeypatch.setattr(schema, "MIGRATIONS", longer)
+    monkeypatch.setattr(schema, "_SHORT_WAIT", b"SELECT set_config('lock_timeout', '20ms', true)")
+    monkeypatch.setattr(schema, "_PAUSE", 0.0)
+    monkeypatch.setattr(schema, "_TRIES", 2)
+    async with await psycopg.AsyncConnection.connect(dsn) as reader:
+        await reader.execute("SELECT count(*) FROM pika.jobs")
+        with pytest.raises(LedgerError, match="other transactions hold its tables"):
+            await ledger_at(dsn).open()
+        await reader.rollback()
+        await (await opened()).aclose()
+    assert int(postgres_cluster.sql("SELECT value FROM pika.meta WHERE name = 'schema'")[0][0]) == len(longer)
 
 
 async def test_a_role_without_rights_is_told_what_to_run(dsn, postgres_cluster):

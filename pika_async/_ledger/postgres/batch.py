@@ -12,6 +12,7 @@ from pika_async._ledger.events import Claim, Event, Evidence, Refused
 from pika_async._ledger.faults import task_taken, unknown_job, unreadable_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
+from pika_async._ledger.postgres.faults import outdated
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
 from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
@@ -65,6 +66,8 @@ class Batch:
     tasks: Mapping[tuple[str, str], str] | None = None
     held_until: float = 0.0
     """No claim is granted before."""
+    outdated: bool = False
+    """Whether nothing may begin here: no order and no claim."""
 
     before: dict[str, JobRecord | None] = field(factory=dict)
     after: dict[str, JobRecord] = field(factory=dict)
@@ -90,6 +93,8 @@ class Batch:
         if known is not None:
             self._rests_on(known.id)
             return Change(before=known, after=known, moved=False, at=self.now)
+        if self.outdated:
+            raise outdated()
         for attempt in job.attempts:
             if attempt.task is not None:
                 other = (self.tasks or {}).get((attempt.account, attempt.task.id))
@@ -153,6 +158,8 @@ class Batch:
             self.stale.add(job_id)
 
     def _decided(self, before: JobRecord, event: Event) -> Change:
+        if self.outdated and isinstance(event, Claim):
+            raise outdated()
         account = account_of(before, event)
         holder = None
         if isinstance(event, Evidence):

@@ -15,6 +15,7 @@ from pika_async._ledger.postgres.faults import from_postgres, unusable
 from pika_async._ledger.postgres.jobs import look
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row
+from pika_async._ledger.postgres.schema import MIGRATIONS, OLDEST
 from pika_async._ledger.postgres.statements import Statement, statements
 from pika_async._ledger.postgres.writer import Decision
 from pika_async._ledger.records import JobRecord
@@ -22,6 +23,7 @@ from pika_async.errors import ConfigError
 
 _TRIES: Final = 3
 _LIMIT: Final = Statement(b"SELECT set_config('lock_timeout', '2s', true)", ())
+_READ_OLDEST: Final = Statement(f"SELECT {OLDEST}".encode(), ())
 _READ_LIMIT: Final = Statement(b"SELECT current_setting('lock_timeout')", ())
 
 
@@ -68,7 +70,16 @@ async def _created(connection: psycopg.AsyncConnection[Any], job: JobRecord, now
     known = Known.nothing()
     order = Decision(asyncio.get_running_loop().create_future(), job.id, None, job)
     found = await look(ask, known, order)
-    batch = Batch(known, now, found.jobs, read_accounts=False, keys=found.keys, tasks=found.tasks)
+    (((oldest,),),) = await ask([_READ_OLDEST])
+    batch = Batch(
+        known,
+        now,
+        found.jobs,
+        read_accounts=False,
+        keys=found.keys,
+        tasks=found.tasks,
+        outdated=oldest > len(MIGRATIONS),
+    )
     change = batch.create(job)
     if batch.before:
         ((before,),) = await ask([_READ_LIMIT])

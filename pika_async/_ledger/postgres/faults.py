@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import Error, OperationalError
 
-from pika_async._ledger.faults import not_recorded
+from pika_async._ledger.faults import OUTDATED, not_recorded
 from pika_async.errors import LedgerError
 
 _ADVICE = {
@@ -49,6 +49,13 @@ def unreachable(detail: str = "") -> LedgerError:
     return unusable(
         f"the database does not answer{detail}. Check that it runs; what waits can be tried again"
     )
+
+
+def outdated() -> LedgerError:
+    """Make the error for tables that only newer releases may write to."""
+    error = unusable("a newer pika_async changed it. Upgrade pika_async")
+    error.code = OUTDATED
+    return error
 
 
 def not_open() -> LedgerError:

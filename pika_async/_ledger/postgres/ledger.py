@@ -18,7 +18,7 @@ from pika_async._ledger.postgres import accounts, inbox, listing, pruning
 from pika_async._ledger.postgres.borrowed import create_on
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.connecting import Address
-from pika_async._ledger.postgres.faults import not_open
+from pika_async._ledger.postgres.faults import not_open, outdated
 from pika_async._ledger.postgres.jobs import load, read_jobs, read_query
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.link import Link
@@ -180,6 +180,8 @@ class PostgresLedger:
             self._known.learn_spending(rows[-1])
             return self._known.usage(account)
 
+        if seconds and self._session.outdated:
+            raise outdated()
         return await self._writer.do(partial(accounts.present, account, member, seconds), read)
 
     async def members(self, account: str) -> Sequence[Member]:
@@ -188,6 +190,8 @@ class PostgresLedger:
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""
+        if seconds and self._session.outdated:
+            return False  # it is for newer releases
         return await self._writer.do(partial(accounts.lease, name, owner, seconds), _answered)
 
     async def learned(self, account: str, state: str | None = None) -> str | None:

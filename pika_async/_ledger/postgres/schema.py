@@ -1,17 +1,19 @@
 """The tables of a Postgres ledger, and how an older schema becomes a newer one.
 
 Every name is qualified: a pool such as pgbouncer keeps no search_path. Only additions are made within a
-release, so that old and new processes run side by side; `meta.min_reader` says who is too old.
+release, so that old and new processes run side by side; `meta.min_reader` says who is too old. Such a process
+begins nothing new, and brings what it has begun to its end.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any, Final, TypeAlias
 
 from psycopg import AsyncConnection, errors
 
-from pika_async._ledger.postgres.faults import unusable
+from pika_async._ledger.postgres.faults import outdated, unusable
 
 Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
@@ -162,11 +164,18 @@ MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Step *n* makes version *n* + 1 of version *n*; all that are missing run in one transaction."""
 _MIN_READER: Final = 1
 """The oldest version of the schema whose code may still write to this one."""
+OLDEST: Final = (
+    "coalesce((SELECT convert_from(value, 'UTF8')::int FROM pika.meta WHERE name = 'min_reader'), 1)"
+)
+_TRIES: Final = 60
+_PAUSE: Final = 0.5
+# Whoever comes after a migration that waits for its locks waits as well, so it must not wait for long.
+_SHORT_WAIT: Final = b"SELECT set_config('lock_timeout', '1s', true)"
 
 
 async def migrate(connection: Connection) -> dict[str, bytes]:
     """Bring the schema to the newest version, and return `meta`; raises `LedgerError` if that cannot be."""
-    for _ in range(3):
+    for _ in range(_TRIES):
         meta = await read_meta(connection)
         if meta is not None and _checked(meta) >= len(MIGRATIONS):
             return meta
@@ -175,16 +184,22 @@ async def migrate(connection: Connection) -> dict[str, bytes]:
         except (errors.DuplicateSchema, errors.DuplicateTable, errors.UniqueViolation):
             # The names that it had looked up before it got the lock, another process has made since.
             continue
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            await asyncio.sleep(_PAUSE)
         except errors.InsufficientPrivilege as error:
             raise unusable(
                 "its tables are missing or old, and this role may not create them. Run `pika-async ledger "
                 "migrate` once as a role that may"
             ) from error
-    raise unusable("its tables cannot be made. Run `pika-async ledger migrate`")
+    raise unusable(
+        "other transactions hold its tables. Run `pika-async ledger migrate` again; `pika-async doctor` "
+        "shows the oldest one"
+    )
 
 
 async def _step_up(connection: Connection) -> None:
     async with connection.transaction():
+        await connection.execute(_SHORT_WAIT)
         # Two at once would both make the tables: IF NOT EXISTS races.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", (LOCK,))
         meta = await read_meta(connection)
@@ -210,7 +225,7 @@ async def read_meta(connection: Connection) -> dict[str, bytes] | None:
 
 def _checked(meta: dict[str, bytes]) -> int:
     if int(meta.get("min_reader", b"1")) > len(MIGRATIONS):
-        raise unusable("a newer pika_async changed it. Upgrade pika_async")
+        raise outdated()
     return int(meta.get("schema", b"0"))
 
 

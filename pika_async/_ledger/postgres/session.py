@@ -31,7 +31,7 @@ from pika_async._ledger.postgres.faults import (
 from pika_async._ledger.postgres.link import Link, answers
 from pika_async._ledger.postgres.restoring import PATIENCE, call_the_roll, called
 from pika_async._ledger.postgres.rows import Row
-from pika_async._ledger.postgres.schema import Connection
+from pika_async._ledger.postgres.schema import MIGRATIONS, OLDEST, Connection
 from pika_async._ledger.postgres.statements import Statement
 from pika_async.errors import LedgerError
 
@@ -56,8 +56,11 @@ _GUARD: Final = (
     + CLUSTER.encode()
     + b" AND abs("
     + CLOCK.encode()
-    + b" - $3::float8) < $4::float8 RETURNING 1) SELECT 1 / count(*) FROM g"
+    + b" - $3::float8) < $4::float8 AND "
+    + OLDEST.encode()
+    + b" <= $5::int RETURNING 1) SELECT 1 / count(*) FROM g"
 )
+_ANY: Final = 2**31 - 1
 _REGISTER: Final = (
     "INSERT INTO pika.processes (owner, label, version, cluster) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (owner) DO UPDATE SET cluster = excluded.cluster, seen = now() RETURNING written"
@@ -92,6 +95,8 @@ class Session:
         roll_call: float = PATIENCE,
     ) -> None:
         self.link = Link(address, patience, self._settle_in)
+        self.outdated = False
+        """Whether newer releases alone may begin something: this one brings what it has begun to its end."""
         self._owner = owner
         self._clock = clock
         self._patience = patience
@@ -156,7 +161,8 @@ class Session:
         """
         connection = await self.link.use()
         number = self._written + 1
-        guard = Statement(_GUARD, (self._owner, number, self._clock.database(), _LEAP))
+        newest = _ANY if self.outdated else len(MIGRATIONS)
+        guard = Statement(_GUARD, (self._owner, number, self._clock.database(), _LEAP, newest))
         ends = [Statement(end, ()) for end in self._commit()]
         before = [*_BEGIN, guard]
         try:
@@ -198,8 +204,9 @@ class Session:
         if not self._cluster:
             await self._prepare(connection)
             await connection.execute(_CLEAR_AWAY)
-        clock, cluster = await one(connection, f"SELECT {CLOCK}, {CLUSTER}")
+        clock, cluster, oldest = await one(connection, f"SELECT {CLOCK}, {CLUSTER}, {OLDEST}")
         self._clock.told(clock)
+        self.outdated = oldest > len(MIGRATIONS)
         if cluster != self._cluster:
             await self._restored(connection, cluster)
         (counted,) = await one(connection, _REGISTER, self._owner, *_described(), cluster)

@@ -216,7 +216,16 @@ class Writer:
                 continue
             fresh = found.jobs | read
             held = await self._session.held_until() if _claims(orders) else 0.0
-            batch = Batch(known, self._clock.now(), fresh, accounts, found.keys, found.tasks, held)
+            batch = Batch(
+                known,
+                self._clock.now(),
+                fresh,
+                accounts,
+                found.keys,
+                found.tasks,
+                held,
+                outdated=self._session.outdated,
+            )
             answers = [_answered(order, batch) for order in orders]
             if batch.stale or batch.stale_accounts:
                 needs |= batch.stale
