@@ -344,12 +344,16 @@ class World:
                         ready.append(process)
                     elif due < next_at:
                         next_at = due
-            if ready:
+            # What one process does brings others nothing before the next event.
+            while ready:
                 process = ready[0] if len(ready) == 1 else order.choice(ready)
                 process.step()
                 self.steps += 1
                 self._be_patient()
-                continue
+                due = process.next_at()
+                if due is None or due > self.now:
+                    ready.remove(process)
+                next_at = self.now
             if next_at > until:
                 break
             self.now = max(self.now, next_at)
