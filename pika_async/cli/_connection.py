@@ -58,14 +58,23 @@ class Connection:
     @asynccontextmanager
     async def client(self, *, journal: Path | None = None, **options: Any) -> AsyncIterator[Pika]:
         """Make a client that is not open yet; *journal* is the file in which the sandbox keeps its orders."""
-        if self.sandbox:
-            from pika_async.sandbox import Sandbox
+        async with self.address(journal) as url:
+            if self.sandbox:
+                yield self._tried(url or "", options)
+            else:
+                with paid_jobs_told():
+                    yield self._real(options)
 
-            async with Sandbox(render_time=RENDER_TIME, journal=journal) as server:
-                yield self._tried(server.url, options)
-        else:
-            with paid_jobs_told():
-                yield self._real(options)
+    @asynccontextmanager
+    async def address(self, journal: Path | None = None) -> AsyncIterator[str | None]:
+        """Return where requests go: the sandbox, which runs meanwhile, the user's address, or None."""
+        if not self.sandbox:
+            yield self.base_url
+            return
+        from pika_async.sandbox import Sandbox
+
+        async with Sandbox(render_time=RENDER_TIME, journal=journal) as server:
+            yield server.url
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -141,23 +141,24 @@ class _Shown:
         """Print, for each row that is not bought yet, the request that would buy it."""
         from pika_async.batch.preview import adapters, preview, unbought, user_prices
 
-        able = adapters(self.connection.names, key="unset", base_url=self.connection.base_url)
-        listed = self._listed(able)
-        sandbox = self.connection.sandbox
         prices = user_prices()
         totals: Counter[str] = Counter()
 
-        async def shown() -> int:
+        async def shown() -> tuple[int, int]:
+            async with self.connection.address() as url:
+                able = adapters(self.connection.names, key="unset", base_url=url)
+            listed = self._listed(able)
+            sandbox = self.connection.sandbox
             new = await unbought(listed, self.folder, self.ledger, sandbox=sandbox, adopt=self.adopt)
             for row in new:
                 told = await preview(row, able, prices)
                 if price := told["price"]:
                     totals[price["unit"]] += price["amount"]
                 click.echo(json.dumps(told, ensure_ascii=False))
-            return len(new)
+            return len(new), len(listed)
 
-        new = asyncio.run(shown())
-        say(f"{new} of {len(listed)} rows would be bought; {len(listed) - new} are already.")
+        new, rows = asyncio.run(shown())
+        say(f"{new} of {rows} rows would be bought; {rows - new} are already.")
         if totals:
             known = ", ".join(f"{amount:g} {unit}" for unit, amount in totals.items())
             say(f"They would cost {known}, where a price is known.")

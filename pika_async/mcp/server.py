@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from pika_async import Generate, JobTimeout, Pika, PikaError, __version__
+from pika_async import Generate, JobTimeout, Pika, __version__
 from pika_async.mcp import told
+from pika_async.mcp.errors import ErrorTellingServer
 from pika_async.mcp.tasks import Tasks
 from pika_async.mcp.told import Priced, Told
 
@@ -45,7 +45,7 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
             await pika.recover()
             yield
 
-    server: MCPServer[None] = MCPServer(
+    server = ErrorTellingServer(
         "pika-async",
         version=__version__,
         instructions=_INSTRUCTIONS,
@@ -65,17 +65,16 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
         copy: Annotated[int, Field(description="Raise it for another video of the same prompt.", ge=1)] = 1,
     ) -> Told:
         """Order one video. Costs money once; the same arguments again return the same order."""
-        with _errors_told():
-            request = Generate(
-                prompt,
-                negative_prompt=negative_prompt,
-                image=image,
-                aspect_ratio=aspect_ratio,
-                model=model,
-                seed=seed,
-            )
-            job = await pika.submit(request, idempotency_key=told.order_key(request, copy))
-            return told.of_job(job)
+        request = Generate(
+            prompt,
+            negative_prompt=negative_prompt,
+            image=image,
+            aspect_ratio=aspect_ratio,
+            model=model,
+            seed=seed,
+        )
+        job = await pika.submit(request, idempotency_key=told.order_key(request, copy))
+        return told.of_job(job)
 
     @server.tool(annotations=_READS)
     async def quote_video(
@@ -85,17 +84,15 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
         model: Annotated[str | None, Field(description="The model's version; leave it out.")] = None,
     ) -> list[Priced]:
         """Say what a video would cost, by provider. Costs nothing, and orders nothing."""
-        with _errors_told():
-            request = Generate(prompt, image=image, aspect_ratio=aspect_ratio, model=model)
-            return [told.of_quote(quote) for quote in await pika.quote(request)]
+        request = Generate(prompt, image=image, aspect_ratio=aspect_ratio, model=model)
+        return [told.of_quote(quote) for quote in await pika.quote(request)]
 
     @server.tool(annotations=_READS)
     async def look_at_video(token: _Token) -> Told:
         """Look at an order now, without waiting. Costs nothing."""
-        with _errors_told():
-            job = pika.job(token)
-            await job.refresh()
-            return told.of_job(job)
+        job = pika.job(token)
+        await job.refresh()
+        return told.of_job(job)
 
     @server.tool(annotations=_READS)
     async def wait_for_video(
@@ -104,46 +101,40 @@ def make_server(pika: Pika, folder: Path) -> MCPServer[None]:
         seconds: Annotated[float, Field(description="How long to wait at most.", gt=0, le=900)] = 45,
     ) -> Told:
         """Wait until the video is ready. Costs nothing; call it again when the state is still running."""
-        with _errors_told():
-            job = pika.job(token)
-            try:
-                await job.wait(seconds)
-            except JobTimeout:
-                await context.report_progress(job.progress or 0.0, 1.0)
-            return told.of_job(job)
+        job = pika.job(token)
+        try:
+            await job.wait(seconds)
+        except JobTimeout:
+            await context.report_progress(job.progress or 0.0, 1.0)
+        return told.of_job(job)
 
     @server.tool(annotations=_READS)
     async def list_videos(
         limit: Annotated[int, Field(description="How many, newest first.", ge=1, le=100)] = 20,
     ) -> list[Told]:
         """List the newest orders of the ledger, also those of earlier sessions. Costs nothing."""
-        with _errors_told():
-            return [told.of_job(job) for job in await pika.jobs(limit=limit)]
+        return [told.of_job(job) for job in await pika.jobs(limit=limit)]
 
     @server.tool(annotations=_SAVES)
     async def download_video(
         token: _Token,
         name: Annotated[
-            str, Field(description="A file name without folders.", pattern=r"^[\w. -]{1,100}\.mp4$")
-        ],
+            str | None,
+            Field(
+                description="A file name without folders, such as cat.mp4; else the id of the order.",
+                pattern=r"^[\w. -]{1,100}\.mp4$",
+            ),
+        ] = None,
     ) -> str:
-        """Save a finished video under *name* in the operator's folder, and return the path. Costs nothing."""
-        with _errors_told():
-            saved = await pika.download(pika.job(token), folder / name)
-            return saved.address or str(saved.path)
+        """Save a finished video in the operator's folder, and return the path. Costs nothing."""
+        job = pika.job(token)
+        place = folder / (name or told.file_name(job.id))
+        saved = await pika.download(job, place, overwrite=name is None)
+        return saved.address or str(saved.path)
 
     @server.tool(annotations=_CANCELS)
     async def cancel_video(token: _Token) -> str:
         """Take back an order that was not sent yet. Returns `unsent` (free) or `too_late` (it goes on)."""
-        with _errors_told():
-            return (await pika.job(token).cancel()).value
+        return (await pika.job(token).cancel()).value
 
     return server
-
-
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    try:
-        yield
-    except PikaError as error:
-        raise ToolError(told.of_error(error)) from error

@@ -6,6 +6,8 @@ The id of a task is the job's token, so a task outlives the server that made it.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -76,16 +78,16 @@ class Tasks(Extension):
         token = (params.arguments or {}).get("token")
         if params.name != "wait_for_video" or not isinstance(token, str) or not _offers_tasks(ctx):
             return await call_next(ctx)
+        if not told.is_whole(token):
+            return await call_next(ctx)
         job = self._job(token)
         if job.state in {State.SUCCEEDED, State.FAILED}:
             return await call_next(ctx)
         return _working(job, result_type="task")
 
     def _job(self, token: str) -> Job:
-        try:
+        with _errors_told():
             return self._pika.job(token)
-        except PikaError as error:
-            raise MCPError(INVALID_PARAMS, f"There is no such task: {error.message}") from error
 
     async def _get(self, _: ServerRequestContext[Any, Any], params: TaskParams) -> Task:
         job = self._job(params.task_id)
@@ -104,8 +106,18 @@ class Tasks(Extension):
         return Result()
 
     async def _cancel(self, _: ServerRequestContext[Any, Any], params: TaskParams) -> Result:
-        await self._job(params.task_id).cancel()
+        job = self._job(params.task_id)
+        with _errors_told():
+            await job.cancel()
         return Result()
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
+    except PikaError as error:
+        raise MCPError(INVALID_PARAMS, told.of_error(error)) from error
 
 
 def _offers_tasks(ctx: ServerRequestContext[Any, Any]) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from attrs import asdict
 from pydantic import BaseModel, Field
 
-from pika_async import Generate, Job, PikaError, State
+from pika_async import ConfigError, Generate, Job, PikaError, State
+from pika_async.ledger import read_token
+from pika_async.results import Charged
 from pika_async.types import Quote
 
 
@@ -39,7 +42,7 @@ _NEXT = {
     State.QUEUED: "Call wait_for_video with the token.",
     State.RUNNING: "Call wait_for_video with the token; a render takes one to two minutes.",
     State.SUCCEEDED: "Call download_video with the token to keep the file.",
-    State.FAILED: "Read what went wrong with look_at_video; a new order costs again.",
+    State.FAILED: "Call wait_for_video with the token to read what went wrong; a new order costs again.",
 }
 
 
@@ -62,14 +65,43 @@ def of_quote(quote: Quote) -> Priced:
     return Priced.model_validate({**facts, "provider": quote.provider, "cannot": quote.unsupported})
 
 
-def of_error(error: PikaError) -> str:
-    """Say what went wrong in one text: the message, whether the order was charged, and the token."""
-    facts = [f"Charged: {error.charged}."]
+def of_error(error: PikaError, token: str | None = None) -> str:
+    """Say what went wrong with the order of *token*, or with the one that *error* holds."""
+    message = error.message
     if error.retryable:
-        facts.append("The same call may be made again; it cannot be charged twice.")
-    if error.token is not None:
-        facts.append(f"Token: {error.token}")
-    return " ".join([error.message, *facts])
+        message += " The same call may be made again; it cannot be charged twice."
+    return of_trouble(message, charged=error.charged, token=error.token or token)
+
+
+def of_trouble(message: str, *, charged: Charged, token: str | None) -> str:
+    """Say in one text what went wrong, whether the order was charged, and its token.
+
+    >>> of_trouble("No.", charged="no", token=None)
+    'No. Charged: no. Token: none.'
+    """
+    return f"{message} Charged: {charged}. Token: {token or 'none.'}"
+
+
+def is_whole(token: str) -> bool:
+    """Return whether *token* is one that an order may have.
+
+    >>> is_whole("pika1.WyJqMSIsImFjZWRhdGEiLCJkZWZhdWx0IiwidDEiXQ.7bf3f28e"), is_whole("cat")
+    (True, False)
+    """
+    try:
+        read_token(token)
+    except ConfigError:
+        return False
+    return True
+
+
+def file_name(job_id: str) -> str:
+    """Return the name of a video that was given none; it leads into no other folder.
+
+    >>> file_name("b13l1hfns6pj9b1b"), file_name("../b1")
+    ('b13l1hfns6pj9b1b.mp4', '___b1.mp4')
+    """
+    return re.sub(r"[^\w-]", "_", job_id)[:100] + ".mp4"
 
 
 def order_key(request: Generate, copy: int) -> str:

@@ -179,6 +179,13 @@ def test_a_dry_run_shows_no_value_of_extra_body(run, listed, videos):
     assert "canary" not in result.output
 
 
+def test_a_dry_run_in_the_sandbox_shows_its_address(run, listed, videos):
+    """What is shown is what would be sent: nothing goes to the provider itself."""
+    result = run("batch", listed("A cat"), "--out", videos, "--sandbox", "--dry-run")
+    assert json.loads(result.stdout)["url"].startswith("http://127.0.0.1:")
+    assert not videos.exists()
+
+
 def test_a_dry_run_leaves_out_what_is_bought(run, sandbox, listed, videos):
     """Rows that are done or under way are not sent again, so they are not shown."""
     run("batch", listed("A cat"), "--out", videos)

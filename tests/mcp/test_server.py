@@ -104,23 +104,9 @@ async def test_the_spending_caps_are_the_operators(agent, sandbox, tmp_path):
         caps = {"max_submits", "max_cost"}
         assert all(caps.isdisjoint(t.input_schema["properties"]) for t in (await client.list_tools()).tools)
     async with agent("--max-cost", "0.5", PIKA_ASYNC_PRICES=str(prices)) as client:
-        assert "max_cost, 0.5 USD" in await call(client, "submit_video", prompt="Two", max_cost=9)
+        assert "max_cost, 0.5 USD" in await call(client, "submit_video", prompt="Two")
+        assert "no argument max_cost" in await call(client, "submit_video", prompt="Two", max_cost=9)
     assert sandbox.billed == {"One": 1}
-
-
-async def test_a_file_stays_in_the_operators_folder(agent):
-    """A name that leads elsewhere is refused by the tool's own schema."""
-    async with agent() as client:
-        order = await call(client, "submit_video", prompt="A fox")
-        told = await call(client, "download_video", token=order["token"], name="../fox.mp4")
-        assert "name" in told
-
-
-async def test_a_refusal_says_that_nothing_was_charged(agent, sandbox):
-    """The model reads the sentence, and whether money went."""
-    async with agent() as client:
-        assert "Charged: no." in await call(client, "submit_video", prompt="A cat sandbox-moderated")
-    assert not sandbox.billed.total()
 
 
 async def test_a_client_that_offers_tasks_gets_a_task(agent):
