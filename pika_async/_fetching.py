@@ -23,6 +23,7 @@ from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
     from pika_async._download import Downloaded
+    from pika_async._download.links import Link
     from pika_async._download.media import MediaSession
     from pika_async._download.store import InStore
     from pika_async._engine.orders import Orders
@@ -155,13 +156,13 @@ async def stream(
             yield chunks
 
 
-async def _finished(orders: Orders, video: VideoResult | Job) -> tuple[VideoResult, str]:
+async def _finished(orders: Orders, video: VideoResult | Job) -> tuple[VideoResult, Link]:
     result = await video if isinstance(video, Job) else video
     if not isinstance(result, VideoResult):
         raise TypeError(f"video must be a Job or a VideoResult, not {type(video).__name__}")
     if result.video_url is None:
         raise DownloadError("The result holds no link to a video; ask the provider.", retryable=False)
-    return result, await orders.origins.opened(result.video_url)
+    return result, orders.origins.opened(result, result.video_url)
 
 
 @contextmanager

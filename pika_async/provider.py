@@ -340,8 +340,9 @@ class Reroutes(Protocol):
 class KeyedLinks(Protocol):
     """A provider some of whose links open only with the key.
 
-    `build_download` returns the GET of *link* with the key, or None for a link that opens without. The core
-    sends it to the host of `base_url` alone, and follows a redirect without the key.
+    `build_download` returns the GET of *link* with the key, or None for a link that opens without; it raises
+    `DownloadError` for one that this key cannot open. The core sends the GET to the host of `base_url` alone,
+    once more for each part of the file, and follows a redirect without the key.
     """
 
     def build_download(self, link: str, /) -> HttpRequest | None: ...

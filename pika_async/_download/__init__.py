@@ -14,6 +14,7 @@ from attrs import frozen
 
 from pika_async._crossing import Value
 from pika_async._download.fetch import Fetch, FreshLink, OnProgress
+from pika_async._download.links import Link
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Part
 from pika_async._download.paths import UnusablePathError, check_path
@@ -47,7 +48,7 @@ async def usable(path: str | os.PathLike[str]) -> Path:
 
 async def download(
     session: MediaSession,
-    link: str,
+    link: Link,
     path: str | os.PathLike[str],
     *,
     fresh_link: FreshLink | None = None,
@@ -76,7 +77,7 @@ async def download(
 
 @asynccontextmanager
 async def streamed(
-    session: MediaSession, link: str, *, fresh_link: FreshLink | None = None
+    session: MediaSession, link: Link, *, fresh_link: FreshLink | None = None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """Yield the bytes of the video at *link* as they come; they end where the video is whole.
 

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from pika_async._download.answer import Answer
 from pika_async._download.failures import BrokenOffError, LinkRefusedError, TooSlowError
-from pika_async._download.links import place_of
+from pika_async._download.links import Link, place_of
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Origin
 from pika_async._download.signature import HEAD, Kind, looks_like
@@ -29,7 +29,7 @@ _FRESH_LINKS = 2
 _LONGEST_PAUSE = 30.0
 _LONGEST_WAIT = 60.0
 
-FreshLink: TypeAlias = Callable[[], Awaitable[str | None]]
+FreshLink: TypeAlias = Callable[[], Awaitable[Link | None]]
 
 
 class OnProgress(Protocol):
@@ -54,7 +54,7 @@ class Fetch:
     """The state of one download between its requests; *began* once it started from the first byte."""
 
     session: MediaSession
-    link: str = field(repr=False)
+    link: Link = field(repr=False)
     target: Target
     fresh_link: FreshLink | None
     expected: Kind

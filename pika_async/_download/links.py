@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TypeAlias
+from urllib.parse import urlencode
 
 from yarl import URL
 
 from pika_async._download.failures import LinkRefusedError
+from pika_async._encoding import revealed
+from pika_async._http import HttpRequest, Text
+
+Link: TypeAlias = str | HttpRequest
+"""Where a file is: a link, or the request that opens it, where the first hop needs the provider's key."""
 
 
 def checked(link: str, *, relative_to: URL | None = None) -> URL:
@@ -26,14 +34,33 @@ def checked(link: str, *, relative_to: URL | None = None) -> URL:
     return url
 
 
-def place_of(link: str) -> str:
+def address_of(link: Link) -> str:
+    """Return the address of *link*, which holds no key."""
+    return link if isinstance(link, str) else link.url
+
+
+def headers_of_first_hop(link: HttpRequest, ours: Mapping[str, Text]) -> dict[str, Text]:
+    """Return *ours* and those of *link* with other names; which bytes are wanted is not its to say."""
+    names = {"range", "if-range", *(name.lower() for name in ours)}
+    return {**{name: text for name, text in link.headers.items() if name.lower() not in names}, **ours}
+
+
+def with_query(url: URL, query: Mapping[str, Text]) -> URL:
+    """Return *url* with *query* behind its own, of which no letter changes; reveals the secrets in it."""
+    if not query:
+        return url
+    parts = [part for part in (url.raw_query_string, urlencode(revealed(query))) if part]
+    return URL(f"{url.with_query(None)}?{'&'.join(parts)}", encoded=True)
+
+
+def place_of(link: Link) -> str:
     """Name *link* for people and notes: host and path, never the query, which may be a signature.
 
     >>> place_of("https://cdn.example/cat.mp4?sig=abc")
     'cdn.example/cat.mp4'
     """
     try:
-        url = URL(link, encoded=True)
+        url = URL(address_of(link), encoded=True)
         return url.raw_authority.rpartition("@")[2] + url.raw_path
     except ValueError:
         return "the link"

@@ -1,4 +1,4 @@
-"""The only reader of media links: no key, no cookie, and no address that is not public."""
+"""The only reader of media links: no cookie, no address that is not public, no key behind the first hop."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from pika_async._download.failures import (
     unreached,
 )
 from pika_async._download.guard import Guard, NotPublicError
-from pika_async._download.links import checked
+from pika_async._download.links import Link, address_of, checked, headers_of_first_hop, with_query
 from pika_async._download.pace import Pace
 from pika_async._encoding import address, encoded, revealed
-from pika_async._http import HttpRequest, HttpResponse
+from pika_async._http import HttpRequest, HttpResponse, Text
 from pika_async._proxies import Proxies, Proxy
 from pika_async.errors import ConfigError
 
@@ -49,6 +49,7 @@ _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LARGEST_ANSWER = 1024 * 1024
 _UPLOADS = 10
+_NO_QUERY: Mapping[str, Text] = {}
 
 
 class MediaSession:
@@ -107,17 +108,23 @@ class MediaSession:
         await self._trusting.close()
         await self._resolver.close()
 
-    def get(self, link: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
-        """Ask for *link*, follow redirects, and yield the last answer; every hop is checked again."""
+    def get(self, link: Link, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
+        """Ask for *link*, follow redirects, and yield the last answer; every hop is checked again.
+
+        What a request as *link* bears beside its address is sent with the first hop alone.
+        """
         answer = self._got(link, headers)
-        return answer if self._tape is None else self._tape.got(link, answer)
+        return answer if self._tape is None else self._tape.got(address_of(link), answer)
 
     @asynccontextmanager
-    async def _got(self, link: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-        url = checked(link)
+    async def _got(self, link: Link, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+        url, query = checked(address_of(link)), _NO_QUERY
+        sent: Mapping[str, Text] = headers
+        if isinstance(link, HttpRequest):
+            query, sent = link.query, headers_of_first_hop(link.headers, headers)
         for _ in range(_MOST_REDIRECTS + 1):
             proxy = self._proxy_to(url)
-            response = await self._ask(url, headers, proxy)
+            response = await self._ask(url, sent, proxy, query=query)
             try:
                 target = response.headers.get("Location")
                 if response.status not in _REDIRECTS or target is None:
@@ -125,7 +132,7 @@ class MediaSession:
                     return
             finally:
                 response.release()
-            url = checked(target, relative_to=url)
+            url, query, sent = checked(target, relative_to=url), _NO_QUERY, headers
         raise LinkRefusedError(
             f"it was redirected more than {_MOST_REDIRECTS} times; look the job up for a fresh link"
         )
@@ -141,7 +148,7 @@ class MediaSession:
     async def _sent(self, request: HttpRequest) -> HttpResponse:
         url = checked(str(address(request)))
         response = await self._ask(
-            url, revealed(request.headers), self._proxy_to(url), method=request.method, **encoded(request)
+            url, request.headers, self._proxy_to(url), method=request.method, **encoded(request)
         )
         try:
             async with asyncio.timeout(self._longest_ask):
@@ -160,7 +167,14 @@ class MediaSession:
             raise LinkRefusedError(error.message.rstrip(".")) from None
 
     async def _ask(
-        self, url: URL, headers: Mapping[str, str], proxy: Proxy | None, *, method: str = "GET", **body: Any
+        self,
+        url: URL,
+        headers: Mapping[str, Text],
+        proxy: Proxy | None,
+        *,
+        method: str = "GET",
+        query: Mapping[str, Text] = _NO_QUERY,
+        **body: Any,
     ) -> ClientResponse:
         allowed, session = self._guard.allows(url), self._trusting
         if not allowed:
@@ -171,7 +185,7 @@ class MediaSession:
                 await self._guard.check_name(url, self._resolver)
         if session.closed:
             raise LinkRefusedError("the client is closed; download again with an open one")
-        match await self._answered(session, url, headers, proxy, method=method, body=body):
+        match await self._answered(session, url, headers, proxy, method=method, query=query, body=body):
             case ClientResponse() as response:
                 return response
             case failure:
@@ -182,18 +196,19 @@ class MediaSession:
         self,
         session: ClientSession,
         url: URL,
-        headers: Mapping[str, str],
+        headers: Mapping[str, Text],
         proxy: Proxy | None,
         *,
         method: str,
+        query: Mapping[str, Text],
         body: Mapping[str, Any],
     ) -> ClientResponse | LinkRefusedError | BrokenOffError:
         try:
             async with asyncio.timeout(self._longest_ask if not body else self._longest_upload):
                 response = await session.request(
                     method,
-                    url,
-                    headers=headers,
+                    with_query(url, query),
+                    headers=revealed(headers),
                     allow_redirects=False,
                     proxy=None if proxy is None else proxy.url,
                     **body,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pika_async._download.fetch import Fetch, FreshLink, OnProgress
+from pika_async._download.links import Link
 from pika_async._download.media import MediaSession
 from pika_async._download.part import Origin
 from pika_async._download.signature import Tally
@@ -142,7 +143,7 @@ class InStore:
 
 async def fetch_into(
     session: MediaSession,
-    link: str,
+    link: Link,
     target: InStore,
     *,
     fresh_link: FreshLink | None,

@@ -1,21 +1,19 @@
-"""What a provider is asked on a user's word: to stop a task, and where a link of its own leads."""
+"""What a provider is asked on a user's word: to stop a task, and how a link of its own is opened."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import cast
-from urllib.parse import urljoin
-
-from attrs import evolve
+from typing import TYPE_CHECKING, cast
 
 from pika_async._engine.account import Account
-from pika_async._http import HttpRequest, HttpResponse, origin
+from pika_async._http import origin
 from pika_async._sender import SendError
-from pika_async.errors import ConfigError, DownloadError, PikaError, ProviderUnavailable
+from pika_async.errors import ConfigError, DownloadError, ProviderUnavailable
 from pika_async.provider import Cancels, KeyedLinks
 from pika_async.results import Cancelled, Task
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+if TYPE_CHECKING:
+    from pika_async._download.links import Link
 
 
 async def ask_to_cancel(account: Account, task: Task) -> Cancelled:
@@ -42,56 +40,37 @@ async def ask_to_cancel(account: Account, task: Task) -> Cancelled:
     )
 
 
-async def opened(account: Account, link: str) -> str:
-    """Return where *link* leads: a link of the provider's own host may need the key, on that one request.
+def opened(account: Account, link: str) -> Link:
+    """Return *link*, or the request that opens it: a link of the provider's own host may need the key.
 
-    Raises `DownloadError`.
+    Raises `DownloadError` where the adapter says that nobody here can open it.
     """
-    if "keyed_links" not in account.loaded.powers or not _is_own(account, link):
+    if "keyed_links" not in account.loaded.powers:
         return link
     adapter = cast("KeyedLinks", account.provider)
-    request = adapter.build_download(link)
-    if request is None:
-        return link
-    # Only where it leads is asked here: the file itself is read by who has no key.
-    request = evolve(request, headers={**request.headers, "range": "bytes=0-0"})
-    if request.method != "GET" or request.origin != account.loaded.origin:
-        raise ConfigError(
-            f"The adapter {account.name} opens a link with a {request.method} to {request.origin}; report it "
-            "to the adapter's author.",
-            provider=account.name,
-        )
     try:
-        return await account.ask(lambda: request, lambda answer: _led_to(request, answer), budgeted=False)
-    except SendError as error:
-        raise _unopened(account, str(error), retryable=True) from None
-    except DownloadError as error:
-        raise _unopened(
-            account, error.message, retryable=bool(error.status and error.status >= 500)
-        ) from None
-    except PikaError as error:
-        raise _unopened(account, error.message.rstrip("."), retryable=False) from None
+        request = adapter.build_download(link)
+    except DownloadError:
+        raise
+    except Exception as error:
+        if not is_own(account, link):
+            return link
+        raise _defect(account, f"failed to open a link ({type(error).__name__})") from error
+    if request is None or not is_own(account, link):
+        return link
+    if request.method != "GET" or request.origin != account.loaded.origin:
+        raise _defect(account, f"opens a link with a {request.method} to {request.origin}")
+    return request
 
 
-def _is_own(account: Account, link: str) -> bool:
+def is_own(account: Account, link: str) -> bool:
+    """Return whether *link* leads to the very scheme, host and port that the account's key belongs to."""
     with suppress(ValueError):
         return account.loaded.origin is not None and origin(link) == account.loaded.origin
     return False
 
 
-def _led_to(request: HttpRequest, answer: HttpResponse) -> str:
-    target = answer.headers.get("location")
-    if answer.status in _REDIRECTS and target:
-        return urljoin(request.url, target)
-    if answer.status in {200, 206}:
-        return request.url
-    raise DownloadError(f"it answered HTTP {answer.status} and led nowhere", status=answer.status)
-
-
-def _unopened(account: Account, why: str, *, retryable: bool) -> DownloadError:
-    return DownloadError(
-        f"{account.name} did not open its own link to the video: {why}. Look the job up for a fresh link.",
-        provider=account.name,
-        phase="download",
-        retryable=retryable,
+def _defect(account: Account, what: str) -> ConfigError:
+    return ConfigError(
+        f"The adapter {account.name} {what}; report it to the adapter's author.", provider=account.name
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pika_async._engine.asking import opened
+from pika_async._engine.asking import is_own, opened
 from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Ended
 from pika_async._engine.flight import Flight
@@ -15,6 +15,7 @@ from pika_async.errors import PikaError
 from pika_async.results import Succeeded, VideoResult
 
 if TYPE_CHECKING:
+    from pika_async._download.links import Link
     from pika_async._stored import Stored
 
 
@@ -46,7 +47,7 @@ class Origins:
         """Return the token of the job that a video of this client came from; None for any other video."""
         return self._tokens.get(video)
 
-    async def fresh_link(self, video: VideoResult) -> str | None:
+    async def fresh_link(self, video: VideoResult) -> Link | None:
         """Ask the provider for the present link of a video that was bought through this client."""
         token = self._tokens.get(video)
         if token is None or (task := token.task) is None:
@@ -59,14 +60,15 @@ class Origins:
         snapshot = found.get(task.id)
         results = snapshot.results if isinstance(snapshot, Succeeded) else ()
         link = next((result.video_url for result in results if result.id == video.id), None)
-        return None if link is None else await self.opened(link)
+        return None if link is None else self.opened(video, link)
 
-    async def opened(self, link: str) -> str:
-        """Return where a video's *link* leads, which a provider's own host may tell only with the key.
+    def opened(self, video: VideoResult, link: str) -> Link:
+        """Return *link*, or the request that opens it, where it is one of a provider that wants its key.
 
-        Raises `DownloadError`.
+        The key is that of the account that *video* was bought from; for a video of another client, that of
+        the first account whose host it is. Raises `DownloadError`.
         """
-        for account in self._desk.accounts.values():
-            if (target := await opened(account, link)) != link:
-                return target
-        return link
+        if (token := self._tokens.get(video)) is not None:
+            return opened(self._desk.accounts[f"{token.provider}:{token.label}"], link)
+        own = (account for account in self._desk.accounts.values() if is_own(account, link))
+        return next((found for account in own if (found := opened(account, link)) != link), link)

@@ -56,6 +56,9 @@ class _Witness:
     def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str:
         return self.real.media_url(name, task_id)
 
+    def media(self, name: Literal["video.mp4", "poster.jpg"], request: HttpRequest, /) -> HttpResponse:
+        return self.real.media(name, request)
+
     def bill(self, prompt: str, /) -> None:
         if not self.replayed:
             self.real.bill(prompt)

@@ -125,6 +125,7 @@ class Sandbox:
                 billed=self.billed,
                 sender=self._sender,
                 choose_fault=choose_fault,
+                files=self._media,
             )
 
         self._journal = None if journal is None else Path(journal)

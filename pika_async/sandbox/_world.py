@@ -11,8 +11,10 @@ from uuid import uuid4
 
 from attrs import Factory, define
 
+from pika_async._http import HttpRequest, HttpResponse
 from pika_async.results import JSON
 from pika_async.sandbox._callbacks import Callback, CallbackFault, CallbackSender, ChoosesFault, spoil
+from pika_async.sandbox._media import Media
 
 _NONE: Mapping[str, str] = {}
 
@@ -27,6 +29,7 @@ class SandboxWorld:
     billed: Counter[str]
     sender: CallbackSender
     choose_fault: ChoosesFault
+    files: Mapping[str, Media]
     account: Callable[[], str | None] = lambda: None
     tasks: MutableMapping[str, Any] = Factory(dict)
     _outbox: list[Callback] = Factory(list)
@@ -54,6 +57,9 @@ class SandboxWorld:
 
     def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str:
         return f"{self.address()}/media/{task_id}/{name}"
+
+    def media(self, name: Literal["video.mp4", "poster.jpg"], request: HttpRequest, /) -> HttpResponse:
+        return self.files[name].answer({n: str(text) for n, text in request.headers.items()})
 
     def bill(self, prompt: str, /) -> None:
         self.billed[prompt] += 1

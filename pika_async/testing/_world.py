@@ -43,6 +43,10 @@ class FakeWorld:
     def media_url(self, name: Literal["video.mp4", "poster.jpg"], task_id: str, /) -> str:
         return f"https://media.test/{task_id}/{name}"
 
+    def media(self, name: Literal["video.mp4", "poster.jpg"], _request: HttpRequest, /) -> HttpResponse:
+        kind = "video/mp4" if name == "video.mp4" else "image/jpeg"
+        return HttpResponse(status=200, headers={"content-type": kind}, body=name.encode())
+
     def bill(self, prompt: str, /) -> None:
         self.billed.append(prompt)
 

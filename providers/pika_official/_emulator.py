@@ -2,7 +2,8 @@
 
 Where a result stands differs in the field and the sources do not say when, so each place has its
 operations here: `/content` after a video was given, a link to the API itself after key frames, and the job's
-own document for the rest.
+own document for the rest. A link to the API redirects, as its clients saw it; with *serves_files* the API
+sends the file itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
@@ -66,11 +67,14 @@ class _Replayable:
     job: str
 
 
+@frozen(kw_only=True)
 class PikaEmulator:
     """Answer as Pika's clients expect it; keys that begin with `sandbox` are good."""
 
-    paths = ("/v1/media/", "/v1/files/", "/v1/webhooks/", "/billing/", "/catalog/")
-    names = _documents.NAMES
+    serves_files: bool = False
+
+    paths: ClassVar = ("/v1/media/", "/v1/files/", "/v1/webhooks/", "/billing/", "/catalog/")
+    names: ClassVar = _documents.NAMES
 
     def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
         """Return the known refusals of a submit, and what each means."""
@@ -102,6 +106,8 @@ class PikaEmulator:
                 return _grant(body, world)
             case "POST", ["v1", "media", "pika", model, operation]:
                 return _submit(f"{model}/{operation}", body, request, world)
+            case "GET", ["v1", "files", _] if self.serves_files:
+                return world.media("video.mp4", request)
             case "GET", ["v1", "files", name]:
                 link = world.media_url("video.mp4", name.removesuffix(".mp4"))
                 return HttpResponse(status=302, headers={"location": link})

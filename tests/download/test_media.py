@@ -265,6 +265,23 @@ def test_a_place_is_host_and_path(link, place):
     assert place_of(link) == place
 
 
+async def test_what_opens_a_link_is_sent_with_the_first_hop_alone():
+    """Header and query; a relative redirect drops the query as well."""
+    key = Secret("canary-of-a-link")
+
+    def script(asked):
+        moved = Reply(302, {"Content-Length": "0", "Location": "?part=1"})
+        return moved if "canary" in asked.path else OK
+
+    async with hosting(script) as host, MediaSession(allowed_hosts=[host.origin]) as session:
+        link = HttpRequest(method="GET", url=host.link("/f?a=%7E"), headers={"X-Key": key}, query={"k": key})
+        assert await text_of(session, link) == b"ok"
+    assert [(asked.path, asked.headers.get("x-key")) for asked in host.asked] == [
+        ("/f?a=%7E&k=canary-of-a-link", "canary-of-a-link"),
+        ("/f?part=1", None),
+    ]
+
+
 async def test_an_upload_goes_to_a_public_host_alone():
     """A host that an answer names may be any machine of the user's network."""
     put = HttpRequest(

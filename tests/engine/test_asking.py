@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 import pika_async.provider as api
-from pika_async import DownloadError, Generate, JobFailed, ProviderUnavailable, State, VideoResult
+from pika_async import (
+    ConfigError,
+    DownloadError,
+    Generate,
+    JobFailed,
+    ProviderUnavailable,
+    State,
+    VideoResult,
+)
 from pika_async._transport import SendError
 from pika_async.results import Cancelled
 from pika_async.testing import FakeClock
-from tests.download.media_host import Reply, hosting, video
-from tests.engine.scripted import KEY, Host, Scripted, answer, scene
+from tests.download.media_host import Reply, file_reply, hosting, video
+from tests.engine.scripted import KEY, Host, Scripted, answer, capable, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -35,13 +45,11 @@ class Stoppable(Scripted):
 
 
 class StopHost(Host):
-    """Stops what it is asked to stop, and leads links of its own to *media*."""
-
-    media = "https://media.test/cat.mp4"
+    """Stops what it is asked to stop."""
 
     def __init__(self, clock):
         super().__init__(clock)
-        self.stopping, self.answers, self.opened = [], [], []
+        self.stopping, self.answers = [], []
 
     def __call__(self, request):
         if request.method == "PUT":
@@ -53,10 +61,6 @@ class StopHost(Host):
             if told.status == 202:
                 self.tasks[id_]["state"] = "failed"
             return told
-        if "/files/" in request.url:
-            self.opened.append(request.headers["authorization"].reveal())
-            told = self.answers.pop(0) if self.answers else None
-            return told or api.HttpResponse(status=302, headers={"location": self.media})
         return super().__call__(request)
 
 
@@ -131,43 +135,194 @@ async def test_a_wish_without_an_answer_is_an_error(trouble):
         assert await s.after(1, job.cancel(remote=True)) is Cancelled.REQUESTED
 
 
-def own(link="https://scripted.test/files/f1"):
-    return VideoResult("v1", link, None, None, State.SUCCEEDED)
+@frozen(kw_only=True)
+class Keyed(Stoppable):
+    """Is where *home* is, which opens `/files/` for the key alone."""
+
+    home: str
+
+    @property
+    def base_url(self):
+        return f"http://{self.home}"
+
+
+FILM = video()
+BEARER = f"Bearer {KEY}"
+
+
+def opening(then):
+    """Answer as the provider does: *then* for the key, and 401 without it."""
+    refused = Reply(401, {"Content-Length": "0"})
+    return lambda asked: then(asked) if asked.headers.get("authorization") == BEARER else refused
+
+
+@asynccontextmanager
+async def at_home(then, *allowed, **options):
+    """Open a client of a provider whose files are behind *then*; return it and the provider."""
+    async with hosting(opening(then)) as home:
+        adapter, clock = Keyed(home=home.origin), FakeClock()
+        hosts = {"scripted": StopHost(clock)}
+        media_hosts = [home.origin, *allowed]
+        async with scene(adapter, clock=clock, hosts=hosts, media_hosts=media_hosts, **options) as s:
+            yield s, home
+
+
+def of(host, path="/files/f1"):
+    return VideoResult("v1", host.link(path), None, None, State.SUCCEEDED)
 
 
 async def test_a_link_of_the_provider_is_opened_with_the_key_on_the_first_hop_alone(tmp_path):
-    """The media host that it leads to sees none."""
-    film = video()
+    """The media host that it leads to sees none, also where that is the provider's own."""
+    async with hosting(lambda asked: file_reply(asked, FILM)) as media:
+
+        def then(_):
+            return Reply(302, {"Content-Length": "0", "Location": media.link("/cat.mp4")})
+
+        async with at_home(then, media.origin) as (s, home):
+            done = await s.pika.download(of(home), tmp_path / "cat.mp4")
+    assert done.size == len(FILM)
+    assert len(home.asked) == 1
+    assert BEARER not in str([asked.headers for asked in media.asked])
+
+
+async def test_a_redirect_to_the_provider_itself_bears_no_key(tmp_path):
+    """Where it leads is the answer's word, and not the adapter's."""
+
+    def then(_):
+        return Reply(307, {"Content-Length": "0", "Location": "/another"})
+
+    async with at_home(then) as (s, home):
+        with pytest.raises(DownloadError, match=r"refused or gone \(401\)"):
+            await s.pika.download(of(home), tmp_path / "cat.mp4")
+    assert [asked.headers.get("authorization") for asked in home.asked] == [BEARER, None]
+
+
+async def test_a_file_that_the_provider_sends_itself_is_resumed_with_the_key(tmp_path):
+    """Each request for a part bears it again."""
+    left = [5000, 12_000]
+
+    def then(asked):
+        reply = file_reply(asked, FILM)
+        return reply.but(cut=left.pop(0) - (asked.start or 0)) if left else reply
+
+    async with at_home(then) as (s, home):
+        done = await s.pika.download(of(home), tmp_path / "cat.mp4")
+    assert done.path.read_bytes() == FILM
+    assert [asked.start for asked in home.asked] == [None, 5000, 12_000]
+    assert {asked.headers["authorization"] for asked in home.asked} == {BEARER}
+
+
+async def test_a_file_that_the_provider_sends_itself_is_streamed():
+    """By the same way."""
+    async with at_home(lambda asked: file_reply(asked, FILM)) as (s, home), s.pika.open(of(home)) as chunks:
+        assert b"".join([chunk async for chunk in chunks]) == FILM
+
+
+async def test_what_is_asked_for_is_the_downloads_to_say(tmp_path):
+    """Headers of the adapter that name another part of the file, or another form, are not sent."""
+
+    class Partial(Keyed):
+        def build_download(self, link, /):
+            asked = Keyed.build_download(self, link)
+            return evolve(asked, headers={**asked.headers, "range": "bytes=0-9", "accept": "text/html"})
+
+    async with hosting(opening(lambda asked: file_reply(asked, FILM))) as home:
+        adapter, clock = Partial(home=home.origin), FakeClock()
+        hosts = {"scripted": StopHost(clock)}
+        async with scene(adapter, clock=clock, hosts=hosts, media_hosts=[home.origin]) as s:
+            assert (await s.pika.download(of(home), tmp_path / "cat.mp4")).size == len(FILM)
+    assert [(asked.start, asked.headers["accept"]) for asked in home.asked] == [(None, "*/*")]
+
+
+async def test_a_provider_inside_is_allowed_like_any_other_host(tmp_path):
+    """No byte goes there before, and so no key."""
     async with (
-        hosting(lambda _: Reply(200, {"Content-Length": str(len(film))}, film)) as media,
-        stoppable(media_hosts=[media.origin]) as s,
+        at_home(lambda asked: file_reply(asked, FILM)) as (_, home),
+        scene(Keyed(home=home.origin)) as s,
     ):
-        s.host.media = media.link("/cat.mp4")
-        done = await s.pika.download(own(), tmp_path / "cat.mp4")
-        assert done.size == len(film)
-        assert s.host.opened == [f"Bearer {KEY}"]
-        assert KEY not in str([asked.headers for asked in media.asked])
+        with pytest.raises(DownloadError, match="not a public address"):
+            await s.pika.download(of(home), tmp_path / "cat.mp4")
+        assert not home.connections
+
+
+async def test_a_link_that_the_key_does_not_open_is_asked_for_anew(tmp_path):
+    """The look-up returns the present one, which is opened with the key as well."""
+    gone = Reply(404, {"Content-Length": "0"})
+    async with at_home(lambda a: gone if "old" in a.path else file_reply(a, FILM)) as (s, home):
+        job = await s.pika.submit(Generate("a cat"))
+        s.host.tasks["t1"]["url"] = home.link("/files/old")
+        bought = await s.after(30, job.wait())
+        s.host.tasks["t1"]["url"] = home.link("/files/new")
+        await s.clock.advance(60)
+        assert (await s.pika.download(bought, tmp_path / "cat.mp4")).size == len(FILM)
+    assert [asked.path for asked in home.asked] == ["/files/old", "/files/new"]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "elsewhere", ["http://127.0.0.1:9", "http://localhost:{0.port}", "https://{0.origin}", "//{0.origin}"]
+)
+async def test_links_of_other_origins_get_no_key(elsewhere):
+    """Whatever their path is: scheme, host and port must be the provider's."""
+    async with at_home(lambda asked: file_reply(asked, FILM)) as (s, home):
+        link = elsewhere.format(home) + "/files/f1"
+        assert s.engine.orders.origins.opened(of(home), link) == link
+        assert s.engine.orders.origins.opened(of(home), of(home).url) != of(home).url
+
+
+async def test_the_key_is_that_of_the_account_that_bought_the_video(tmp_path):
+    """Two accounts may share a host."""
+    keys = {"one": api.Secret("key-of-one"), "two": api.Secret("key-of-two")}
+    async with hosting(lambda asked: file_reply(asked, FILM)) as home:
+        adapters = [
+            Keyed(home=home.origin, api_key=key, capabilities=capable(name, fields=fields))
+            for (name, key), fields in zip(keys.items(), [set(), {"seed"}], strict=True)
+        ]
+        clock = FakeClock()
+        hosts = dict.fromkeys(keys, StopHost(clock))
+        async with scene(*adapters, clock=clock, hosts=hosts, media_hosts=[home.origin]) as s:
+            job = await s.pika.submit(Generate("a cat", seed=1))
+            s.host.tasks["t1"]["url"] = home.link("/files/f1")
+            await s.pika.download(await s.after(30, job.wait()), tmp_path / "cat.mp4")
+    assert [asked.headers["authorization"] for asked in home.asked] == ["Bearer key-of-two"]
+
+
+async def test_a_link_that_no_key_of_ours_opens_is_told_by_the_adapter(tmp_path):
+    """Its error says whom to ask, and names the job."""
+
+    class Closed(Stoppable):
+        def build_download(self, link, /):
+            raise DownloadError("Only the maker's own key opens this link; ask the maker.", retryable=False)
+
+    async with stoppable(Closed()) as s:
+        job = await s.pika.submit(Generate("a cat"))
+        await s.after(30, job.wait())
+        with pytest.raises(DownloadError, match="ask the maker") as refused:
+            await s.pika.download(job, tmp_path / "cat.mp4")
+        assert refused.value.token == job.token
+
+
+@pytest.mark.parametrize(
+    ("built", "told"),
     [
-        answer(404, {}),
-        api.HttpResponse(status=302),
-        SendError("the line is cut", sent=True),
+        (api.HttpRequest(method="POST", url="https://scripted.test/files/f1"), "with a POST"),
+        (api.HttpRequest(method="GET", url="https://elsewhere.test/files/f1"), "elsewhere.test"),
+        (RuntimeError("bug"), "RuntimeError"),
     ],
 )
-async def test_a_link_that_leads_nowhere_is_a_download_error(told, tmp_path):
-    """The video is paid for, and the error says what to do."""
-    async with stoppable() as s:
-        s.host.answers.append(told)
-        with pytest.raises(DownloadError, match="did not open its own link"):
-            await s.pika.download(own(), tmp_path / "cat.mp4")
+async def test_an_adapter_that_opens_links_wrongly_is_named(built, told, tmp_path):
+    """Nothing is sent; a link of another host is not its business."""
 
+    class Wrong(Stoppable):
+        def build_download(self, link, /):
+            if isinstance(built, Exception):
+                raise built
+            return built
 
-async def test_links_of_other_hosts_get_no_key(tmp_path):
-    """Whatever their path is."""
-    async with stoppable() as s:
-        with pytest.raises(DownloadError):
-            await s.pika.download(own("http://127.0.0.1:9/files/f1"), tmp_path / "cat.mp4")
-        assert s.host.opened == []
+    own = VideoResult("v1", "https://scripted.test/files/f1", None, None, State.SUCCEEDED)
+    async with stoppable(Wrong()) as s:
+        with pytest.raises(ConfigError, match=told):
+            await s.pika.download(own, tmp_path / "cat.mp4")
+        bought = await s.after(30, s.pika.generate("a cat"))
+        assert (
+            s.engine.orders.origins.opened(bought, "https://media.test/a.mp4") == "https://media.test/a.mp4"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pika_async import ContentBlocked, Edit, Frame, Generate, Style, Unsupported
 from pika_async.emulator import Held, World
 from pika_async.provider import Blob, Call, HttpRequest, HttpResponse, Json, Pending, Succeeded, Task
 from pika_async.sandbox import Sandbox
-from pika_async.testing import FakeWorld
+from pika_async.testing import Cassette, FakeWorld
 from pika_official import PikaEmulator, PikaOfficial
 
 KEY = "sandbox-official"
@@ -55,9 +56,10 @@ async def test_files_are_uploaded_once_and_without_the_key():
 
 
 @pytest.mark.anyio
-async def test_a_result_is_found_wherever_it_stands(tmp_path: Path):
-    """In the document, behind `/content`, or at the API itself, where the key opens it."""
-    recorder = Recorder()
+@pytest.mark.parametrize("serves_files", [False, True])
+async def test_a_result_is_found_wherever_it_stands(serves_files: bool, tmp_path: Path):
+    """In the document, behind `/content`, or at the API itself, which redirects or sends it for the key."""
+    recorder = Recorder(PikaEmulator(serves_files=serves_files))
     async with Sandbox(render_time=0.0, emulators=[recorder]) as sandbox, sandbox.client("pika") as pika:
         inline = await pika.generate("A cat", timeout=5)
         content = await pika.edit("A hat", "https://m.test/a.mp4", timeout=5)
@@ -66,8 +68,25 @@ async def test_a_result_is_found_wherever_it_stands(tmp_path: Path):
         for name, video in (("inline", inline), ("content", content), ("api", of_api)):
             assert (await pika.download(video, tmp_path / f"{name}.mp4")).size > 1000
     keyed = [request for request in recorder.asked if "/v1/files/" in request.url]
-    assert keyed
+    assert len(keyed) == 1
     assert all(request.headers["x-api-key"] == "sandbox" for request in keyed)
+
+
+@pytest.mark.anyio
+async def test_a_video_behind_the_key_is_recorded_and_bought_once(tmp_path: Path):
+    """The tape holds its bytes and no key; an equal order finds it there, and reads it with the key."""
+    frames, tape = ["https://m.test/a.png"] * 2, tmp_path / "day.json"
+    options: dict[str, Any] = {"ledger": tmp_path / "jobs.db", "reuse": timedelta(days=1)}
+    async with Sandbox(render_time=0.0, emulators=[PikaEmulator(serves_files=True)]) as sandbox:
+        for transport in (None, Cassette(tape, record=True)):
+            async with sandbox.client("pika", transport=transport, **options) as pika:
+                video = await pika.generate("A day", frames=frames, timeout=5)
+                first = await pika.download(video, tmp_path / "day.mp4", overwrite=True)
+        assert sandbox.billed.total() == 1
+        arrived = sandbox.requests.total()
+        async with sandbox.client("pika", transport=Cassette(tape)) as pika:
+            again = await pika.download(video, tmp_path / "again.mp4")
+        assert (again.sha256, sandbox.requests.total()) == (first.sha256, arrived)
 
 
 def ask(world: FakeWorld, request: HttpRequest) -> tuple[int, Any]:
