@@ -20,11 +20,15 @@ _QUICK = Plan(jobs=30, workers=3, kills=3, stops=1, cuts=2, crashes=1)
 _FULL = Plan(jobs=200, workers=4, kills=20, stops=5, cuts=10, crashes=2)
 
 
-def measure(*, full: bool, seeds: int = 1, first: int = 1) -> Report:
-    """200 jobs, 20 kills, 5 stops, 50 cut connections, 2 crashes of the database, one roll; or 30 jobs."""
+def measure(*, full: bool, seeds: int = 1, first: int = 1, pooled: bool = False) -> Report:
+    """200 jobs, 20 kills, 5 stops, 50 cut connections, 2 crashes of the database, one roll; or 30 jobs.
+
+    *pooled* puts pgbouncer in transaction mode before the ledger and the engine.
+    """
     if postgres.MISSING is not None:
         return Report(name="chaos", claim=CLAIM, quick=not full, remarks=[postgres.MISSING])
-    tallies = [asyncio.run(_told(_FULL if full else _QUICK, seed)) for seed in range(first, first + seeds)]
+    plan, numbers = _FULL if full else _QUICK, range(first, first + seeds)
+    tallies = [asyncio.run(_told(plan, seed, pooled=pooled)) for seed in numbers]
     states: Counter[str] = sum((tally.states for tally in tallies), Counter())
     jobs = sum(tally.jobs for tally in tallies)
     return Report(
@@ -47,9 +51,12 @@ def measure(*, full: bool, seeds: int = 1, first: int = 1) -> Report:
     )
 
 
-async def _told(plan: Plan, seed: int) -> Tally:
-    with postgres.running() as cluster:
-        return await told(cluster, plan, seed)
+async def _told(plan: Plan, seed: int, *, pooled: bool) -> Tally:
+    with postgres.running(max_connections=150) as cluster:
+        if not pooled:
+            return await told(cluster, plan, seed)
+        with postgres.pooled(cluster, default_pool_size=40, max_client_conn=300) as pool:
+            return await told(cluster, plan, seed, pool)
 
 
 def main() -> None:
@@ -58,8 +65,9 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="200 jobs and everything that the claim names")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--pooled", action="store_true", help="put pgbouncer before the database")
     given = parser.parse_args()
-    report = measure(full=given.full, seeds=given.seeds, first=given.first)
+    report = measure(full=given.full, seeds=given.seeds, first=given.first, pooled=given.pooled)
     print(report.text())
     sys.exit(any(figure.verdict == "UNMET" for figure in report.figures))
 

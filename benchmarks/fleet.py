@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import Any
 
+import attrs
+
+from benchmarks._network import network
 from benchmarks._report import Cell, Figure, Report
 from pika_async._ledger import Ledger
 from pika_async._ledger.events import Claim, Evidence, Sending
@@ -23,6 +26,8 @@ from tests import postgres
 
 CLAIM = "durable jobs/s at 32 at once, trips of a job alone, claims beside a stopped worker, news of others"
 _ACCOUNT = "acedata:default"
+_NETWORK = 0.001
+"""Seconds there and back."""
 
 
 async def buy(ledger: Ledger, name: str) -> None:
@@ -102,28 +107,50 @@ async def trips(dsn: str) -> float:
 
 
 def beside_a_stopped_worker(dsn: str, claims: int) -> list[float]:
-    """Return the seconds of each claim by 20 ledgers on one account, while a process is stopped at work."""
+    """Return the seconds of each claim by 20 ledgers on one account, while a process is stopped at work.
+
+    They are in four processes, because 20 in one wait for each other's Python, which no fleet does.
+    """
     order = json.dumps({"dsn": dsn, "prefix": "stopped-", "jobs": 1_000_000})
     stopped = subprocess.Popen([sys.executable, "-m", "benchmarks.fleet", order], stdout=subprocess.DEVNULL)
     time.sleep(5.0)
     stopped.send_signal(signal.SIGSTOP)
     try:
-        return asyncio.run(claimed(dsn, claims))
+        orders = [json.dumps({"dsn": dsn, "prefix": f"c{n}", "claims": claims}) for n in range(4)]
+        told = [
+            subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.fleet", order],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for order in orders
+        ]
+        for one in told:
+            assert one.stdout is not None
+            one.stdout.readline()
+        for one in told:
+            assert one.stdin is not None
+            one.stdin.close()
+            one.stdin = None
+        return [seconds for one in told for seconds in json.loads(one.communicate(timeout=300)[0])]
     finally:
         stopped.kill()
         stopped.wait()
 
 
-async def claimed(dsn: str, claims: int) -> list[float]:
-    """Return the seconds of each claim by 20 ledgers on one account."""
-    ledgers = [PostgresLedger(dsn) for _ in range(20)]
+async def claimed(dsn: str, prefix: str, claims: int) -> list[float]:
+    """Return the seconds of each claim by five ledgers on one account; begins when its stdin ends."""
+    ledgers = [PostgresLedger(dsn) for _ in range(5)]
     for ledger in ledgers:
         await ledger.open()
     took: list[float] = []
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
 
     async def claim(ledger: Ledger, place: int) -> None:
         for number in range(claims):
-            name = f"c{place}-{number}"
+            name = f"{prefix}-{place}-{number}"
             attempt = Attempt(id=f"{name}-1", job_id=name, number=1, account=_ACCOUNT)
             await ledger.create(JobRecord(id=name, request=None, created_at=1.0, attempts=(attempt,)))
             started = time.perf_counter()
@@ -173,10 +200,13 @@ def measure(*, full: bool) -> Report:
         deaf = asyncio.run(news(dsn, 5, listen_dsn=f"postgresql://127.0.0.1:{postgres.free_port()}/x"))
     with postgres.running(fsync="on", commit_delay=2_000, commit_siblings=0) as cluster:
         slow = jobs / asyncio.run(bought(cluster.dsn(), "slow-", jobs))
+        with network(cluster.port, _NETWORK) as port:
+            far = jobs / asyncio.run(bought(attrs.evolve(cluster, port=port).dsn(), "far-", jobs))
     rows: Sequence[dict[str, Cell]] = [
         {"case": "one process, 32 at once", "jobs/s": round(alone)},
         {"case": "three processes, 32 at once each", "jobs/s": round(three)},
         {"case": "one process, 2 ms more for each flush", "jobs/s": round(slow)},
+        {"case": "one process, 1 ms of network and 2 ms more for each flush", "jobs/s": round(far)},
     ]
     return Report(
         name="fleet",
@@ -187,6 +217,7 @@ def measure(*, full: bool) -> Report:
             Figure(name="one process", value=alone, goal=700, unit="jobs/s", at_least=True),
             Figure(name="three processes", value=three, goal=900, unit="jobs/s", at_least=True),
             Figure(name="2 ms a flush", value=slow, goal=300, unit="jobs/s", at_least=True),
+            Figure(name="1 ms away, 2 ms a flush", value=far, goal=300, unit="jobs/s", at_least=True),
             Figure(name="round trips of a job alone", value=waits, goal=5),
             Figure(name="claim beside a stopped worker, p99", value=_p99(took) * 1e3, goal=100, unit="ms"),
             Figure(name="the slowest of them", value=max(took) * 1e3, goal=1_000, unit="ms"),
@@ -201,4 +232,5 @@ def _p99(times: Sequence[float]) -> float:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(bought(**json.loads(sys.argv[1]))))
+    given = json.loads(sys.argv[1])
+    print(json.dumps(asyncio.run(claimed(**given) if "claims" in given else bought(**given))))

@@ -82,7 +82,7 @@ async def unwell_behind_a_pool(jobs: int) -> int:
         postgres.running(max_connections=150) as cluster,
         postgres.pooled(cluster, default_pool_size=40) as pool,
     ):
-        async with fleet(pool, 1.0) as made:
+        async with fleet(cluster, 1.0, pool=pool) as made:
             await made.start(3)
             buying = asyncio.create_task(bought(made, jobs))
             await asyncio.sleep(2.0)

@@ -33,6 +33,7 @@ class Fleet:
     cluster: Cluster
     provider: Sandbox
     options: tuple[str, ...] = ()
+    pool: Cluster | None = None
     environment: dict[str, str] = Factory(dict)
     program: tuple[str, ...] = ("-m", "pika_async")
     stderr: int | None = None
@@ -42,8 +43,8 @@ class Fleet:
 
     @property
     def dsn(self) -> str:
-        """The database of the ledger."""
-        return self.cluster.dsn()
+        """The database of the ledger, or the pool in front of it."""
+        return (self.pool or self.cluster).dsn()
 
     def client(self) -> Pika:
         """Return a client that records and waits."""
@@ -130,10 +131,12 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(cluster: Cluster, render_time: float, *options: str) -> AsyncIterator[Fleet]:
+async def fleet(
+    cluster: Cluster, render_time: float, *options: str, pool: Cluster | None = None
+) -> AsyncIterator[Fleet]:
     """Make a provider and a fleet without workers."""
     async with Sandbox(render_time=render_time) as provider:
-        made = Fleet(cluster, provider, options)
+        made = Fleet(cluster, provider, options, pool)
         try:
             yield made
         finally:
@@ -207,11 +210,11 @@ class Plan:
     patience: float = 900.0
 
 
-async def told(cluster: Cluster, plan: Plan, seed: int) -> Tally:
+async def told(cluster: Cluster, plan: Plan, seed: int, pool: Cluster | None = None) -> Tally:
     """Enqueue orders while workers and the database die, deploy once, and count what came of it."""
     chance, began = Random(seed), time.monotonic()
     prompts = [f"cat {seed}.{number}" for number in range(plan.jobs)]
-    async with fleet(cluster, 3.0) as made:
+    async with fleet(cluster, 3.0, pool=pool) as made:
         await made.start(plan.workers)
         async with made.client() as shop:
 

@@ -32,11 +32,7 @@ _CHANGED: Final = (
     b"JOIN pika.jobs j ON j.id = n.id WHERE j.revision <> n.revision"
 )
 # A transaction of its own: NOTIFY inside the one that moves money makes all commits wait for each other.
-_NOTIFY: Final = (
-    Statement(b"BEGIN", ()),
-    Statement(b"SELECT set_config('synchronous_commit', 'off', true)", ()),
-    Statement(b"COMMIT", ()),
-)
+_NOTIFY: Final = b"SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 
 
 class Listening:
@@ -111,9 +107,7 @@ class Listening:
             self._tasks.pop("tell", None)
 
     async def _notify(self, payload: str) -> None:
-        begin, quick, commit = _NOTIFY
-        notify = Statement(b"SELECT pg_notify($1, $2)", (self._channel, payload))
-        await self._reading.ask([begin, quick, notify, commit])
+        await self._reading.ask([Statement(_NOTIFY, (self._channel, payload))])
 
     async def _listen(self) -> None:
         while True:
