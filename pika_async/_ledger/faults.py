@@ -5,6 +5,7 @@ Every error from here was raised before anything was recorded, unless it says ot
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 OUTDATED: Final = "outdated"
 """The *code* of the error for a ledger that only newer releases may write to."""
 
+INCOMPLETE: Final = (
+    "it is incomplete, and may be of a pika_async that was never released. Use the version that made it, or "
+    "restore it from a backup"
+)
+_UNKNOWN_NAME = re.compile(r"no such (table|column)|has no column named|duplicate column name|already exists")
 _ADVICE = {
     "FULL": "the disk is full. Free some space, then try again",
     "BUSY": "another process keeps it locked. End that process, then try again",
@@ -39,6 +45,8 @@ def not_recorded(message: str) -> LedgerError:
 def from_sqlite(error: sqlite3.Error, path: Path) -> LedgerError:
     """Say in our words what SQLite says in its own; the cause is kept by whoever raises it."""
     name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+    if name == "ERROR" and _UNKNOWN_NAME.search(str(error)):
+        return unusable(path, f"{INCOMPLETE}. SQLite says: {str(error).rstrip('.')}")
     advice = _ADVICE.get(name, f"SQLite says {str(error).rstrip('.')}. Check the file, or choose another")
     return unusable(path, advice)
 

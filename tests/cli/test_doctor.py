@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -86,6 +88,18 @@ def test_a_file_that_is_no_ledger_is_wrong(found, tmp_path):
     file.write_text("not a database at all")
     assert found("--ledger", file)["ledger"]["state"] == "wrong"
     assert file.read_text() == "not a database at all"
+
+
+@pytest.mark.parametrize("words", [("ledger", "check"), ("spend",), ("jobs",), ("doctor",)])
+def test_all_commands_agree_on_an_incomplete_ledger(run, tmp_path, words):
+    """None of them calls sound what another cannot read."""
+    file = write(tmp_path / "half.db")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE spending")
+    result = run(*words, "--ledger", file)
+    assert result.exit_code == 1
+    assert "it is incomplete" in " ".join(result.output.split())
+    assert "Missing: spending" in " ".join(result.output.split())
 
 
 def test_no_ledger_is_no_harm_and_none_is_made(found, ledger):

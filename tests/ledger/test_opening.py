@@ -10,7 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from pika_async._ledger.sqlite import opening, place, schema
+from pika_async._ledger.sqlite import columns, opening, place, schema
+from pika_async.errors import LedgerError
 from tests.ledger.records import (
     job,
 )
@@ -94,6 +95,46 @@ async def test_a_newer_ledger(path, ledgers, refusal):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     assert "newer pika_async" in await refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "lacking"),
+    [
+        ("DROP TABLE spending", "spending"),
+        ("ALTER TABLE job_attempts DROP COLUMN price", "job_attempts.price"),
+    ],
+)
+async def test_a_file_that_was_made_half_way(queued, statement, lacking, refusal):
+    """It calls itself of the newest version, and lacks what that has: no command finds out by itself."""
+    with closing(sqlite3.connect(queued)) as connection:
+        connection.execute(statement)
+    told = await refusal(queued)
+    assert "it is incomplete" in told
+    assert told.endswith(f"restore it from a backup. Missing: {lacking}.")
+
+
+async def test_a_file_that_an_older_version_made_half_way(queued, refusal):
+    """A step finds there what it is to make: that is no word of SQLite's for a person."""
+    with closing(sqlite3.connect(queued)) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    assert "it is incomplete" in await refusal(queued)
+
+
+async def test_a_table_that_goes_while_the_file_is_open(path, ledgers):
+    """Whoever meets it is told in the same words."""
+    ledger = await ledgers(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE spending")
+    with pytest.raises(LedgerError, match=r"it is incomplete.* no such table: spending"):
+        await ledger.usage("")
+
+
+def test_the_columns_are_those_that_the_migrations_make():
+    """A step that adds a column adds it to the list as well."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for step in schema.MIGRATIONS:
+            step(connection)
+        assert columns.present(connection) == columns.COLUMNS
 
 
 async def test_a_damaged_file(path, ledgers, refusal):

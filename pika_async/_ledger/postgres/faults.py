@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import Error, OperationalError
 
-from pika_async._ledger.faults import OUTDATED, not_recorded
+from pika_async._ledger.faults import INCOMPLETE, OUTDATED, not_recorded
 from pika_async.errors import LedgerError
 
 _ADVICE = {
@@ -14,6 +14,8 @@ _ADVICE = {
         "this role may not do that. Run `pika-async ledger migrate` once as a role that may create tables, "
         "and grant this one the use of the schema pika"
     ),
+    "42P01": INCOMPLETE,
+    "42703": INCOMPLETE,
     "53100": "the disk of the database is full. Free some space, then try again",
     "53300": "the database has no connection left. Raise max_connections, or put pgbouncer before it",
     "55P03": "another transaction holds the rows. Try again; `pika-async doctor` shows the oldest",

@@ -11,7 +11,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from pika_async._ledger.faults import unusable
+from pika_async._ledger.faults import INCOMPLETE, unusable
+from pika_async._ledger.sqlite.columns import missing, present
 from pika_async._ledger.standing import OPEN
 
 APPLICATION_ID = 0x50494B41
@@ -181,7 +182,10 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the file's version, touching nothing; raises `LedgerError` if it is newer, or no ledger."""
+    """Return the file's version, touching nothing.
+
+    Raises `LedgerError` for a file that is newer than this library, incomplete, or no ledger.
+    """
     version = read_int(connection, "PRAGMA user_version")
     foreign = read_int(connection, "PRAGMA application_id") != APPLICATION_ID
     if foreign and (version or read_int(connection, "SELECT count(*) FROM sqlite_master")):
@@ -190,6 +194,8 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
         raise unusable(path, "its jobs were moved into a database. Name that database instead")
     if version > len(MIGRATIONS):
         raise unusable(path, "a newer pika_async made it. Upgrade pika_async, or choose another file")
+    if version == len(MIGRATIONS) and (lacking := missing(present(connection))):
+        raise unusable(path, f"{INCOMPLETE}. Missing: {', '.join(lacking)}")
     return version
 
 
