@@ -121,7 +121,7 @@ class MediaSession:
         url, query = checked(address_of(link)), _NO_QUERY
         sent: Mapping[str, Text] = headers
         if isinstance(link, HttpRequest):
-            query, sent = link.query, headers_of_first_hop(link.headers, headers)
+            query, sent = link.query, headers_of_first_hop(link, headers)
         for _ in range(_MOST_REDIRECTS + 1):
             proxy = self._proxy_to(url)
             response = await self._ask(url, sent, proxy, query=query)
