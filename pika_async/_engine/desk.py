@@ -33,7 +33,7 @@ from pika_async._ledger.events import (
 )
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
-from pika_async._ledger.standing import LOST, OPEN
+from pika_async._ledger.standing import LOST, OPEN, moves
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Failed, Pending, Succeeded
@@ -171,7 +171,7 @@ class Desk:
         the record does; what it knows is told against what is recorded then.
         """
         knows_more = flight.sending or self.outbox.holds(flight.id)
-        if not knows_more and _progress(record) > _progress(flight.record):
+        if not knows_more and moves(record) > moves(flight.record):
             self.follow(flight, Change(before=flight.record, after=record, at=self.ledger.now()))
 
     async def reread(self, flight: Flight) -> bool:
@@ -331,8 +331,3 @@ def _log(flight: Flight, moved: Moved) -> None:
     else:
         what = (flight.id, attempt.number, attempt.account, moved.state)
         log.log(level, "job %s: attempt %d on %s is %s", *what)
-
-
-def _progress(record: JobRecord) -> int:
-    """Return a number that every move of a job raises."""
-    return record.version + sum(attempt.version + 1 for attempt in record.attempts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import frozen
 
-from pika_async._ledger.events import Claim, Event
+from pika_async._ledger.events import Claim, Event, Evidence, Refused
 from pika_async._ledger.machine import claimable
 from pika_async._ledger.pacing import Obstacle, obstacle
 from pika_async._ledger.records import JobRecord, Usage
@@ -36,3 +38,16 @@ def refused_by(job: JobRecord, event: Event, usage: Usage, now: float) -> Obstac
     if attempt is None or not claimable(job, attempt, now):
         return None
     return obstacle(event, usage, now)
+
+
+def described(event: Event) -> str:
+    """Return what a job's history says of *event*, in at most 300 characters that any encoding can hold."""
+    said: Any = ""
+    match event:
+        case Refused(refusal=refusal):
+            said = f"{refusal.error}: {refusal.message}"
+        case Evidence(source=source):
+            said = source
+        case _:
+            said = getattr(event, "owner", "")
+    return f"{type(event).__name__} {said}".strip()[:300].encode(errors="replace").decode()

@@ -17,6 +17,12 @@ _STATES: dict[type[Snapshot], AttemptState] = {
 }
 
 
+def binds(job: JobRecord, event: Evidence) -> bool:
+    """Return whether the attempt that *event* names has that task."""
+    attempt = job.attempt(event.attempt)
+    return attempt is not None and attempt.task is not None and attempt.task.id == event.snapshot.task.id
+
+
 def learn(job: JobRecord, event: Evidence) -> JobRecord:
     """Bind the task, or bring it further; another paid task goes to the job's extras."""
     snapshot = event.snapshot

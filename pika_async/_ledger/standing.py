@@ -156,3 +156,8 @@ def spent(job: JobRecord) -> Charged:
             case Pending() | Succeeded():
                 answers.add("yes")
     return "yes" if "yes" in answers else "unknown" if "unknown" in answers else "no"
+
+
+def moves(job: JobRecord) -> int:
+    """Return how often the job and its attempts changed; of two states of it, the later has more."""
+    return job.version + sum(1 + attempt.version for attempt in job.attempts)

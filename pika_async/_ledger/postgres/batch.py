@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field
 
-from pika_async._ledger.change import Change, refused_by
-from pika_async._ledger.events import Claim, Event, Evidence, Refused
+from pika_async._ledger.change import Change, described, refused_by
+from pika_async._ledger.events import Claim, Event, Evidence
+from pika_async._ledger.evidence import binds
 from pika_async._ledger.faults import task_taken, unknown_job, unreadable_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
@@ -19,7 +20,7 @@ from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
 from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.spending import added, total
-from pika_async._ledger.standing import frees_its_key
+from pika_async._ledger.standing import frees_its_key, moves
 from pika_async._money import Money
 
 _PUT_BACK: Final = "known to a process before a failover"
@@ -121,7 +122,7 @@ class Batch:
             for attempt in job.attempts:
                 self._tell(job, None, attempt, self.now, _PUT_BACK)
                 self._count(None, attempt)
-        elif _moves(before) < _moves(job):
+        elif moves(before) < moves(job):
             self._change(before, evolve(job, request=before.request), _PUT_BACK)
 
     def apply(self, job_id: str, event: Event) -> Change:
@@ -167,7 +168,7 @@ class Batch:
             holder = None if holder_id is None else self._here(holder_id)
         usage = self.usage(account)
         after, freed = settle(before, event, self.now, usage, holder)
-        if isinstance(event, Evidence) and self.tasks is None and not _binds(after, event):
+        if isinstance(event, Evidence) and self.tasks is None and not binds(after, event):
             self.unlooked = True
         if holder is not None and freed is not None:
             self._change(holder, freed, f"its task belongs to {before.id}")
@@ -186,7 +187,7 @@ class Batch:
             )
         if isinstance(event, Claim):
             self._grant(account, event, usage)
-        self._change(before, after, _note(event))
+        self._change(before, after, cleaned(described(event)))
         self.sent.update(sent_bytes(before, after, event))
         kept = self.usage(account)
         if (usage := paced(kept, event, self.now)) is not kept:
@@ -245,27 +246,5 @@ class Batch:
         return self.charges.setdefault(account, Charge())
 
 
-def _moves(job: JobRecord) -> int:
-    """Return how often the job and its attempts changed; of two states of it, the later has more."""
-    return job.version + sum(1 + attempt.version for attempt in job.attempts)
-
-
-def _binds(job: JobRecord, event: Evidence) -> bool:
-    attempt = job.attempt(event.attempt)
-    return attempt is not None and attempt.task is not None and attempt.task.id == event.snapshot.task.id
-
-
 def _least(one: int | None, other: int) -> int:
     return other if one is None else min(one, other)
-
-
-def _note(event: Event) -> str:
-    said: Any = ""
-    match event:
-        case Refused(refusal=refusal):
-            said = f"{refusal.error}: {refusal.message}"
-        case Evidence(source=source):
-            said = source
-        case _:
-            said = getattr(event, "owner", "")
-    return cleaned(f"{type(event).__name__} {said}".strip()[:300])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
 
-from pika_async._ledger.change import Change, refused_by
-from pika_async._ledger.events import Event, Evidence, Refused
+from pika_async._ledger.change import Change, described, refused_by
+from pika_async._ledger.events import Event, Evidence
+from pika_async._ledger.evidence import binds
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
@@ -152,7 +152,7 @@ class Batch:
             holder = self._holder_of_task(account, event.snapshot.task.id)
         usage = self.usage(account)
         after, freed = settle(before, event, now, usage, holder)
-        if holder is None and isinstance(event, Evidence) and not _binds(after, event):
+        if holder is None and isinstance(event, Evidence) and not binds(after, event):
             # No constraint speaks up for a task that is only shown, or dropped.
             holder = self._holder_of_task(account, event.snapshot.task.id)
             after, freed = settle(before, event, now, usage, holder)
@@ -160,7 +160,7 @@ class Batch:
             self._change(holder, freed, now, f"its task belongs to {before.id}")
             self.flush()
         if new:
-            self._add(before, after, now, _note(event))
+            self._add(before, after, now, described(event))
         told = None if new else before
         if after is before:
             obstacle = refused_by(before, event, usage, now)
@@ -168,7 +168,7 @@ class Batch:
                 before=told, after=after, event=event, moved=new, at=now, obstacle=obstacle, usage=usage
             )
         if not new:
-            self._change(before, after, now, _note(event))
+            self._change(before, after, now, described(event))
         self._writes.keep_sent(sent_bytes(before, after, event))
         kept = self.usage(account)
         if (usage := paced(kept, event, now)) is not kept:
@@ -241,20 +241,3 @@ class Batch:
 
 def _is_bound(attempt: Attempt) -> bool:
     return attempt.task is not None
-
-
-def _binds(job: JobRecord, event: Evidence) -> bool:
-    attempt = job.attempt(event.attempt)
-    return attempt is not None and attempt.task is not None and attempt.task.id == event.snapshot.task.id
-
-
-def _note(event: Event) -> str:
-    said: Any = ""
-    match event:
-        case Refused(refusal=refusal):
-            said = f"{refusal.error}: {refusal.message}"
-        case Evidence(source=source):
-            said = source
-        case _:
-            said = getattr(event, "owner", "")
-    return f"{type(event).__name__} {said}".strip()[:300].encode(errors="replace").decode()
