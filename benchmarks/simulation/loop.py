@@ -85,14 +85,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _process_events(self, event_list: object) -> None:
         pass
 
-    def next_at(self) -> float | None:
-        """Return when the next callback is due; None where nothing is."""
+    def next_at(self) -> float:
+        """Return when the next callback is due; infinity where nothing is."""
         if self._ready:
             return self._now()
         scheduled = self._scheduled
         while scheduled and scheduled[0]._cancelled:
             heapq.heappop(scheduled)._scheduled = False
-        return scheduled[0]._when if scheduled else None
+        return scheduled[0]._when if scheduled else float("inf")
 
     def step(self, goes_on: Callable[[], bool]) -> None:
         """Run what is due now, one callback after the other, while the process *goes_on*."""

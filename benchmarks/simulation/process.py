@@ -45,11 +45,12 @@ class Process:
 
     # What the world asks.
 
-    def next_at(self) -> float | None:
+    def next_at(self) -> float:
+        """Return when something is due; infinity where nothing is."""
         if not self.alive:
-            return None
+            return float("inf")
         when = self.loop.next_at()
-        return None if when is None else max(when, self.stopped_until)
+        return max(when, self.stopped_until)
 
     def step(self) -> None:
         self.loop.step(self._goes_on)

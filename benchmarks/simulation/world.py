@@ -335,25 +335,25 @@ class World:
     def run(self, until: float, enough: Callable[[], bool] = lambda: False) -> None:
         """Let time pass until *until*, or until it is *enough*."""
         order = self.chances["order"]
+        dues: dict[Any, float] = {}
+        stale = True
         while not enough():
-            ready = []
-            next_at = self._events[0][0] if self._events else float("inf")
-            for process in self.processes:
-                if (due := process.next_at()) is not None:
-                    if due <= self.now:
-                        ready.append(process)
-                    elif due < next_at:
-                        next_at = due
+            if stale:
+                dues = {process: process.next_at() for process in self.processes}
+                stale = False
+            ready = [process for process, due in dues.items() if due <= self.now]
             # What one process does brings others nothing before the next event.
             while ready:
                 process = ready[0] if len(ready) == 1 else order.choice(ready)
                 process.step()
                 self.steps += 1
                 self._be_patient()
-                due = process.next_at()
-                if due is None or due > self.now:
+                dues[process] = due = process.next_at()
+                if due > self.now:
                     ready.remove(process)
-                next_at = self.now
+            next_at = min(dues.values(), default=float("inf"))
+            if self._events and (event_at := self._events[0][0]) <= max(next_at, self.now):
+                next_at, stale = event_at, True
             if next_at > until:
                 break
             self.now = max(self.now, next_at)
