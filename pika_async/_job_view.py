@@ -195,7 +195,9 @@ def _state(job: JobRecord, attempt: Attempt) -> JobState:
 def _token(job: JobRecord) -> str:
     provider, _, label = job.newest.account.partition(":")
     task = next((a.task for a in reversed(job.attempts) if a.task is not None), None)
-    return JobToken(job_id=job.id, provider=provider, label=label, task=task).encode()
+    return JobToken(
+        job_id=job.id, provider=provider, label=label, task=task, address=job.newest.address
+    ).encode()
 
 
 def _attempt(attempt: Attempt) -> AttemptView:

@@ -1,15 +1,20 @@
 """The public reader of a ledger: what it knows of a job, and what it says may be done next."""
 
 import doctest
+import sqlite3
+from contextlib import closing
 
 import pytest
 from attrs import evolve
 
-from pika_async import ConfigError, LedgerError, _job_view
+from pika_async import ConfigError, LedgerError, Pika, _job_view
+from pika_async._hosts import fingerprint
 from pika_async._job_view import view_of
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
+from pika_async._token import JobToken
 from pika_async.ledger import STATES, open_ledger, read_token
 from pika_async.results import Pending, Task
+from pika_async.sandbox import Sandbox
 from tests.cli.ledgers import WAYS, fill
 
 pytestmark = pytest.mark.anyio
@@ -129,3 +134,24 @@ def test_further_tasks_of_a_job_cost_money_as_well():
     refused = JobRecord(id="j", request=None, created_at=0.0, attempts=(attempt,), state=JobState.FAILED)
     assert view_of(refused).charged == "no"
     assert view_of(evolve(refused, extras=(Pending(task=Task("t2")),))).charged == "yes"
+
+
+async def test_a_token_of_the_ledger_names_the_address_that_the_order_went_to(tmp_path):
+    """So a client at another address refuses it unasked; one whose row names none is taken, as before."""
+    file = tmp_path / "jobs.db"
+    async with Sandbox(render_time=0.0) as sandbox:
+        async with sandbox.client(ledger=file) as pika:
+            job = await pika.submit("A cat")
+        async with open_ledger(file) as ledger:
+            found = await ledger.job(job.id)
+        assert JobToken.decode(found.token).address == fingerprint(sandbox.url)
+        async with Pika("acedata", api_key="sandbox", base_url="http://127.0.0.1:9") as elsewhere:
+            with pytest.raises(ConfigError, match="at another address"):
+                elsewhere.job(found.token)
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE job_attempts SET address = NULL")
+        async with open_ledger(file) as ledger:
+            older = await ledger.job(job.id)
+        assert JobToken.decode(older.token).address is None
+        async with sandbox.client() as pika:
+            assert (await pika.job(older.token)).video_url

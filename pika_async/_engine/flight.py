@@ -172,7 +172,7 @@ class Flight:
     def token(self) -> str:
         """Return the portable text that any process turns back into this job."""
         account = self.account
-        address = getattr(account, "address", None)
+        address = self.record.newest.address or getattr(account, "address", None)
         return JobToken(
             job_id=self.id, provider=account.name, label=account.label, task=self.task, address=address
         ).encode()

@@ -208,6 +208,7 @@ class Posts:
             max_cost=self._max_cost,
             asked_at=flight.asked_at,
             despite_pause=not self._waits_for_later(flight),
+            address=line.account.address,
         )
 
     def _waits_for_later(self, flight: Flight) -> bool:

@@ -34,7 +34,7 @@ class Times:
 class Claim:
     """An owner is about to POST a queued attempt, if slots, pace, pause and spending caps allow.
 
-    *price* is what it is to cost. With *max_cost*, only a price in the same unit is granted, and only if all
+    *address* is the fingerprint of the provider's address. *price* is what it is to cost. With *max_cost*, only a price in the same unit is granted, and only if all
     that may be billed on the ledger stays within it.
 
     A pause holds what was asked for before it began: *asked_at* is when a person or program last asked for
@@ -50,6 +50,7 @@ class Claim:
     max_cost: Money | None = None
     asked_at: float = 0.0
     despite_pause: bool = False
+    address: str | None = None
 
 
 @frozen(kw_only=True)

@@ -213,6 +213,7 @@ def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
         resolve_after=now + times.lease + times.resolve,
         slot_until=now + times.claim_to_byte + times.acceptance + times.longest_render + times.slack,
         price=claim.price,
+        address=claim.address,
     )
     return evolve(job, attempts=replaced(job, claimed))
 

@@ -107,8 +107,9 @@ class Attempt:
 
     Times are wall-clock seconds. *resolve_after* is E of the document; *negatives* counts history
     look-ups sent after it that did not find the token; *task* is kept once bound. *price* is what it was to
-    cost when it was claimed, None where nobody could tell. *replay* is set while nobody knows what
-    became of a POST whose bytes the ledger was given.
+    cost when it was claimed, None where nobody could tell. *address* is the fingerprint of the provider's
+    address at that time, None where the adapter has none or an older version claimed. *replay* is set while
+    nobody knows what became of a POST whose bytes the ledger was given.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Attempt:
     outcome: Succeeded | Failed | Refusal | None = None
     price: Money | None = None
     replay: Replayable | None = None
+    address: str | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)

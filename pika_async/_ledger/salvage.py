@@ -85,6 +85,7 @@ def _attempt(job_id: str, row: Row) -> Attempt | None:
         outcome=_or(lambda: decode_outcome(outcome), None),
         price=_or(lambda: decode_price(row[20]), None),
         replay=_or(lambda: decode_replay(row[21]), None),
+        address=_text(row[22]),
     )
 
 

@@ -93,7 +93,9 @@ def _known(record: JobRecord, key: RowKey) -> KnownJob:
     provider, _, account = newest.account.partition(":")
     error = outcome(record) if record.state is JobState.FAILED else None
     failure = Failure.of(error) if isinstance(error, Exception) else None
-    token = JobToken(job_id=record.id, provider=provider, label=account, task=newest.task)
+    token = JobToken(
+        job_id=record.id, provider=provider, label=account, task=newest.task, address=newest.address
+    )
     return KnownJob(
         id=record.id,
         key=_of_today(record, key),

@@ -176,6 +176,7 @@ class Laws(RuleBasedStateMachine):
             max_slots=cap,
             max_submits=6,
             price=price,
+            address=f"of {owner}",
             max_cost=None if price is None else MAX_COST,
         )
         usage = self.run(self.ledger.usage(ACCOUNT))

@@ -47,7 +47,8 @@ UNANSWERED = [S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED]
 
 def test_a_claim_takes_a_slot_and_fixes_all_times() -> None:
     """Row 2: the claim stores lease, E and slot end, counted from itself."""
-    claimed = step(job(), claim(times=Times(deadline=60.0)), 1000.0).newest
+    claimed = step(job(), claim(times=Times(deadline=60.0), address="1f"), 1000.0).newest
+    assert claimed.address == "1f"
     assert (claimed.state, claimed.slot, claimed.owner, claimed.claimed_at) == (
         S.SUBMITTING,
         True,

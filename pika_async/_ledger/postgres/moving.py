@@ -54,7 +54,7 @@ _JOB: Final = (
 )
 _ATTEMPT: Final = (
     "account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, lease_until, "
-    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, replay"
+    "resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, replay, address"
 )
 _IN_FILE: Final = ", ".join("a.claimed_by" if c == "owner" else f"a.{c}" for c in _ATTEMPT.split(", "))
 _ACCOUNT: Final = (

@@ -29,7 +29,8 @@ Row: TypeAlias = tuple[Any, ...]
 
 ATTEMPT_COLUMNS: Final = (
     "number, id, account, state, version, slot, superseded, abandoned, owner, not_before, claimed_at, "
-    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, replay"
+    "lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, replay, "
+    "address"
 )
 _JOB_COLUMNS: Final = (
     "seq, id, revision, version, state, created_at, cancel_requested, winner, key, digest, extras"
@@ -119,6 +120,7 @@ def attempt_values(a: Attempt) -> Row:
         None if a.outcome is None else encode_outcome(a.outcome),
         None if a.price is None else encode_price(a.price),
         None if a.replay is None else encode_replay(a.replay),
+        a.address,
     )
 
 
@@ -216,7 +218,7 @@ def ordered(job: JobRecord, row: Row, blob: Callable[[str], bytes]) -> JobRecord
 def _attempt(job_id: str, row: Row) -> Attempt:
     (number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:10]
     (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by) = row[10:18]
-    outcome, price, replay = row[18:]
+    outcome, price, replay, address = row[18:]
     return Attempt(
         id=id_,
         job_id=job_id,
@@ -239,4 +241,5 @@ def _attempt(job_id: str, row: Row) -> Attempt:
         outcome=None if outcome is None else decode_outcome(outcome),
         price=None if price is None else decode_price(price),
         replay=None if replay is None else decode_replay(replay),
+        address=address,
     )

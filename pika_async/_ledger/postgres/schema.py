@@ -157,6 +157,7 @@ CREATE TABLE pika.spending (
   micros bigint NOT NULL
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE pika.attempts ADD COLUMN replay text;
+ALTER TABLE pika.attempts ADD COLUMN address text;
 CREATE TABLE pika.sent (attempt_id text COLLATE "C" PRIMARY KEY, data bytea NOT NULL);
 """
 

@@ -60,6 +60,7 @@ _TYPES: Final = {
     "outcome": "text",
     "price": "text",
     "replay": "text",
+    "address": "text",
 }
 _ATTEMPT: Final = ATTEMPT_COLUMNS.split(", ")
 _FIXED: Final = {"number", "id", "account"}

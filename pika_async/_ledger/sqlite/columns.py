@@ -14,7 +14,7 @@ COLUMNS: Final[Mapping[str, frozenset[str]]] = {
         "fallbacks callback_url pruned",
         "job_attempts": "job number id account state version slot superseded abandoned claimed_by not_before "
         "claimed_at lease_until resolve_after slot_until negatives task_id task bound_by outcome price "
-        "replay",
+        "replay address",
         "accounts": "account slots submits next_submit_at spacing recent recent_at paused_until paused_why "
         "members max_slots waiting",
         "members": "account owner max_slots until label version places refused_until refused_why waits_until "

@@ -156,9 +156,9 @@ def attempt_of(job_id: str, row: Row) -> Attempt:
     """Return an attempt of a row of `ATTEMPT_COLUMNS`; damage raises whatever it leads to."""
     (_, number, id_, account, state, version, slot, superseded, abandoned, owner, not_before) = row[:11]
     (claimed_at, lease_until, resolve_after, slot_until, negatives, _, task, bound_by) = row[11:19]
-    outcome, price, replay = row[19:]
+    outcome, price, replay, address = row[19:]
     # A text among numbers is damage, and so are bytes among texts: SQLite takes them, and this raises.
-    _ = "".join((id_, account, owner or ""))
+    _ = "".join((id_, account, owner or "", address or ""))
     _ = number + version + slot + not_before + lease_until + resolve_after + slot_until + negatives
     return Attempt(
         id=id_,
@@ -182,6 +182,7 @@ def attempt_of(job_id: str, row: Row) -> Attempt:
         outcome=None if outcome is None else decode_outcome(outcome),
         price=None if price is None else decode_price(price),
         replay=None if replay is None else decode_replay(replay),
+        address=address,
     )
 
 

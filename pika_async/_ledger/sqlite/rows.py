@@ -28,7 +28,7 @@ JOB_COLUMNS = (
 ATTEMPT_COLUMNS = (
     "job, number, id, account, state, version, slot, superseded, abandoned, claimed_by, not_before, "
     "claimed_at, lease_until, resolve_after, slot_until, negatives, task_id, task, bound_by, outcome, price, "
-    "replay"
+    "replay, address"
 )
 ACCOUNT_COLUMNS = (
     "account, slots, submits, next_submit_at, spacing, recent, recent_at, paused_until, paused_why, "
@@ -144,6 +144,7 @@ def attempt_row(seq: int, a: Attempt, *, but_task: bool = False) -> Row:
         None if a.outcome is None else encode_outcome(a.outcome),
         None if a.price is None else encode_price(a.price),
         None if a.replay is None else encode_replay(a.replay),
+        a.address,
     )
 
 

@@ -167,6 +167,7 @@ def _version_4(connection: sqlite3.Connection) -> None:
             PRIMARY KEY (account, owner)
         ) WITHOUT ROWID""",
         "ALTER TABLE job_attempts ADD COLUMN replay TEXT",
+        "ALTER TABLE job_attempts ADD COLUMN address TEXT",
         "CREATE TABLE sent (attempt_id TEXT PRIMARY KEY, data BLOB NOT NULL)",
     ):
         connection.execute(statement)
