@@ -34,8 +34,8 @@ class Times:
 class Claim:
     """An owner is about to POST a queued attempt, if slots, pace, pause and spending caps allow.
 
-    *address* is the fingerprint of the provider's address. *price* is what it is to cost. With *max_cost*, only a price in the same unit is granted, and only if all
-    that may be billed on the ledger stays within it.
+    *price* is what it is to cost. With *max_cost*, only a price in the same unit is granted, and only if all
+    that may be billed on the ledger stays within it. *address* is the fingerprint of the provider's address.
 
     A pause holds what was asked for before it began: *asked_at* is when a person or program last asked for
     the order. One that has another provider to go on to is not held at all: *despite_pause*.
