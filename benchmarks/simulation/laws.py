@@ -18,7 +18,7 @@ def at_rest(job: JobRecord) -> bool:
 
 def broken_laws(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
     """Say of each law what breaks it."""
-    yield from _bought(world)
+    yield from laws_at_all_times(world)
     if world.remembers:
         yield from _found(world, records)
         yield from _ended(world, records)
@@ -26,7 +26,7 @@ def broken_laws(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
     yield from _callers(world)
 
 
-def _bought(world: World) -> Iterator[str]:
+def laws_at_all_times(world: World) -> Iterator[str]:
     """Each attempt is bought at most once, and a doubt never leads to a purchase without a word."""
     for prompt, bills in world.bills.items():
         if len(bills) > 1 + world.asked[prompt].resubmits:
