@@ -1,23 +1,24 @@
-"""The client: one call for any provider. Everything heavy is loaded when it is opened."""
+"""The client as its users see it: what each call takes, returns, costs and raises.
+
+What opening and closing do is in `_lifecycle.py`, what the calls that order do in `_ordering.py`. Everything
+heavy is loaded when a client is opened.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
 from pika_async import _arguments as check
 from pika_async._crossing import process_bound
 from pika_async._job import DEFAULT_TIMEOUT, Job, Timeout, Unset
+from pika_async._lifecycle import Lifecycle
 from pika_async._options import Downloads, Options, load
+from pika_async._ordering import Ordering, as_request
 from pika_async._secret import Secret
-from pika_async._telemetry import span
-from pika_async.errors import ConfigError, UnsupportedRequest
 from pika_async.requests import (
     CommonFields,
     Edit,
@@ -27,7 +28,6 @@ from pika_async.requests import (
     Media,
     MediaFields,
     Style,
-    VideoRequest,
 )
 from pika_async.results import VideoResult
 
@@ -38,20 +38,15 @@ if TYPE_CHECKING:
     from pika_async._balances import AccountBalance
     from pika_async._bulk import Map, Order, Row
     from pika_async._download import Downloaded
-    from pika_async._download.media import MediaSession
     from pika_async._engine.account import AccountStats
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
-    from pika_async._engine.flight import Flight
     from pika_async._events import JobEvent
     from pika_async._job_view import JobState
     from pika_async._ledger import Ledger
-    from pika_async._ledger.change import Change
-    from pika_async._ledger.records import JobRecord
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async._sender import Sender
-    from pika_async._tasks import Tasks
     from pika_async.callbacks import Callbacks, Receiver
     from pika_async.provider import Provider
 
@@ -170,44 +165,23 @@ class Pika:
             transport=transport,
             clock=clock,
         )
-        self._downloads = Downloads(
+        downloads = Downloads(
             hosts=media_hosts,
             proxy=media_proxy,
             max_bytes=max_download_bytes,
             least_speed=min_download_speed,
             trust_env=trust_env,
         )
-        self._timeout = check.seconds("timeout", timeout)
-        self._engine: Engine | None = None
-        self._tasks: Tasks | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._media: MediaSession | None = None
-        self._receiver: Receiver | None = None
+        self._lifecycle = Lifecycle(self._options, downloads)
+        self._ordering = Ordering(self._lifecycle, self._options, timeout)
 
     @property
     def callbacks(self) -> Receiver:
         """The receiver to mount into your application; it answers 503 while the client is not open."""
-        if self._receiver is None:
-            if self._options.callbacks is None:
-                raise ConfigError("The client has no receiver; make it with Pika(callbacks=Callbacks(...)).")
-            from pika_async.callbacks import Receiver
-
-            self._receiver = Receiver(self._options.callbacks)
-        return self._receiver
+        return self._lifecycle.receiver
 
     async def __aenter__(self) -> Self:
-        if self._loop is not None:
-            raise ConfigError("This client was opened before; make a new one for each `async with`.")
-        self._loop = asyncio.get_running_loop()
-        self._engine = await self._options.open(self._media_session)
-        if self._options.reuse is not None:
-            from pika_async._reuse import Reuse
-
-            orders = self._engine.orders
-            orders.reuse = Reuse(self._options.reuse, orders, self._media_session)
-        self._tasks = self._options.tasks()
-        if self._engine.inbox is not None:
-            self.callbacks.open(self._engine.inbox, self._engine.addresses.secrets)
+        await self._lifecycle.open()
         return self
 
     def __enter__(self) -> NoReturn:
@@ -223,40 +197,7 @@ class Pika:
 
     async def aclose(self) -> None:
         """Close the client; waits up to 30 s for POSTs that are under way. Jobs go on without it."""
-        engine, self._engine = self._engine, None
-        media, self._media = self._media, None
-        if self._receiver is not None:
-            self._receiver.close()
-        # A cancelled scope of anyio would cut every step of this short, and a POST that is paid with it. Who
-        # has such a scope has loaded anyio.
-        anyio = sys.modules.get("anyio")
-        with nullcontext() if anyio is None else anyio.CancelScope(shield=True):
-            try:
-                if media is not None:
-                    await media.aclose()
-            finally:
-                try:
-                    if self._tasks is not None:
-                        await self._tasks.aclose()
-                finally:
-                    if engine is not None:
-                        await engine.aclose()
-
-    def _open(self) -> Engine:
-        if self._engine is None:
-            state = "closed" if self._loop is not None else "not open yet"
-            raise ConfigError(f"The client is {state}; use it inside `async with Pika(...) as pika:`.")
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            raise ConfigError(
-                "Use the client inside a coroutine, in the event loop that opened it."
-            ) from None
-        if running is not self._loop:
-            raise ConfigError(
-                "The client belongs to another event loop; open one client in each loop that needs one."
-            )
-        return self._engine
+        await self._lifecycle.close()
 
     async def generate(
         self,
@@ -281,7 +222,7 @@ class Pika:
         Costs one render. Raises a `PikaError` that says whether the order was charged, and holds the job's
         token.
         """
-        return await self._bought(
+        return await self._ordering.video(
             Generate(prompt, **fields),
             timeout=timeout,
             queue_timeout=queue_timeout,
@@ -304,7 +245,7 @@ class Pika:
     ) -> VideoResult:
         """Buy one video in which the things on *images* appear together, and wait for it."""
         request = Ingredients(prompt, images, mode=mode, **fields)
-        return await self._bought(
+        return await self._ordering.video(
             request,
             timeout=timeout,
             queue_timeout=queue_timeout,
@@ -328,7 +269,7 @@ class Pika:
         The other fields are those of `Style`. Two positional texts are read as style and prompt, their order
         in 0.1, until 0.3.
         """
-        return await self._bought(
+        return await self._ordering.video(
             Style(prompt, *old, style=style, **fields),
             timeout=timeout,
             queue_timeout=queue_timeout,
@@ -355,7 +296,7 @@ class Pika:
         It replaces what *region* names or *mask* covers, or is added where neither is set. The
         other fields are those of `Edit`.
         """
-        return await self._bought(
+        return await self._ordering.video(
             Edit(prompt, video, image=image, region=region, mask=mask, **fields),
             timeout=timeout,
             queue_timeout=queue_timeout,
@@ -376,17 +317,13 @@ class Pika:
 
         *request* is a request, or a prompt with the *fields* of `generate`. Costs one render.
         """
-        orders = self._open().orders
-        check.seconds("queue_timeout", queue_timeout)
-        flight = await self._ordered(_request(request, fields), callback_url, idempotency_key)
-        from pika_async._waits import wait_for_order
-
-        await wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
-        if flight.error is not None:
-            orders.desk.told(flight)
-            raise flight.error
-        flight.held = True
-        return Job(orders, flight)
+        return await self._ordering.job(
+            request,
+            fields,
+            queue_timeout=queue_timeout,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+        )
 
     async def enqueue(
         self,
@@ -410,24 +347,13 @@ class Pika:
         Costs nothing by itself: `process` sends it. Raises `LedgerError` when it is not known to be recorded;
         with a key, call again.
         """
-        engine = self._open()
-        if not engine.desk.ledger.remembers:
-            raise ConfigError("enqueue needs a ledger that other processes share; pass ledger= to Pika.")
-        order = _request(request, fields)
-        on: Callable[[JobRecord], Awaitable[Change]] | None = None
-        if connection is not None:
-            if (create_on := getattr(engine.desk.ledger, "create_on", None)) is None:
-                raise ConfigError("connection= needs a ledger on Postgres, in the same database.")
-            on = partial(create_on, connection)
-        with span("pika.enqueue") as about:
-            flight = await self._ordered(order, callback_url, idempotency_key, kept=True, record_on=on)
-            about(flight.id)
-            if self._tasks is not None and flight.record.newest.state == "queued":
-                if connection is None:
-                    await self._tasks.defer(flight.id, flight.account.key)
-                elif not flight.recorded:  # an order that was there already has its task
-                    await self._tasks.defer_on(connection, flight.id, flight.account.key)
-        return Job(engine.orders, flight)
+        return await self._ordering.recorded(
+            request,
+            fields,
+            callback_url=callback_url,
+            idempotency_key=idempotency_key,
+            connection=connection,
+        )
 
     async def process(self, job: str, *, accepted: bool = False, patience: float | None = None) -> JobState:
         """Work on a recorded job until it ends, and return its state. Any queue may call it, at any time.
@@ -446,7 +372,7 @@ class Pika:
 
         check.seconds("patience", patience)
         job_id = read_token(job).job_id if is_token(check.text("job", job)) else job
-        record = await process(self._open().orders, job_id, accepted=accepted, patience=patience)
+        record = await process(self._lifecycle.engine.orders, job_id, accepted=accepted, patience=patience)
         return view_of(record).state
 
     async def drain(self) -> None:
@@ -454,7 +380,7 @@ class Pika:
 
         Calls of `process` whose job is unsent end with an error. Look-ups go on until `aclose`.
         """
-        await self._open().drain()
+        await self._lifecycle.engine.drain()
 
     def job(self, token: str) -> Job:
         """Turn a token back into its job, which any process may have submitted at any time.
@@ -463,7 +389,7 @@ class Pika:
         """
         from pika_async._token import JobToken
 
-        orders = self._open().orders
+        orders = self._lifecycle.engine.orders
         flight = orders.known.by_token(JobToken.decode(check.text("token", token)))
         flight.held = True
         return Job(orders, flight)
@@ -477,7 +403,7 @@ class Pika:
         `running`, `ambiguous`, `unresolved`); *before* is the id of the last job of the page before. The
         memory ledger keeps the last thousand jobs that ended.
         """
-        orders = self._open().orders
+        orders = self._lifecycle.engine.orders
         state = None if state is None else check.word("state", state, _STATES)
         before = None if before is None else check.text("before", before)
         found = await orders.jobs(state, check.count("limit", limit), before)
@@ -485,7 +411,7 @@ class Pika:
 
     def origin(self, video: VideoResult) -> Job | None:
         """Return the job that a *video* of this client came from; None for any other video. Costs nothing."""
-        orders = self._open().orders
+        orders = self._lifecycle.engine.orders
         if not isinstance(video, VideoResult):
             raise TypeError(f"video must be a VideoResult, not a {type(video).__name__}.")
         flight = orders.origin(video)
@@ -501,8 +427,8 @@ class Pika:
         from pika_async._bulk import Map
 
         check.stream("requests", requests)
-        limit = self._limit(timeout)
-        return Map(self._open().orders, requests, timeout=limit, callback_url=self._options.callback_url)
+        orders, limit = self._lifecycle.engine.orders, self._ordering.limit(timeout)
+        return Map(orders, requests, timeout=limit, callback_url=self._options.callback_url)
 
     async def quote(self, request: Order, **fields: Unpack[GenerateFields]) -> list[Quote]:
         """Return what *request* would cost at each provider of this client, without buying anything.
@@ -512,18 +438,18 @@ class Pika:
         """
         from pika_async._quotes import quote
 
-        accounts = tuple(self._open().desk.accounts.values())
-        return await quote(accounts, self._options.own_prices, _request(request, fields))
+        accounts = tuple(self._lifecycle.engine.desk.accounts.values())
+        return await quote(accounts, self._options.own_prices, as_request(request, fields))
 
     async def balances(self) -> list[AccountBalance]:
         """Return the balance at each provider of this client, where the provider reports it."""
         from pika_async._balances import balances
 
-        return await balances(tuple(self._open().desk.accounts.values()))
+        return await balances(tuple(self._lifecycle.engine.desk.accounts.values()))
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now, by `provider:label`."""
-        return self._open().stats()
+        return self._lifecycle.engine.stats()
 
     def recover(self, *, queued: bool = False) -> Recovered:
         """Take over the jobs that dead processes left in the ledger: `jobs = await pika.recover()`.
@@ -533,7 +459,7 @@ class Pika:
         """
         from pika_async._recovery import Recovered
 
-        return Recovered(self._open().orders, queued=check.flag("queued", queued))
+        return Recovered(self._lifecycle.engine.orders, queued=check.flag("queued", queued))
 
     async def download(
         self,
@@ -558,10 +484,10 @@ class Pika:
         check.flag("sidecar", sidecar)
         if on_progress is not None and not callable(on_progress):
             raise TypeError(f"on_progress must be a function, not {type(on_progress).__name__}")
-        orders = self._open().orders
+        orders = self._lifecycle.engine.orders
         return await fetch(
             orders,
-            self._media_session,
+            self._lifecycle.media,
             video,
             path,
             overwrite=overwrite,
@@ -577,78 +503,9 @@ class Pika:
         """
         from pika_async._fetching import stream
 
-        return stream(lambda: self._open().orders, self._media_session, video)
-
-    def _media_session(self) -> MediaSession:
-        if self._media is None:
-            self._media = self._downloads.session(getattr(self._options.transport, "tape", None))
-        return self._media
-
-    def _limit(self, timeout: Timeout) -> float | None:
-        if isinstance(timeout, Unset):
-            return self._timeout
-        check.seconds("timeout", timeout)
-        return timeout
-
-    async def _ordered(
-        self,
-        request: VideoRequest,
-        callback_url: str | Literal[False] | None,
-        idempotency_key: str | None,
-        *,
-        kept: bool = False,
-        record_on: Callable[[JobRecord], Awaitable[Change]] | None = None,
-    ) -> Flight:
-        receiver = check.callback_url("callback_url", callback_url)
-        receiver = self._options.callback_url if receiver is None else receiver
-        if idempotency_key is not None:
-            check.text("idempotency_key", idempotency_key)
-        orders = self._open().orders
-        return await orders.buy(
-            request,
-            callback_url=receiver,
-            idempotency_key=idempotency_key,
-            kept=kept,
-            record_on=record_on,
-        )
-
-    async def _bought(
-        self,
-        request: VideoRequest,
-        *,
-        timeout: Timeout,
-        queue_timeout: float | None,
-        callback_url: str | Literal[False] | None,
-        idempotency_key: str | None,
-        on_event: Callable[[JobEvent], object] | None = None,
-    ) -> VideoResult:
-        orders, limit = self._open().orders, self._limit(timeout)
-        check.seconds("queue_timeout", queue_timeout)
-        check.function("on_event", on_event)
-        flight = await self._ordered(request, callback_url, idempotency_key)
-        if on_event is not None:
-            from pika_async._events import report
-
-            report(flight, on_event)
-        from pika_async._waits import wait_for_bought
-
-        return await wait_for_bought(orders, flight, timeout=limit, queue_timeout=queue_timeout)
-
-
-def _request(order: Order, fields: GenerateFields) -> VideoRequest:
-    """Make a request of a prompt and *fields*; a request stays as it is, and takes none."""
-    if isinstance(order, str):
-        try:
-            return Generate(order, **fields)
-        except UnsupportedRequest as error:
-            raise UnsupportedRequest(f"The request is refused: {error.message}") from None
-    if fields:
-        raise ConfigError(
-            f"Put {', '.join(fields)} into the request: submit takes fields with a prompt only."
-        )
-    return order
+        return stream(lambda: self._lifecycle.engine.orders, self._lifecycle.media, video)
 
 
 def engine_of(pika: Pika) -> Engine:
     """Return the engine of an open client, for our own parts."""
-    return pika._open()  # noqa: SLF001 - the same module
+    return pika._lifecycle.engine  # noqa: SLF001 - the same module

@@ -1,15 +1,15 @@
-"""The options of a client, checked, and the engine that they make."""
+"""The options of a client, checked: nothing is opened here."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import field, frozen
 
 from pika_async import _arguments as check
-from pika_async._job import Job, Unset
+from pika_async._job import Unset
 from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
 from pika_async.errors import ConfigError
@@ -21,15 +21,12 @@ if TYPE_CHECKING:
     from pika_async._download.answer import Tape
     from pika_async._download.media import MediaSession
     from pika_async._engine.clock import Clock
-    from pika_async._engine.engine import Engine
-    from pika_async._engine.flight import Flight
     from pika_async._ledger import Ledger
     from pika_async._money import Money
     from pika_async._prices import Price
     from pika_async._proxies import Proxies
     from pika_async._registry import Loaded
     from pika_async._sender import Sender
-    from pika_async._tasks import Tasks
     from pika_async.callbacks import Callbacks
     from pika_async.provider import Provider
 
@@ -96,78 +93,6 @@ class Options:
         from pika_async._prices import read_prices
 
         return read_prices(self.prices, os.environ)
-
-    async def open(self, media: Callable[[], MediaSession]) -> Engine:
-        """Make the engine inside the running event loop; raises `LedgerError`."""
-        from pika_async._deferred import Deferred
-        from pika_async._engine.clock import SystemClock
-        from pika_async._engine.engine import Engine, Settings
-        from pika_async._job import Job
-        from pika_async._quotes import Asked, Cheapest
-
-        prices, asks = self.own_prices, self.max_cost is not None
-        knows = bool(asks or prices or any("estimates" in one.powers for one in self.loaded))
-        ledger = _ledger(self.ledger)
-        if not (self.work or ledger.shared):
-            raise ConfigError("work=False needs a ledger that other processes share; pass ledger= to Pika.")
-        clock = self.clock or SystemClock()
-        await ledger.open(clock.wall)
-        secret = await ledger.secret()
-        settings = Settings(
-            loaded=self.loaded,
-            label=self.account,
-            max_concurrency=self.max_concurrency,
-            max_submits=self.max_submits,
-            max_cost=self.max_cost,
-            price=Asked(prices, clock, asks=asks) if knows else None,
-            poll_rate=None if isinstance(self.poll_rate, Unset) else self.poll_rate,
-            declared_rates=isinstance(self.poll_rate, Unset),
-            poll_batch=self.poll_batch,
-            poll_interval=self.poll_interval,
-            callback_url=self.callback_url,
-            secrets=(secret,) if self.callbacks is None else self.callbacks.keys(secret),
-            mounted=None if self.callbacks is None else self.callbacks.address,
-            work=self.work,
-            keep_media=self.keep_media,
-            unpublished_replay=self.replay_window,
-            rule=None if self.prefer is None else Cheapest(prices, clock),
-        )
-        transport = self.transport or Deferred(trust_env=self.trust_env)
-        engine: Engine
-
-        def handle(flight: Flight) -> Job:
-            return Job(engine.orders, flight)
-
-        engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle, media=media)
-        _watch(engine)
-        await engine.open()
-        return engine
-
-    def tasks(self) -> Tasks | None:
-        """Return what gives enqueued orders their tasks; None where no worker can share the ledger."""
-        if not (isinstance(self.ledger, str | Secret) and is_dsn(self.ledger)):
-            return None
-        from pika_async._ledger.postgres.connecting import Address
-        from pika_async._tasks import Tasks
-
-        return Tasks(Address.of(self.ledger).dsn)
-
-
-def _watch(engine: Engine) -> None:
-    """Count what ends, and let the numbers of accounts be read, where the application measures."""
-    from pika_async import _telemetry
-    from pika_async._engine.effects import Ended
-
-    if not _telemetry.measured():
-        return
-
-    def count(flight: Flight, end: Ended) -> None:
-        seconds = engine.desk.ledger.now() - flight.record.created_at
-        cost = getattr(end.outcome, "cost", None)
-        _telemetry.ended(flight.account.name, flight.state.value, seconds, cost)
-
-    engine.desk.carries_out(Ended, count)
-    _telemetry.watch(engine)
 
 
 def _hosts(given: Iterable[str]) -> tuple[str, ...]:
@@ -248,18 +173,6 @@ def _check_parts(options: Options) -> None:
         check.able("transport", options.transport, "submit", "poll")
     if options.clock is not None:
         check.able("clock", options.clock, "now", "wall")
-
-
-def _ledger(ledger: str | os.PathLike[str] | Secret | Ledger | None) -> Ledger:
-    from pika_async._ledger.memory import MemoryLedger
-
-    match ledger:
-        case None:
-            return MemoryLedger()
-        case str() | os.PathLike() | Secret():
-            return ledger_at(ledger)
-        case _:
-            return ledger
 
 
 def load(

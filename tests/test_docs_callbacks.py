@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from pika_async import Pika
+from pika_async._client import engine_of
 from pika_async._token import JobToken
 from pika_async.callbacks import Callbacks
 from pika_async.callbacks.token import make_token
@@ -171,7 +172,7 @@ async def test_rotating_secrets(sandbox, monkeypatch):
     (code,) = blocks("python", "Secrets, and rotating them")
     callbacks = run(code)["callbacks"]
     async with Pika("acedata", callbacks=callbacks) as pika:
-        assert pika._engine.addresses.token("a-1-b") == make_token(b"the new secret of the page", "a-1-b")
+        assert engine_of(pika).addresses.token("a-1-b") == make_token(b"the new secret of the page", "a-1-b")
         handler = pika.callbacks._opened.handler
         for secret in (b"the new secret of the page", b"the old secret of the page"):
             assert handler.admit("POST", f"/pika/{make_token(secret, 'a-1-b')}", {}) == "a-1-b"

@@ -397,7 +397,7 @@ async def test_a_cancelled_caller_returns_at_once_and_the_post_goes_on() -> None
 
 def flight_token(pika: Pika) -> str:
     """Return the token of the one job in flight, as a log or a ledger would."""
-    (flight,) = pika._engine.desk.flights.values()
+    (flight,) = pika._lifecycle.engine.desk.flights.values()
     return JobToken(job_id=flight.id, provider="acedata").encode()
 
 
@@ -449,7 +449,7 @@ async def test_closing_does_not_wait_for_ever() -> None:
     async with serving(Desk()) as server, client(server.url) as pika:
         caller = asyncio.create_task(pika.generate("a cat"))
         await settled(server, "a cat")
-        await pika._engine.aclose(patience=0.05)
+        await pika._lifecycle.engine.aclose(patience=0.05)
         with pytest.raises(JobTimeout) as caught:
             await caller
         assert caught.value.charged == "unknown"

@@ -197,4 +197,4 @@ def test_the_parts_do_not_know_the_engine():
         for path in PACKAGE.rglob("*.py")
         if "_engine.engine import" in path.read_text(encoding="utf-8") and path.name != "engine.py"
     }
-    assert importers <= {"_options.py", "_client.py"}
+    assert importers <= {"_lifecycle.py", "_client.py"}

@@ -86,7 +86,7 @@ def _slots(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
         if held > open_:
             yield f"{key} holds {held} slots for {open_} attempts that are open"
     for process in world.living():
-        for key, stats in process.pika._engine.stats().items():
+        for key, stats in process.pika._lifecycle._engine.stats().items():
             if stats.on_the_wire or stats.queued:
                 yield f"{process.name} has {stats.on_the_wire} on the wire and {stats.queued} queued"
             if stats.outbox_age is not None:

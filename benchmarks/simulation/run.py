@@ -205,7 +205,7 @@ class _Run:
     def _quiet(self) -> bool:
         world = self.world
         waiting = any(not task.done() for p in world.living() for task in p.callers)
-        stats = [stats for p in world.living() for stats in p.pika._engine.stats().values()]
+        stats = [stats for p in world.living() for stats in p.pika._lifecycle._engine.stats().values()]
         busy = any(one.on_the_wire or one.outbox_age is not None for one in stats)
         return not (waiting or busy or world.wants_a_word()) and all(map(at_rest, world.records()))
 

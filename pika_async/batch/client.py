@@ -22,24 +22,24 @@ def adapters_of(pika: Pika) -> Sequence[Loaded]:
 
 def ledger_of(pika: Pika) -> Ledger:
     """Return the open ledger of an open client."""
-    return pika._open().desk.ledger  # noqa: SLF001
+    return pika._lifecycle.engine.desk.ledger  # noqa: SLF001
 
 
 def media_session(pika: Pika) -> MediaSession:
     """Return the connections to media hosts of an open client, which closes them."""
-    return pika._media_session()  # noqa: SLF001
+    return pika._lifecycle.media()  # noqa: SLF001
 
 
 def is_open(pika: Pika) -> bool:
     """Return whether *pika* is open."""
-    return pika._engine is not None  # noqa: SLF001
+    return pika._lifecycle.is_open  # noqa: SLF001
 
 
 async def reusable(pika: Pika, request: VideoRequest) -> Job | None:
     """Return the job that *pika* returns again for an equal request, where it was told to do so."""
     from pika_async._job import Job
 
-    orders = pika._open().orders  # noqa: SLF001
+    orders = pika._lifecycle.engine.orders  # noqa: SLF001
     flight = None if orders.reuse is None else await orders.reuse(request)
     return None if flight is None else Job(orders, flight)
 

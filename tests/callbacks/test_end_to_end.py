@@ -181,7 +181,7 @@ async def test_garbage_is_refused_and_leaves_nothing(tmp_path):
 
 def replayed(pika):
     """Return tokens that are nobody's: forged, truncated, of another secret, of another ledger."""
-    genuine = pika._engine.addresses.token("a1b2c3-1-zzzz")
+    genuine = pika._lifecycle.engine.addresses.token("a1b2c3-1-zzzz")
     foreign = make_token(b"another ledger's secret", "a1b2c3-1-zzzz")
     return [genuine[:-1], genuine[:-8] + "A" * 8, foreign, "a1b2c3-1-zzzz.", "x" * 300, "", "%00"]
 
@@ -238,7 +238,7 @@ def kept(path):
 def address_of(pika, job):
     """Return the callback address of a job's attempt."""
     return pika._options.callbacks.address(
-        pika._engine.addresses.token(job._flight.record.newest.id)
+        pika._lifecycle.engine.addresses.token(job._flight.record.newest.id)
     ).reveal()
 
 
@@ -360,7 +360,7 @@ async def test_a_provider_that_signs():
                 headers=signer.headers(body, clock.wall()),
                 body=body,
             )
-            await pika._engine.inbox.receive(event)
+            await pika._lifecycle.engine.inbox.receive(event)
             await clock.advance(3)
 
         await push(SigningSide(), json.dumps({**done, "url": "https://evil.test/"}).encode())

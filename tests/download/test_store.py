@@ -9,6 +9,7 @@ import obstore
 import pytest
 
 from pika_async import ConfigError, DownloadError
+from pika_async._client import engine_of
 from pika_async._stored import Stored, find
 from pika_async.sandbox import Sandbox
 from tests.object_store import s3, store
@@ -53,13 +54,13 @@ async def test_a_copy_in_a_store_stands_for_a_link_that_is_gone(store, pika, tmp
     video = await pika.generate("A cat")
     saved = await pika.download(video, "s3://videos/kept.mp4")
     job = pika.origin(video)
-    copy = await find(pika._open().desk.ledger, job.id, video.id)
+    copy = await find(engine_of(pika).desk.ledger, job.id, video.id)
     assert copy == Stored("s3://videos/kept.mp4", saved.size, saved.sha256)
-    pika._open().orders.origins.copies[job.id] = copy
+    engine_of(pika).orders.origins.copies[job.id] = copy
     assert (await pika.download(video, tmp_path / "cat.mp4")).sha256 == saved.sha256
     assert (await pika.download(video, "s3://videos/again.mp4")).sha256 == saved.sha256
     await obstore.delete_async(store, "kept.mp4")
-    assert await find(pika._open().desk.ledger, job.id, video.id) is not None, "the newest copy is there"
+    assert await find(engine_of(pika).desk.ledger, job.id, video.id) is not None, "the newest copy is there"
     with pytest.raises(DownloadError, match="cannot be read"):
         await pika.download(video, tmp_path / "dog.mp4")
 

@@ -243,7 +243,7 @@ class Scene:
     @property
     def engine(self):
         """Return the engine, for what users cannot see."""
-        return self.pika._engine
+        return self.pika._lifecycle.engine
 
     def begin(self, awaitable):
         """Let *awaitable* run beside the test."""
