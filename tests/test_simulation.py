@@ -28,7 +28,7 @@ FOUND_A_FAULT = {
 
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_no_law_is_broken_in_any_world(first):
-    """Whatever is refused, lost, late, killed or stopped; `benchmarks.simulation` runs more, and to their end."""
+    """Whatever is refused, lost, late, killed or stopped; `benchmarks.simulation` runs more of them."""
     outcomes = (run(Plan.of(seed), patience=100.0) for seed in range(first, first + 20))
     assert [outcome.plan.command for outcome in outcomes if outcome.violations] == []
 
