@@ -11,12 +11,13 @@ from benchmarks.simulation.run import run
 
 
 def main() -> None:
-    """Try the seeds from 0 on."""
+    """Try the seeds from 0 on, with so much patience."""
     if not Path(pika_async.__file__).is_relative_to(Path.cwd()):
         sys.exit("the planted copy is not what is imported")
-    for seed in range(int(sys.argv[1])):
+    seeds, patience = int(sys.argv[1]), float(sys.argv[2])
+    for seed in range(seeds):
         try:
-            violations: tuple[str, ...] = run(Plan.of(seed)).violations
+            violations: tuple[str, ...] = run(Plan.of(seed), patience=patience).violations
         except Exception as error:  # noqa: BLE001 - an engine that raises is found out as well
             violations = (f"it raises {type(error).__name__}",)
         if violations:

@@ -15,7 +15,8 @@ from benchmarks.simulation.sqlite import File, SimulatedSqlite
 from benchmarks.simulation.world import StuckError, World
 
 _CALM_AT = 150.0
-_PATIENCE = 3600.0
+PATIENCE = 3600.0
+"""Seconds after the last fault within which every world comes to rest."""
 _ROUND = 30.0
 _TOLD = 101.0
 """Longer than a process without jobs takes to hear what others hold, and a slow look-up to find a task."""
@@ -34,7 +35,7 @@ class Outcome:
     lines: tuple[str, ...] = ()
 
 
-def run(plan: Plan, *, keep: bool = False, patience: float = _PATIENCE) -> Outcome:
+def run(plan: Plan, *, keep: bool = False, patience: float = PATIENCE) -> Outcome:
     """Run *plan*; with *keep*, the event log is kept.
 
     A world that has not come to rest *patience* seconds after its last fault is judged by what must hold at
@@ -200,7 +201,7 @@ class _Run:
 
     @property
     def _waits_for_all(self) -> bool:
-        return self.patience >= _PATIENCE
+        return self.patience >= PATIENCE
 
     def _quiet(self) -> bool:
         world = self.world
