@@ -45,7 +45,6 @@ _METHODS: Final[Mapping[str, Literal["GET", "POST", "PUT", "DELETE"]]] = {
 
 @frozen
 class _Hosted:
-    paths: tuple[str, ...]
     emulator: Emulator
     world: SandboxWorld
 
@@ -68,7 +67,9 @@ class Sandbox:
 
     `billed` counts accepted submits by prompt, at the moment of acceptance; `requests` counts what
     arrived, by method and path; `broken` names the emulators that failed to load, and why. Raises
-    `ConfigError` for a render time that is no time, and for an allowed host that is none.
+    `ConfigError` for a render time that is no time, for an allowed host that is none, and for two *emulators*
+    with one path; of two installed ones, `broken` names the second. Where one path begins with another, the
+    longer one is asked.
 
         async with Sandbox() as sandbox, sandbox.client("acedata") as pika:
             video = await pika.generate("A cat surfing at sunset")
@@ -136,9 +137,13 @@ class Sandbox:
             if self._journal is not None:
                 emulator = Remembering(emulator, self._journal)
                 self._forgotten.append((emulator, own))
-            return _Hosted(tuple(emulator.paths), emulator, own)
+            return _Hosted(emulator, own)
 
-        self._hosted = tuple(map(hosted, self._installed() if emulators is None else emulators))
+        owners: dict[str, str] = {}
+        self._routes: dict[str, _Hosted] = {}
+        for emulator in self._installed(owners) if emulators is None else _given(emulators, owners):
+            self._routes |= dict.fromkeys(emulator.paths, hosted(emulator))
+        self._prefixes = sorted(self._routes, key=len, reverse=True)
 
     @property
     def url(self) -> str:
@@ -211,10 +216,12 @@ class Sandbox:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def _installed(self) -> Iterable[Emulator]:
-        for entry_point in entry_points(group=_GROUP):
+    def _installed(self, owners: dict[str, str]) -> Iterable[Emulator]:
+        for entry_point in sorted(entry_points(group=_GROUP), key=lambda point: point.name):
             try:
-                yield entry_point.load()()
+                emulator = entry_point.load()()
+                _own_paths(entry_point.name, emulator, owners)
+                yield emulator
             except Exception as error:  # noqa: BLE001  a stranger's plug-in may raise anything
                 self.broken[entry_point.name] = f"{type(error).__name__}: {error}"
                 _log.warning("The emulator %s could not be loaded: %s", entry_point.name, error)
@@ -229,12 +236,11 @@ class Sandbox:
             return _to_aiohttp(self._serve_media(request, path))
         if why := cross_site(headers, request.content_type):
             return _to_aiohttp(_plain(403, why))
-        for hosted in self._hosted:
-            if path.startswith(hosted.paths):
-                answer = await self._ask(hosted, request, path, query)
-                break
+        prefix = next(filter(path.startswith, self._prefixes), None)
+        if prefix is None:
+            answer: HttpResponse | None = _plain(404, f"No emulator here answers {path}.")
         else:
-            answer = _plain(404, f"No emulator here answers {path}.")
+            answer = await self._ask(self._routes[prefix], request, path, query)
         if answer is None:
             if request.transport is not None:
                 request.transport.abort()
@@ -291,6 +297,23 @@ class Sandbox:
         response = answer.answer()
         hosted.world.post()
         return response
+
+
+def _given(emulators: Iterable[Emulator], owners: dict[str, str]) -> Iterable[Emulator]:
+    for number, emulator in enumerate(emulators, 1):
+        _own_paths(f"{type(emulator).__name__} (number {number})", emulator, owners)
+        yield emulator
+
+
+def _own_paths(name: str, emulator: Emulator, owners: dict[str, str]) -> None:
+    """Note the paths of *emulator* as its own; raises `ConfigError` for one that another answers."""
+    for path in emulator.paths:
+        if path in owners:
+            raise ConfigError(
+                f"The emulators {owners[path]} and {name} both answer {path}; give each a path of its own, "
+                "or leave one out."
+            )
+    owners |= dict.fromkeys(emulator.paths, name)
 
 
 def _is_time(seconds: object) -> bool:
