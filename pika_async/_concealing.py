@@ -1,7 +1,8 @@
-"""The adapter as the engine reads it: no answer shows a secret that the adapter holds. Pure."""
+"""The adapter as the engine reads it: no answer shows a secret of its own, or a progress beyond 1. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ class Concealing:
     """Passes every call on to *adapter*, and conceals its secrets in what its `read_*` functions tell.
 
     That is what they return and the errors they raise. A provider may echo a key anywhere, and an adapter's
-    author need not think of it.
+    author need not think of it. The progress of what is pending is clipped to 0 to 1.
     """
 
     def __init__(self, adapter: Provider) -> None:
@@ -59,8 +60,21 @@ def named_secrets(adapter: object) -> dict[str, Secret]:
     return {**found, "api_key": Secret(key)} if isinstance(key, str) else found
 
 
+def _clipped(progress: object) -> float | None:
+    """Return *progress* between 0 and 1, None for what is no number.
+
+    >>> _clipped(0.25), _clipped(45), _clipped(-1), _clipped(float("nan")), _clipped("45 %")
+    (0.25, 1.0, 0.0, None, None)
+    """
+    if isinstance(progress, bool) or not isinstance(progress, int | float) or math.isnan(progress):
+        return None
+    return min(max(progress, 0.0), 1.0)
+
+
 def _concealed(told: object, secrets: tuple[Secret, ...]) -> object:
     match told:
+        case Pending(progress=progress) if (clipped := _clipped(progress)) is not progress:
+            return evolve(told.conceal(secrets), progress=clipped)
         case Pending() | Succeeded() | Failed():
             return told.conceal(secrets)
         case Mapping():

@@ -194,10 +194,11 @@ def _raw_field() -> Any:
 class Pending(_Told):
     """The provider has the task and has not finished it.
 
-    *progress* runs from 0 to 1. *poll_after* is the provider's wish in seconds before the next
-    look; 0 means "the render is over, and its result is fetched by another look": the next look follows at
-    once, one time in a row, with the locator of this snapshot. In every snapshot,
-    *callback_url* is the address that the provider echoes for the task: it proves whose task this is.
+    *progress* runs from 0 to 1; what an adapter reads beyond that is clipped by the core, and what is no
+    number is dropped. *poll_after* is the provider's wish in seconds before the next look; 0 means "the
+    render is over, and its result is fetched by another look": the next look follows at once, one time in a
+    row, with the locator of this snapshot. In every snapshot, *callback_url* is the address that the provider
+    echoes for the task: it proves whose task this is.
     """
 
     task: Task

@@ -1,11 +1,13 @@
 """A key that a provider echoes is hidden, whatever the adapter's author copies from the answer."""
 
+import doctest
 import json
+import math
 
 import pytest
 from attrs import field, frozen
 
-from pika_async import AuthError, Generate, JobFailed, Pika, _registry, asdict
+from pika_async import AuthError, Generate, JobFailed, Pika, _concealing, _registry, asdict
 from pika_async._concealing import secrets_of
 from pika_async._ledger.memory import MemoryLedger
 from pika_async.provider import (
@@ -148,3 +150,29 @@ async def test_a_job_that_failed_shows_no_key_to_its_caller():
         assert KEY not in f"{failed.value!r} {asdict(failed.value)} {job.raw} {job.trace_id}"
         assert "key ***" in failed.value.message
         assert KEY not in repr(await ledger.get(job.id))
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [(None, None), (0.25, 0.25), (1, 1), (45, 1), (-0.5, 0), (math.inf, 1), (math.nan, None), ("45 %", None)],
+)
+def test_no_user_sees_a_progress_beyond_0_to_1(told, seen):
+    """It is clipped where every answer passes, so that the kit still sees what the author did."""
+
+    class Percent(Careless):
+        def read_poll(self, response, tasks, /):
+            return {"t1": Pending(task=tasks[0], progress=told, trace_id="tr")}
+
+        def read_callback(self, body, headers, received_at, keys, /):
+            return Pending(task=Task("t1"), progress=told)
+
+    engines = _concealing.Concealing(Percent(api_key=KEY))
+    assert engines.read_poll(None, [Task("t1")]) == {
+        "t1": Pending(task=Task("t1"), progress=seen, trace_id="tr")
+    }
+    assert engines.read_callback(b"", {}, 0.0, None).progress == seen
+
+
+def test_the_examples_are_true():
+    """The examples in the docstrings hold."""
+    assert doctest.testmod(_concealing).failed == 0
