@@ -20,6 +20,11 @@ LEASE = 15.0
 """Seconds after which another process takes over from one that fell silent."""
 _RENEW = LEASE / 3
 _TRY = 1.0
+_AGAIN = 60.0
+"""Seconds after which a leader reads all running tasks again.
+
+Whoever dies between a commit and the news of it has told nobody of that task.
+"""
 _REFUSED_FOR = 30.0
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
 _RUNNING = frozenset({AttemptState.RUNNING})
@@ -42,6 +47,7 @@ class Leader:
         self._trying: set[str] = set()
         self._wanted_meanwhile: set[str] = set()
         self._complete: set[str] = set()
+        self._read_at: dict[str, float] = {}
         self._stepped_back: set[str] = set()
         if desk.ledger.shared and looks:
             desk.carries_out(Look, self._wanted)
@@ -106,8 +112,12 @@ class Leader:
                 self._complete.discard(key)
                 pause = _TRY
             elif key not in self._complete:
+                if (learned := await self._desk.ledger.learned(key)) is not None:
+                    self._desk.accounts[key].schedule.restore(learned)
                 await self._take_over(key)
                 self._complete.add(key)
+            elif self._clock.now() - self._read_at[key] >= _AGAIN:
+                await self._take_over(key)
         except LedgerError as error:
             # Paid tasks are looked up all the same: at worst, several processes make a free call.
             log.log(
@@ -152,8 +162,7 @@ class Leader:
 
     async def _take_over(self, key: str) -> None:
         """Look up every running task of the account, whichever process ordered it."""
-        if (learned := await self._desk.ledger.learned(key)) is not None:
-            self._desk.accounts[key].schedule.restore(learned)
+        self._read_at[key] = self._clock.now()
         after: str | None = None
         while True:
             page = await self._desk.ledger.open_jobs(_WATCHED, account=key, after=after, limit=_PAGE)

@@ -101,6 +101,26 @@ async def test_a_lease_that_came_after_an_outage_brings_the_tasks_of_others(monk
         assert len(s.engine.desk.flights) == 2
 
 
+async def test_a_task_of_which_nobody_was_told_is_looked_up_within_a_minute(monkeypatch):
+    """Its process died between the commit and the news, and no other had read the job before."""
+    ledger, clock = SharedLedger(), FakeClock()
+    hosts = {"scripted": Host(clock, render_time=90)}
+    async with scene(ledger=ledger, clock=clock, hosts=hosts) as s:
+        await s.pika.submit("a cat")
+        await clock.advance(1)
+        assert s.stats.polls
+        monkeypatch.setattr(ledger, "news", _no_news)
+        await clock.advance(6)
+        async with scene(ledger=ledger, clock=clock, hosts=hosts) as dead:
+            await dead.pika.submit("a dog")
+        await clock.advance(60)
+        assert len(s.engine.desk.flights) == 2
+
+
+async def _no_news():
+    return ()
+
+
 async def test_doubts_without_a_task_keep_no_lease():
     """They may be there for months; nothing is looked up for them, so nothing is written."""
     ledger = SharedLedger()
