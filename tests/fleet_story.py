@@ -52,6 +52,11 @@ class Fleet:
 
     async def start(self, count: int = 1) -> None:
         """Start workers, and return when each says that it works."""
+        async with asyncio.timeout(_STARTS_WITHIN):
+            await asyncio.gather(*(self._started() for _ in range(count)))
+
+    async def _started(self) -> None:
+        """Start a worker, and another as long as it ends because no database answers: supervisors do so."""
         words = ("work", "acedata", "--ledger", self.dsn, *self.options)
         variables = {
             **os.environ,
@@ -62,8 +67,8 @@ class Fleet:
             "NO_PROXY": "127.0.0.1",
             **self.environment,
         }
-        started = [
-            await asyncio.create_subprocess_exec(
+        while True:
+            worker = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self.program,
                 *words,
@@ -71,14 +76,15 @@ class Fleet:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=self.stderr,
             )
-            for _ in range(count)
-        ]
-        self.workers += started
-        async with asyncio.timeout(_STARTS_WITHIN):
-            for worker in started:
-                assert worker.stdout is not None
-                while b"Working on" not in (line := await worker.stdout.readline()):
-                    assert line, "the worker ended"
+            self.workers.append(worker)
+            assert worker.stdout is not None
+            async for line in worker.stdout:
+                if b"Working on" in line:
+                    return
+            assert await worker.wait() == 1, "the worker ended"
+            self.workers.remove(worker)
+            self.done["restarted"] += 1
+            await asyncio.sleep(1.0)
 
     async def kill(self, chance: Random) -> None:
         """Kill a worker, and start another."""

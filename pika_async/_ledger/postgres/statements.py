@@ -99,12 +99,15 @@ _LINE: Final = {
 }
 
 _CHANGE_JOBS: Final = (
+    # All are locked before the first changes. They are counted, since a join of the two takes as long as
+    # the square of the batch.
     f"WITH n AS MATERIALIZED (SELECT * FROM {_rows_of(_OLD_JOB)}), "
     "l AS MATERIALIZED (SELECT j.id FROM pika.jobs j WHERE j.id IN (SELECT id FROM n) ORDER BY j.id "
     "FOR NO KEY UPDATE), "
     "w AS (UPDATE pika.jobs j SET revision = j.revision + 1, version = n.version, state = n.state, "
-    "cancel_requested = n.cancel_requested, winner = n.winner, key = n.key, extras = n.extras FROM n, l "
-    "WHERE j.id = n.id AND l.id = n.id AND j.revision = n.old RETURNING 1) "
+    "cancel_requested = n.cancel_requested, winner = n.winner, key = n.key, extras = n.extras FROM n "
+    "WHERE j.id = n.id AND j.revision = n.old AND (SELECT count(*) FROM l) = (SELECT count(*) FROM n) "
+    "RETURNING 1) "
     "SELECT 1 / ((SELECT count(*) FROM w) = (SELECT count(*) FROM n))::int"
 ).encode()
 _ADD_JOBS: Final = (
