@@ -8,6 +8,7 @@ import pytest
 
 from pika_async import Generate, Pika, State, VideoResult
 from pika_async.errors import ConfigError, SubmitRefused, UnsupportedRequest
+from pika_async.provider import Replay
 from tests.engine.scripted import KEY, Scripted, capable, refusal, scene
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,8 @@ async def test_a_provider_is_named_once():
         {"poll_rate": float("nan")},
         {"poll_interval": float("inf")},
         {"max_submits": "10"},
+        *({"replay_window": given} for given in (-1, -0.001, 86_401, 10**400, "600", True, None, [60])),
+        *({"replay_window": float(given)} for given in ("nan", "inf", "-inf")),
         {"trust_env": "no"},
         {"ledger": 5},
         {"ledger": " "},
@@ -131,9 +134,18 @@ async def test_a_provider_is_named_once():
     ],
 )
 async def test_options_that_make_no_sense_are_refused(options):
-    """When the client is made, not when it hangs, and by their names."""
+    """When the client is made, before anything can be bought, and by their names."""
     with pytest.raises(ConfigError, match=rf"^{next(iter(options))} must be "):
         Pika(Scripted(), **options)
+
+
+@pytest.mark.parametrize("given", [0, 0.5, 600, 86_400])
+async def test_a_replay_window_is_up_to_a_day(given):
+    """And 0 sends nothing again."""
+    keeps = Scripted(capabilities=capable(replay=Replay()))
+    async with scene(keeps, replay_window=given) as s:
+        (account,) = s.engine.desk.accounts.values()
+        assert account.replay_window == given
 
 
 async def test_a_client_shows_no_key():

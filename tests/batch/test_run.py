@@ -1,12 +1,18 @@
 """Rows carried to their ends: a full disk and a spending cap leave the rest for later."""
 
 import errno
+import re
 from datetime import timedelta
 
 import pytest
+from attrs import frozen
 
-from pika_async import ConfigError, Generate
-from pika_async.batch import Manifest, RowState
+from pika_acedata import AceData, AceDataEmulator
+from pika_async import ConfigError, Generate, Pika
+from pika_async.batch import MANIFEST, Batch, Manifest, RowState
+from pika_async.provider import HttpResponse
+from pika_async.sandbox import Sandbox
+from pika_official import PikaEmulator, PikaOfficial
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +98,39 @@ async def test_what_is_paid_goes_first(shop):
     assert events[0].row.number == 2
     assert [row.error and row.error.name for row in batch.report.rows] == [None, "JobTimeout"]
     assert shop.billed == {"A cat": 1, slow: 1}
+
+
+@frozen
+class NoUploads:
+    """Pika's side of the wire, which takes no file today."""
+
+    real: PikaEmulator = PikaEmulator()
+    paths = PikaEmulator.paths
+
+    def answer(self, request, world, /):
+        if request.url.endswith("/v1/media/uploads"):
+            return HttpResponse(status=415, body=b'{"message": "content_type is not supported"}')
+        return self.real.answer(request, world)
+
+
+async def test_the_manifest_says_who_took_over_after_a_failed_upload(tmp_path):
+    """And why: the order itself was never refused, its media were; one video is billed."""
+    emulators = [NoUploads(), AceDataEmulator()]
+    async with Sandbox(render_time=0.0, emulators=emulators) as sandbox:
+        at = {"api_key": "sandbox", "base_url": sandbox.url}
+        pika = Pika(
+            PikaOfficial(**at),
+            AceData(**at),
+            ledger=tmp_path / "jobs.db",
+            media_hosts=[sandbox.media_host],
+            poll_rate=None,
+            poll_interval=0.01,
+        )
+        rows = [Generate("A cat", image=b"\x89PNG\r\n\x1a\n...")]
+        async with Batch(rows, tmp_path / "out", pika=pika) as batch:
+            async for _ in batch:
+                pass
+        assert dict(sandbox.billed) == {"A cat": 1}
+    (entry,) = Manifest(tmp_path / "out" / MANIFEST).entries().values()
+    assert (entry.state, entry.provider) == (RowState.DONE, "acedata")
+    assert re.fullmatch(r"pika could not take its media \(\w+\)", entry.why)
