@@ -153,6 +153,22 @@ async def test_a_restored_database_calls_queued_orders_in_doubt(opened, dsn, pos
     assert states(await ledger.get("b")) == "sending"
 
 
+async def test_a_change_of_which_nobody_was_told_is_seen_all_the_same(opened, monkeypatch):
+    """Its process dies between the commit and the news; whoever knows the job looks every few seconds."""
+    from pika_async._ledger.postgres import listening
+
+    monkeypatch.setattr(listening, "_NET", 0.05)
+    one, two = await opened(), await opened()
+    await two.news()
+    assert two._listening._hears.is_set()
+    await one.create(job())
+    await heard(two, "j")
+    await two.get("j")
+    monkeypatch.setattr(one._writer, "_tell", lambda _: None)
+    assert (await one.apply("j", claim())).moved
+    await heard(two, "j")
+
+
 async def test_a_newer_schema_is_refused(opened, dsn, postgres_cluster):
     """Only where it says that this release cannot write to it."""
     await (await opened()).aclose()
