@@ -45,7 +45,6 @@ refused("postgres", lambda: Pika("acedata", api_key="sandbox", ledger="postgresq
 import pika_async.cli
 refused("cli", pika_async.cli.main)
 told["loaded"] = sorted(HIDDEN & {name.partition(".")[0] for name in sys.modules})
-HIDDEN -= {"click", "platformdirs", "rich", "jinja2", "markupsafe"}
 sys.stderr = sys.stdout
 def cli(what, *words):
     import io, contextlib
@@ -54,9 +53,11 @@ def cli(what, *words):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         try:
             pika_async.cli.main()
-        except SystemExit:
-            pass
-    told[what] = out.getvalue()
+        except SystemExit as end:
+            told[what] = f"{out.getvalue()}{end}"
+HIDDEN -= {"click"}
+cli("late", "jobs")
+HIDDEN -= {"click", "platformdirs", "rich", "jinja2", "markupsafe"}
 cli("mcp", "mcp", "--sandbox")
 cli("distributed", "work", "--ledger", "postgresql://u:p@127.0.0.1/x", "acedata")
 print(json.dumps(told))
@@ -123,3 +124,8 @@ def test_what_needs_an_extra_says_how_to_install_it(told, extra):
     """One plain sentence, and no traceback."""
     assert f"pika-async[{extra}]" in told[extra]
     assert "Traceback" not in told[extra]
+
+
+def test_a_command_that_misses_a_part_of_its_extra_says_so_too(told):
+    """Other packages bring click, so that the rest is missed only where it is used."""
+    assert "pika-async[cli]" in told["late"]

@@ -18,8 +18,8 @@ OUTDATED: Final = "outdated"
 """The *code* of the error for a ledger that only newer releases may write to."""
 
 INCOMPLETE: Final = (
-    "it is incomplete, and may be of a pika_async that was never released. Use the version that made it, or "
-    "restore it from a backup"
+    "it is incomplete, and may be of a pika_async that was never released. Use the version that made it, "
+    "restore it from a backup, or move it away if you need none of its jobs"
 )
 _UNKNOWN_NAME = re.compile(r"no such (table|column)|has no column named|duplicate column name|already exists")
 _ADVICE = {

@@ -110,7 +110,7 @@ async def test_a_file_that_was_made_half_way(queued, statement, lacking, refusal
         connection.execute(statement)
     told = await refusal(queued)
     assert "it is incomplete" in told
-    assert told.endswith(f"restore it from a backup. Missing: {lacking}.")
+    assert told.endswith(f"need none of its jobs. Missing: {lacking}.")
 
 
 async def test_a_file_that_an_older_version_made_half_way(queued, refusal):
