@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ import click
 from attrs import evolve, frozen
 
 from pika_async import ConfigError, LedgerError
+from pika_async.cli._batch_report import BatchReport
 from pika_async.cli._command import command as make_command
 from pika_async.cli._command import json_option
 from pika_async.cli._connection import SANDBOX_KEY, TIMEOUT, WIDTH, Connection, batch_options
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from pika_async.batch import Report
 
 _USUAL: Final = 90.0
-_SHOWN: Final = 10
 
 
 @make_command(
@@ -184,7 +182,7 @@ class _Shown:
                 run(self._carried_out(listed, told, adopt=True))
         except KeyboardInterrupt as interrupt:
             done = [f"{report.done} of {report.total} videos are in {self.folder}" for report in told]
-            for line in [*done, *self._to_go_on()]:
+            for line in [*done, *self._told.to_go_on()]:
                 interrupt.add_note(line)
             raise
         except LedgerError as error:
@@ -192,8 +190,8 @@ class _Shown:
                 error.add_note("--ledger FILE keeps the record of jobs on another disk.")
             raise
         report = told[-1]
-        say(*self._summed_up(report))
-        click.echo(self._as_json(report) if as_json else self.page)
+        say(*self._told.lines(report))
+        click.echo(self._told.as_json(report) if as_json else self.page)
         return not report.missing
 
     def _listed(self, able: Any) -> list[Any]:
@@ -262,47 +260,15 @@ class _Shown:
             for word in (name, value if isinstance(value, str) else f"{value:g}")
         ]
 
-    def _to_go_on(self, how: str = "To go on; nothing is bought twice:", *more: str) -> list[str]:
-        stdin = ["  with the same list on stdin."] if self.prompts == "-" else []
-        return [how, f"  {shlex.join([*self.again, *more])}", *stdin]
-
-    def _summed_up(self, report: Report) -> Iterator[str]:
-        """Return how many rows are files, why others are not, and what a person can do about it."""
-        yield f"{report.done} of {report.total} videos are in {self.store or self.folder}"
-        failed = [row for row in report.missing if row.state == "failed"]
-        for row in failed[:_SHOWN]:
-            why = row.error.message if row.error else "no reason was given"
-            yield f"  row {row.number} (line {report.line(row)}): {why}"
-            if row.error is not None and row.error.name == "JobUnresolved" and row.job_id:
-                yield f"    {shlex.join(['pika-async', 'resolve', '--ledger', str(self.ledger), row.job_id])}"
-        if len(failed) > _SHOWN:
-            yield f"  and {len(failed) - _SHOWN} more; {self.page} shows all"
-        waiting = [row for row in report.missing if row.state != "failed"]
-        reasons = dict.fromkeys(row.error.message for row in waiting if row.error)
-        yield from (f"  {len(waiting)} rows wait: {reason}" for reason in reasons)
-        if report.may_go_on:
-            yield from self._to_go_on()
-        if any(row.error and row.error.for_good for row in failed):
-            anew = "Rows that failed for good are ordered anew only with --retry-failed; that may cost again:"
-            yield from self._to_go_on(anew, "--retry-failed")
-        if report.astray:
-            yield f"{report.astray} jobs under way are of rows that the list has no more; to see them:"
-            yield f"  {shlex.join(['pika-async', 'jobs', '--ledger', str(self.ledger)])}"
-
-    def _as_json(self, report: Report) -> str:
-        """Return the whole result as one JSON object."""
-        return json.dumps(
-            {
-                "folder": str(self.folder),
-                "gallery": str(self.page),
-                "manifest": str(self.folder / "manifest.jsonl"),
-                "ledger": str(self.ledger),
-                "total": report.total,
-                "done": report.done,
-                "failed": report.failed,
-                "continue": shlex.join(self.again) if report.may_go_on else None,
-                "rows": [{"line": report.line(row), **json.loads(row.line())} for row in report.rows],
-            }
+    @property
+    def _told(self) -> BatchReport:
+        return BatchReport(
+            folder=self.folder,
+            place=self.store or str(self.folder),
+            page=self.page,
+            ledger=self.ledger,
+            again=self.again,
+            stdin=self.prompts == "-",
         )
 
 
