@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 import pika_async.provider as api
+from pika_comfy import Comfy
 from pika_demo import Demo
 from pika_fal import Fal
 from pika_official import PikaOfficial
@@ -332,3 +333,21 @@ class CountsToAHundred(Demo):
             id_: evolve(one, progress=42.0) if isinstance(one, api.Pending) and id_ != "t1" else one
             for id_, one in told.items()
         }
+
+
+@frozen(kw_only=True)
+class NamesEachAnswer(Comfy):
+    """Names a task by the answer that told of it, which is another one when the same bytes are sent again."""
+
+    def read_submit(self, response, request, /):
+        told = super().read_submit(response, request)
+        return evolve(told, task=api.Task(told.trace_id or told.task.id))
+
+
+@frozen(kw_only=True)
+class HidesItsFailures(Comfy):
+    """Takes a render that failed, in the answer to the submit, for one without a link."""
+
+    def read_submit(self, response, request, /):
+        told = super().read_submit(response, request)
+        return evolve(told, reason="no_output") if isinstance(told, api.Failed) and told.raw else told

@@ -35,6 +35,7 @@ def the_key_of_the_kit(canary):
         (Fal, FalEmulator(), {}),
         (Comfy, ComfyEmulator(), {"refused_by_status": {413}}),
         (partial(AceData, held=True), AceDataEmulator(), {}),
+        (partial(Comfy, held=True), ComfyEmulator(), {"refused_by_status": {413}}),
     ],
 )
 def test_our_adapters_and_the_example_keep_the_contract(factory, emulator, options):
@@ -95,6 +96,19 @@ def test_a_broken_promise_of_a_power_is_named(factory, emulator, promise):
     """Powers are where keys leave the house, so each way out is tried with a stranger at its end."""
     with pytest.raises(AssertionError, match=promise):
         check_provider(factory, emulator=emulator, secret=WEBHOOK_SECRET.encode())
+
+
+@pytest.mark.parametrize(
+    ("factory", "promise"),
+    [
+        (broken.NamesEachAnswer, "A replay is read as another job"),
+        (broken.HidesItsFailures, r"return Failed\(reason='provider'\), not Failed"),
+    ],
+)
+def test_a_route_that_answers_with_the_video_is_tried_as_well(factory, promise):
+    """Its answer to the submit tells the end, and no look-up knows more."""
+    with pytest.raises(AssertionError, match=promise):
+        check_provider(partial(factory, held=True), emulator=ComfyEmulator(), refused_by_status={413})
 
 
 def test_statuses_that_are_documented_as_refusals_are_refusals():

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import evolve, fields_dict, frozen
+from attrs import Factory, evolve, fields_dict, frozen
 
 from pika_async.provider import (
     Emulator,
+    Failed,
     HttpRequest,
     HttpResponse,
     Outcome,
@@ -38,6 +39,8 @@ class Drive:
     builds: Builds
     secret: bytes | None = None
     refused_by_status: Collection[int] = ()
+    ended: dict[str, Succeeded | Failed] = Factory(dict)
+    """What the answer to a submit told of the end, by task; such a route may know nothing of it later."""
 
     @property
     def provider(self) -> Provider:
@@ -51,7 +54,13 @@ class Drive:
         answer = self.ask(world, self.builds.submit(request))
         if answer is None:
             return None, None
-        return answer, told_by(self.provider.read_submit, answer, request)
+        told = told_by(self.provider.read_submit, answer, request)
+        match told:
+            case Succeeded() | Failed():
+                self.ended[told.task.id] = told
+            case Pending():
+                self.ended.pop(told.task.id, None)  # another world's task of this id
+        return answer, told
 
     def looked(self, world: FakeWorld, task: Task) -> object:
         """Look *task* up in as many steps as it takes; return what is known of it, None for nothing."""
@@ -62,7 +71,7 @@ class Drive:
             told = told_by(self.provider.read_poll, answer, [task])
             if not isinstance(told, Mapping):
                 return told
-            seen = told.get(task.id)
+            seen = told.get(task.id, self.ended.get(task.id))
             if not isinstance(seen, Pending) or seen.poll_after != 0:
                 return seen
             task = task.merged(seen.task)

@@ -50,6 +50,8 @@ def _is_pending_until_done(drive: Drive) -> None:
     for request in drive.requests():
         world = FakeWorld(now=NOW)
         task = drive.accepted(world, request)
+        if task.id in drive.ended:
+            continue  # the answer to the submit came with the end of the render
         for part in (0.0, 0.1, 0.6):
             world.now = NOW + part * world.render_time
             seen = drive.looked(world, task)

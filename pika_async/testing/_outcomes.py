@@ -82,7 +82,7 @@ def _fails(drive: Drive, outcome: Outcome, reason: str) -> None:
     for request in drive.requests(outcome):
         world = FakeWorld(now=NOW)
         answer, told = drive.sent(world, request)
-        if not world.billed or not isinstance(told, Pending | Succeeded):
+        if not world.billed or not isinstance(told, Pending | Succeeded | Failed):
             hold(
                 not world.billed,
                 f"{kind_of(request)} was accepted ({shown(answer)}), and read as {told!r}.",

@@ -165,7 +165,8 @@ class Comfy:
             return api.Pending(task=task, state=api.State.QUEUED, trace_id=trace, raw=self._kept(body))
         job = api.structure(api.members(body), Job)
         if good and job.id:
-            return self._job(api.Task(trace or job.id, locator), job, body, response)
+            # By Pika's id: that of Comfy is another one when the same bytes are sent again.
+            return self._job(api.Task(job.id, locator), job, body, response)
         error = _wrong(body, response)
         if error.code == "content_policy_violation" and response.status == 400 and trace:
             # Refused for good, and perhaps charged: a failure, and no refusal that may go on elsewhere.

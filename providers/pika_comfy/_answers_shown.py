@@ -62,8 +62,12 @@ def _taken() -> Iterator[api.Example]:
     referenced = api.Task("t1", {"model": "pika-h3-flex-reference-to-video"})
     yield api.Example(read, (_says(201, body), flex), api.Pending(task=referenced, state=api.State.QUEUED))
     paid = _says(200, _job(), x_comfy_request_id="tr", x_comfy_credits_used="4.22")
-    done = _videos(api.Task("tr", _LOCATOR), trace_id="tr", cost=4.22)
+    done = _videos(api.Task("media_1", _LOCATOR), trace_id="tr", cost=4.22)
     yield api.Example(read, (paid, _PLAIN), done, options={"held": True})
+    replayed = _says(200, _job(), x_comfy_request_id="tr2", idempotent_replayed="true")
+    yield api.Example(
+        read, (replayed, _PLAIN), evolve(done, trace_id="tr2", cost=None), options={"held": True}
+    )
     untraced = _videos(api.Task("media_1", _LOCATOR))
     yield api.Example(read, (_says(200, _job()), _PLAIN), untraced, options={"held": True})
     yield api.Example(read, (_says(500, _job()), _PLAIN), api.SubmitUnknown, options={"held": True})

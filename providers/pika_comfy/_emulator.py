@@ -28,6 +28,11 @@ from pika_comfy import _answers_shown, _documents, _requests_shown
 from pika_comfy._models import MODELS, invalid
 
 _CREDITS: Final = "4.22"
+_FAILS: Final[Mapping[Outcome | None, str]] = {
+    Outcome.RENDER_FAILS: "provider_error",
+    Outcome.MODERATED_LATE: "content_moderation",
+}
+"""Pika's own codes for renders that fail, in its job document."""
 
 
 @frozen(kw_only=True)
@@ -154,7 +159,7 @@ def _answer(call: _Call, world: World, *, queued: bool, replayed: bool = False) 
         urls: dict[str, JSON] = {"status_url": f"{home}/status", "response_url": home}
         body: dict[str, JSON] = {"request_id": call.id, "status": "IN_QUEUE", **urls}
         return _json(201, {**body, "cancel_url": f"{home}/cancel"}, world, headers)
-    if not replayed:
+    if not replayed and call.outcome not in _FAILS:
         headers["x-comfy-credits-used"] = _CREDITS
     if call.outcome is Outcome.NEVER_FINISHES:
         late = _error(
@@ -211,6 +216,9 @@ def _status(call: _Call, status: str) -> dict[str, JSON]:
 def _result(call: _Call, world: World) -> dict[str, JSON]:
     """Return Pika's own job document, which Comfy passes on."""
     body: dict[str, JSON] = {"id": f"media_{call.id}", "status": "completed", "error": None}
+    if call.outcome in _FAILS:
+        why: JSON = {"code": _FAILS[call.outcome], "message": "The partner reported a failure."}
+        return {**body, "status": "failed", "error": why, "output": None}
     if call.outcome is Outcome.NO_LINK:
         return {**body, "output": None}
     video: JSON = {"url": world.media_url("video.mp4", call.id), "content_type": "video/mp4"}
