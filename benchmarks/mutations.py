@@ -18,7 +18,7 @@ from benchmarks.model.settings import FULL, SMALL
 from benchmarks.model.world import Left
 
 CLAIM = "the model check finds one-line faults of the machine"
-_MODULES = ("standing", "evidence", "machine")
+_MODULES = ("standing", "evidence", "replays", "machine")
 _AT_MOST = 6_000
 """States of one world: a fault that needs more is called a survivor."""
 _THREE = evolve(
@@ -83,36 +83,40 @@ MUTANTS = (
         "        ),\n        state=AttemptState.SUBMITTING,",
     ),
     # Replays.
-    Mutant("machine", "mine = attempt.state in REPLAYABLE", "mine = attempt.state in UNANSWERED"),
     Mutant(
-        "machine",
+        "replays",
+        "mine = attempt.state in REPLAYABLE",
+        "mine = attempt.state in REPLAYABLE | {AttemptState.UNRESOLVED}",
+    ),
+    Mutant(
+        "replays",
         "if attempt.superseded or attempt.claimed_at",
         "if attempt.claimed_at",
         "what is superseded was unresolved; only a mix-up after a resubmit brings it back to ambiguous",
     ),
-    Mutant("machine", " or now > attempt.claimed_at + event.within:", ":"),
+    Mutant("replays", " or now > attempt.claimed_at + event.within:", ":"),
     Mutant(
-        "machine",
+        "replays",
         "_may_take_over(attempt, event, now)) and may_send(job, attempt)",
         "_may_take_over(attempt, event, now))",
     ),
-    Mutant("machine", "        and replay.key == event.key\n", ""),
+    Mutant("replays", "        and replay.key == event.key\n", ""),
     Mutant(
-        "machine",
+        "replays",
         "        and now <= replay.until\n",
         "",
         "every process of the model has the same T, and so the event's own bound says the same",
     ),
     Mutant(
-        "machine",
+        "replays",
         "        and (attempt.owner == event.owner or now > attempt.lease_until)\n",
         "",
         "two at once buy nothing more, because the provider keeps the key: the turns save requests",
     ),
     Mutant(
-        "machine",
-        "_move(job, event.attempt, lambda _: True, owner=event.owner, lease_until=",
-        "_move(job, event.attempt, lambda _: True, lease_until=",
+        "replays",
+        "moved(job, event.attempt, lambda _: True, owner=event.owner, lease_until=",
+        "moved(job, event.attempt, lambda _: True, lease_until=",
     ),
     # Refusals.
     Mutant("machine", "attempt is None or attempt.state not in UNANSWERED", "attempt is None"),
@@ -182,13 +186,15 @@ MUTANTS = (
     # Words.
     Mutant(
         "machine",
-        "if a.state is AttemptState.QUEUED else a for a in job.attempts",
-        "if a.state in UNSENT else a for a in job.attempts",
+        "if a.state is AttemptState.QUEUED else a\n",
+        "if a.state in UNSENT else a\n",
     ),
     Mutant("machine", "attempts=attempts, cancel_requested=True", "attempts=attempts"),
     Mutant("machine", "    if not may_resubmit(job, event.attempt):\n        return job\n", ""),
-    Mutant("machine", "_with(a, superseded=True) if a.state", "_with(a, superseded=False) if a.state"),
-    Mutant("machine", "_with(a, abandoned=True) if a.id in ids", "_with(a, superseded=True) if a.id in ids"),
+    Mutant("machine", "changed(a, superseded=True) if a.state", "changed(a, superseded=False) if a.state"),
+    Mutant(
+        "machine", "changed(a, abandoned=True) if a.id in ids", "changed(a, superseded=True) if a.id in ids"
+    ),
     # Evidence.
     Mutant("evidence", 'if event.source == "callback" and attempt.state not in LOST:', "if False:"),
     Mutant("evidence", "        if attempt.state not in FINAL:\n", "        if True:\n"),
@@ -218,8 +224,8 @@ MUTANTS = (
     ),
     Mutant(
         "evidence",
-        "    if attempt.state is AttemptState.QUEUED:\n        return evolve(attempt, version",
-        "    if False:\n        return evolve(attempt, version",
+        "    if attempt.state is AttemptState.QUEUED:\n        return changed(",
+        "    if False:\n        return changed(",
     ),
     Mutant(
         "evidence",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pika_async._ledger.attempts import changed
 from pika_async._ledger.events import Evidence
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source, evolve
 from pika_async._ledger.standing import FINAL, LOST, OPEN, keeps_open
@@ -87,11 +88,6 @@ def closed(job: JobRecord) -> JobRecord:
     return evolve(job, state=JobState.CANCELLED if job.cancel_requested else JobState.FAILED)
 
 
-def replaced(job: JobRecord, changed: Attempt) -> tuple[Attempt, ...]:
-    """Return the attempts of *job* with *changed* in its place."""
-    return tuple(changed if a.id == changed.id else a for a in job.attempts)
-
-
 def _made_again(job: JobRecord, event: Evidence) -> JobRecord:
     if event.account is None:
         return job
@@ -106,17 +102,17 @@ def _made_again(job: JobRecord, event: Evidence) -> JobRecord:
 
 
 def _bound(job: JobRecord, attempt: Attempt, event: Evidence) -> JobRecord:
-    changed = _brought_on(attempt, event)
-    if changed is attempt:
+    bound = _brought_on(attempt, event)
+    if bound is attempt:
         return job
-    changes: dict[str, Any] = {"attempts": tuple(_beside(a, changed) for a in job.attempts)}
+    changes: dict[str, Any] = {"attempts": tuple(_beside(a, bound) for a in job.attempts)}
     if job.extras:
         changes["extras"] = tuple(e for e in job.extras if e.task.id != event.snapshot.task.id)
     if not isinstance(event.snapshot, Succeeded):
         return closed(evolve(job, **changes))
     if job.state is not JobState.OPEN:
         return with_extra(evolve(job, **changes), event.snapshot)
-    return evolve(job, **changes, state=JobState.SUCCEEDED, winner=changed.id)
+    return evolve(job, **changes, state=JobState.SUCCEEDED, winner=bound.id)
 
 
 def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:
@@ -127,9 +123,8 @@ def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:
     state = _STATES[type(snapshot)]
     if state is attempt.state and task is attempt.task and bound_by == attempt.bound_by:
         return attempt
-    return evolve(
+    return changed(
         attempt,
-        version=attempt.version + 1,
         state=state,
         slot=state is AttemptState.RUNNING,
         task=task,
@@ -138,9 +133,9 @@ def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:
     )
 
 
-def _beside(attempt: Attempt, changed: Attempt) -> Attempt:
-    if attempt.id == changed.id:
-        return changed
+def _beside(attempt: Attempt, bound: Attempt) -> Attempt:
+    if attempt.id == bound.id:
+        return bound
     if attempt.state is AttemptState.QUEUED:
-        return evolve(attempt, version=attempt.version + 1, state=AttemptState.CANCELLED)
+        return changed(attempt, state=AttemptState.CANCELLED)
     return attempt

@@ -1,14 +1,15 @@
 """The pay-once table as one pure, total function. No clock, no storage, no randomness.
 
 The main rule: time leads to a look-up, or to a replay of the same bytes within T, never to a new purchase.
-The moves are those of docs/pay-once.md; what `Evidence` does is in `evidence`.
+The moves are those of docs/pay-once.md; what `Evidence` does is in `evidence`, and what may
+be sent again in `replays`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from pika_async._ledger.attempts import changed, moved, replaced
 from pika_async._ledger.events import (
     Abandon,
     Cancel,
@@ -31,7 +32,7 @@ from pika_async._ledger.events import (
     Unbind,
     Unknown,
 )
-from pika_async._ledger.evidence import closed, contested, displaces, learn, replaced
+from pika_async._ledger.evidence import closed, contested, displaces, learn
 from pika_async._ledger.pacing import obstacle
 from pika_async._ledger.records import (
     Attempt,
@@ -43,11 +44,11 @@ from pika_async._ledger.records import (
     Usage,
     evolve,
 )
+from pika_async._ledger.replays import put_away, replay, replay_over
 from pika_async._ledger.standing import (
     CLAIMED,
     LOST,
     OPEN,
-    REPLAYABLE,
     UNANSWERED,
     UNSENT,
     doubted,
@@ -105,7 +106,7 @@ def _held(holder: JobRecord, event: Event) -> Attempt | None:
 
 def step(job: JobRecord, event: Event, now: float, usage: Usage = Usage()) -> JobRecord:  # noqa: B008
     """Return what *event* makes of *job*; the very same object when its guard does not hold."""
-    return _counted(job, _put_away(_decided(job, event, now, usage)))
+    return _counted(job, put_away(_decided(job, event, now, usage)))
 
 
 def _counted(before: JobRecord, after: JobRecord) -> JobRecord:
@@ -124,9 +125,9 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case Sending():
             return _pass_the_fence(job, event)
         case Replaying():
-            return _replay(job, event, now)
+            return replay(job, event, now)
         case ReplayOver():
-            return _replay_over(job, event, now)
+            return replay_over(job, event, now)
         case Refused():
             return _refuse(job, event)
         case PassedOver():
@@ -134,7 +135,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case Evidence():
             return learn(job, event)
         case Unknown(attempt=id_, owner=owner):
-            return _move(
+            return moved(
                 job,
                 id_,
                 lambda a: a.state in CLAIMED and a.owner == owner,
@@ -146,7 +147,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case NothingFound():
             return _nothing_found(job, event, now)
         case Lost(attempt=id_):
-            return _move(job, id_, lambda a: a.state is AttemptState.RUNNING, state=AttemptState.UNRESOLVED)
+            return moved(job, id_, lambda a: a.state is AttemptState.RUNNING, state=AttemptState.UNRESOLVED)
         case Unbind(attempt=id_):
             return _unbound(job, id_, lambda a: a.state in OPEN)
         case Mismatch(attempt=id_, task=task):
@@ -160,30 +161,19 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
         case Abandon(attempt=named):
             return _abandon(job, named)
         case SlotOver(attempt=id_):
-            return _move(
+            return moved(
                 job,
                 id_,
                 lambda a: a.slot and a.state in LOST and now > a.slot_until,
                 slot=False,
             )
     restored: Restored = event
-    return _move(job, restored.attempt, lambda a: a.state in UNSENT, state=AttemptState.AMBIGUOUS)
-
-
-def _with(attempt: Attempt, **changes: Any) -> Attempt:
-    return evolve(attempt, version=attempt.version + 1, **changes)
-
-
-def _move(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool], **changes: Any) -> JobRecord:
-    attempt = job.attempt(attempt_id)
-    if attempt is None or not guard(attempt):
-        return job
-    return evolve(job, attempts=replaced(job, _with(attempt, **changes)))
+    return moved(job, restored.attempt, lambda a: a.state in UNSENT, state=AttemptState.AMBIGUOUS)
 
 
 def _unbound(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool]) -> JobRecord:
     """Take a task away that was bound without proof; whatever was sent keeps its slot."""
-    return _move(
+    return moved(
         job,
         attempt_id,
         lambda a: a.bound_by in {"callback", "answer"} and guard(a),
@@ -203,7 +193,7 @@ def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
     if attempt is None or not claimable(job, attempt, now) or obstacle(claim, usage, now) is not None:
         return job
     times = claim.times
-    claimed = _with(
+    claimed = changed(
         attempt,
         state=AttemptState.SUBMITTING,
         slot=True,
@@ -224,7 +214,7 @@ def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
     replay = None
     if event.sent is not None and attempt is not None and attempt.claimed_at is not None:
         replay = Replayable(until=attempt.claimed_at + event.sent.within, key=event.sent.key)
-    return _move(
+    return moved(
         job,
         event.attempt,
         lambda a: (
@@ -236,59 +226,6 @@ def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
         state=AttemptState.SENDING,
         replay=replay,
     )
-
-
-def _replay(job: JobRecord, event: Replaying, now: float) -> JobRecord:
-    """Grant one more sending of the same bytes; the attempt stays as open as it was."""
-    attempt = job.attempt(event.attempt)
-    if attempt is None or not _may_replay(job, attempt, event, now):
-        return job
-    if attempt.owner == event.owner and event.key is None:
-        return _move(job, event.attempt, lambda _: True)
-    return _move(job, event.attempt, lambda _: True, owner=event.owner, lease_until=now + event.lease)
-
-
-def _may_replay(job: JobRecord, attempt: Attempt, event: Replaying, now: float) -> bool:
-    if attempt.superseded or attempt.claimed_at is None or now > attempt.claimed_at + event.within:
-        return False
-    mine = attempt.state in REPLAYABLE and attempt.owner == event.owner and event.key is None
-    return (mine or _may_take_over(attempt, event, now)) and may_send(job, attempt)
-
-
-def _may_take_over(attempt: Attempt, event: Replaying, now: float) -> bool:
-    """Return whether the kept bytes may be sent: under the first key, and by one process at a time."""
-    replay = attempt.replay
-    return (
-        attempt.state is AttemptState.AMBIGUOUS
-        and replay is not None
-        and replay.kept
-        and replay.key == event.key
-        and now <= replay.until
-        and (attempt.owner == event.owner or now > attempt.lease_until)
-    )
-
-
-def _replay_over(job: JobRecord, event: ReplayOver, now: float) -> JobRecord:
-    """Forget the bytes: the provider was asked and told nothing, or nobody asked it in time."""
-    attempt = job.attempt(event.attempt)
-    if attempt is None or (replay := attempt.replay) is None or not replay.kept:
-        return job
-    if event.owner is not None and event.owner == attempt.owner and attempt.state is AttemptState.AMBIGUOUS:
-        return _move(job, event.attempt, lambda _: True, replay=None)
-    return _move(job, event.attempt, lambda _: now > replay.until, replay=evolve(replay, kept=False))
-
-
-def _put_away(job: JobRecord) -> JobRecord:
-    """Keep no bytes of what is settled, or waits for a person."""
-    for attempt in job.attempts:
-        replay = attempt.replay
-        if replay is None or attempt.state in REPLAYABLE:
-            continue
-        lost = attempt.state is AttemptState.UNRESOLVED
-        left = evolve(replay, kept=False) if lost else None
-        if left != replay:
-            job = evolve(job, attempts=replaced(job, evolve(attempt, replay=left)))
-    return job
 
 
 def _refuse(job: JobRecord, event: Refused) -> JobRecord:
@@ -314,13 +251,13 @@ def _lease_over(job: JobRecord, event: LeaseOver, now: float) -> JobRecord:
     if attempt is None or attempt.state not in CLAIMED or now <= attempt.lease_until:
         return job
     if attempt.state is AttemptState.SENDING:
-        return evolve(job, attempts=replaced(job, _with(attempt, state=AttemptState.AMBIGUOUS)))
+        return evolve(job, attempts=replaced(job, changed(attempt, state=AttemptState.AMBIGUOUS)))
     return _without_it(job, attempt, _SILENT, event.next)
 
 
 def _without_it(job: JobRecord, attempt: Attempt, refusal: Refusal, next_: NextAttempt | None) -> JobRecord:
     """Refuse *attempt*, of which nothing was bought, and go on to *next_* where the job allows it."""
-    refused = _with(attempt, state=AttemptState.REFUSED, slot=False, outcome=refusal)
+    refused = changed(attempt, state=AttemptState.REFUSED, slot=False, outcome=refusal)
     after = evolve(job, attempts=replaced(job, refused))
     may_go_on = (
         attempt.id == job.newest.id
@@ -350,19 +287,20 @@ def _nothing_found(job: JobRecord, event: NothingFound, now: float) -> JobRecord
     if attempt is None or attempt.state is not AttemptState.AMBIGUOUS or now <= attempt.resolve_after:
         return job
     if event.sent_at is None:
-        return evolve(job, attempts=replaced(job, _with(attempt, state=AttemptState.UNRESOLVED)))
+        return evolve(job, attempts=replaced(job, changed(attempt, state=AttemptState.UNRESOLVED)))
     if event.sent_at <= attempt.resolve_after:
         return job
     negatives = attempt.negatives + 1
     state = AttemptState.UNRESOLVED if negatives >= 2 else AttemptState.AMBIGUOUS
-    return evolve(job, attempts=replaced(job, _with(attempt, state=state, negatives=negatives)))
+    return evolve(job, attempts=replaced(job, changed(attempt, state=state, negatives=negatives)))
 
 
 def _cancel(job: JobRecord) -> JobRecord:
     if job.state is not JobState.OPEN or job.cancel_requested:
         return job
     attempts = tuple(
-        _with(a, state=AttemptState.CANCELLED) if a.state is AttemptState.QUEUED else a for a in job.attempts
+        changed(a, state=AttemptState.CANCELLED) if a.state is AttemptState.QUEUED else a
+        for a in job.attempts
     )
     return closed(evolve(job, attempts=attempts, cancel_requested=True))
 
@@ -372,7 +310,7 @@ def _resubmit(job: JobRecord, event: Resubmit) -> JobRecord:
         return job
     # The word is about the video: whatever else is in doubt must not block the new attempt's claim.
     attempts = tuple(
-        _with(a, superseded=True) if a.state is AttemptState.UNRESOLVED and not a.superseded else a
+        changed(a, superseded=True) if a.state is AttemptState.UNRESOLVED and not a.superseded else a
         for a in job.attempts
     )
     return _queue(evolve(job, attempts=attempts), event.next)
@@ -382,5 +320,5 @@ def _abandon(job: JobRecord, named: str | None) -> JobRecord:
     ids = {a.id for a in doubted(job, named)}
     if not ids:
         return job
-    attempts = tuple(_with(a, abandoned=True) if a.id in ids else a for a in job.attempts)
+    attempts = tuple(changed(a, abandoned=True) if a.id in ids else a for a in job.attempts)
     return closed(evolve(job, attempts=attempts))
