@@ -330,6 +330,26 @@ async def test_what_closing_left_unsent_says_who_buys_it():
         assert s.host.billed == {"a cat": 1, "a dog": 1}
 
 
+async def test_what_closing_cannot_read_is_not_called_free():
+    """Another process may have sent an order that this one left queued; only the ledger knows."""
+
+    class Unreadable(SharedLedger):
+        down = False
+
+        async def get(self, job_id):
+            if self.down:
+                raise LedgerError("The file is locked.")
+            return await super().get(job_id)
+
+    ledger = Unreadable()
+    async with scene(ledger=ledger, max_concurrency=1) as s:
+        first, second = s.begin(s.pika.generate("a cat")), s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(1)
+        ledger.down = True
+    await asyncio.sleep(0)
+    assert (first.exception().charged, second.exception().charged) == ("yes", "unknown")
+
+
 async def test_a_refused_key_with_another_provider_goes_on():
     """What has somewhere to go on to is not held."""
     providers = Scripted(), Scripted(capabilities=capable("other"))

@@ -89,7 +89,7 @@ class _Run:
             world.after(order.at, partial(self._order, order, order.process))
             if order.again_in is not None:
                 later = world.chances["again"].choice((0.0, 0.01, 5.0))
-                world.after(order.at + later, partial(self._order, order, order.again_in))
+                world.after(order.at + later, partial(self._again_ordered, order))
         self._plan_faults()
         world.run(_CALM_AT)
         self._calm()
@@ -143,6 +143,11 @@ class _Run:
         process = self.world.by_number[number]
         if process.alive and not process.closed:
             process.order(order)
+
+    def _again_ordered(self, order) -> None:
+        if self.world.remembers or self.world.by_number[order.again_in].generation == 0:
+            # A process that was killed with its memory buys the same key once more, as everybody is told.
+            self._order(order, order.again_in)
 
     def _plan_faults(self) -> None:
         world, faults = self.world, self.plan.faults

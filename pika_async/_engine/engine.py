@@ -87,6 +87,7 @@ class Engine:
         media: Callable[[], MediaSession],
     ) -> None:
         self._transport = transport
+        self._unread: set[str] = set()
         accounts = [_account(loaded, settings, transport, clock) for loaded in settings.loaded]
         self.addresses = Addresses(
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
@@ -178,12 +179,16 @@ class Engine:
             await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
         await self._dispatch.aclose(patience)
         await desk.aclose(patience)
-        if desk.ledger.shared:
-            # Another process may have sent what this one did not: nobody is told that it is free.
-            for flight in [one for one in desk.flights.values() if unsent(one.record)]:
-                await desk.reread(flight)
         await self._leader.aclose()
         await self.attendance.aclose()
+        if desk.ledger.shared:
+            # Another process may have sent what this one did not: nobody is told that it is free. It is read
+            # last, because whatever is waited for afterwards lets others send.
+            left = [flight for flight in desk.flights.values() if unsent(flight.record)]
+            self._unread = {flight.id for flight in left}
+            for flight in left:
+                if await desk.reread(flight):
+                    self._unread.discard(flight.id)
 
     async def _let_go(self) -> None:
         desk = self.desk
@@ -191,17 +196,18 @@ class Engine:
         everything = (*flights, *desk.ended.values())
         # Before anything is awaited: closing may be cancelled again and again.
         farewell.say(everything, remembers=desk.ledger.remembers)
-        for looks in self.looks.values():
-            await looks.aclose()
         for flight in flights:
-            if desk.ledger.remembers and unsent(flight.record):
+            unread = flight.id in self._unread
+            if desk.ledger.remembers and unsent(flight.record) and not unread:
                 error = left_unsent("The client was closed before the order was sent")
             else:
                 error = JobTimeout(
                     "The client was closed while the job was under way; any client can go on from its token.",
-                    charged=spent(flight.record),
+                    charged="unknown" if unread else spent(flight.record),
                 )
             flight.trouble(desk.explain(flight, error))
+        for looks in self.looks.values():
+            await looks.aclose()
         desk.flights.clear()
         try:
             await self._transport.aclose()
