@@ -16,6 +16,10 @@ from tests import postgres
 from tests.fleet_story import Plan, Tally, told
 
 CLAIM = "a fleet whose workers and database die buys every order once, and ends all of them"
+_UNWELL = (
+    "SELECT h.job_id, h.number, to_timestamp(h.at), h.before, h.after, h.note FROM pika.history h "
+    "JOIN pika.jobs j ON j.id = h.job_id WHERE j.state <> 'succeeded' ORDER BY h.job_id, h.at"
+)
 _QUICK = Plan(jobs=30, workers=3, kills=3, stops=1, cuts=2, crashes=1)
 _FULL = Plan(jobs=200, workers=4, kills=20, stops=5, cuts=10, crashes=2)
 
@@ -54,9 +58,14 @@ def measure(*, full: bool, seeds: int = 1, first: int = 1, pooled: bool = False)
 async def _told(plan: Plan, seed: int, *, pooled: bool) -> Tally:
     with postgres.running(max_connections=150) as cluster:
         if not pooled:
-            return await told(cluster, plan, seed)
-        with postgres.pooled(cluster, default_pool_size=40, max_client_conn=300) as pool:
-            return await told(cluster, plan, seed, pool)
+            tally = await told(cluster, plan, seed)
+        else:
+            with postgres.pooled(cluster, default_pool_size=40, max_client_conn=300) as pool:
+                tally = await told(cluster, plan, seed, pool)
+        if not tally.well:
+            for move in cluster.sql(_UNWELL):
+                print(*move, file=sys.stderr)
+        return tally
 
 
 def main() -> None:
