@@ -110,6 +110,12 @@ _CHANGE_JOBS: Final = (
     "RETURNING 1) "
     "SELECT 1 / ((SELECT count(*) FROM w) = (SELECT count(*) FROM n))::int"
 ).encode()
+# Most transactions change one job: planned and run in a quarter of the time that rows of JSON take.
+_CHANGE_JOB: Final = (
+    "WITH w AS (UPDATE pika.jobs SET revision = revision + 1, "
+    f"{', '.join(f'{c} = ${n}::{kind}' for n, (c, kind) in enumerate(_OLD_JOB.items(), 1) if n > 2)} "
+    "WHERE id = $1 AND revision = $2::bigint RETURNING 1) SELECT 1 / count(*) FROM w"
+).encode()
 _ADD_JOBS: Final = (
     f"INSERT INTO pika.jobs (revision, {', '.join(_NEW_JOB)}) "
     f"SELECT 0, {', '.join(_NEW_JOB)} FROM {_rows_of(_NEW_JOB)}"
@@ -123,6 +129,15 @@ _CHANGE_ATTEMPTS: Final = (
     f"{', '.join(f'{c} = {read}' for c, read in _READ.items() if c not in _FIXED)} "
     "FROM n WHERE a.job_id = n.job_id AND a.number = n.number RETURNING 1) "
     "SELECT 1 / ((SELECT count(*) FROM w) = (SELECT count(*) FROM n))::int"
+).encode()
+_GIVEN: Final = {
+    column: f"decode(${n}, 'hex')" if column == "task_id" else f"${n}::{kind}"
+    for n, (column, kind) in enumerate(_TYPES.items(), 1)
+}
+_CHANGE_ATTEMPT: Final = (
+    "WITH w AS (UPDATE pika.attempts SET "
+    f"{', '.join(f'{c} = {_GIVEN[c]}' for c in _ATTEMPT if c not in _FIXED)} "
+    "WHERE job_id = $1 AND number = $2 RETURNING 1) SELECT 1 / count(*) FROM w"
 ).encode()
 _ADD_ATTEMPTS: Final = (
     f"INSERT INTO pika.attempts (job_id, seq, {ATTEMPT_COLUMNS}) SELECT n.job_id, j.seq, "
@@ -188,7 +203,7 @@ def statements(batch: Batch) -> list[Statement]:
     if changed:
         changed.sort(key=lambda one: one[0])
         rows = [(job_id, batch.known.jobs[job_id].revision, *job_values(after)) for job_id, after in changed]
-        found.append(_all(_CHANGE_JOBS, _OLD_JOB, rows))
+        found.append(_changed(_CHANGE_JOB, _CHANGE_JOBS, _OLD_JOB, rows))
     if new:
         found += _added(new)
     found += _attempts(batch)
@@ -249,8 +264,8 @@ def _attempts(batch: Batch) -> list[Statement]:
                 freed.append(row)
             else:
                 changed.append(row)
-    by_kind = ((_CHANGE_ATTEMPTS, freed), (_CHANGE_ATTEMPTS, changed), (_ADD_ATTEMPTS, added))
-    return [_all(sql, _TYPES, rows) for sql, rows in by_kind if rows]
+    found = [_changed(_CHANGE_ATTEMPT, _CHANGE_ATTEMPTS, _TYPES, rows) for rows in (freed, changed) if rows]
+    return [*found, _all(_ADD_ATTEMPTS, _TYPES, added)] if added else found
 
 
 def _sent(batch: Batch) -> list[Statement]:
@@ -292,6 +307,10 @@ def _charged(account: str, charge: Charge, known: Account, now: float) -> Statem
         list(pace.waiting),
     )
     return Statement(_SET_PACE, values, account)
+
+
+def _changed(one: bytes, several: bytes, columns: Mapping[str, str], rows: Sequence[Row]) -> Statement:
+    return Statement(one, tuple(rows[0])) if len(rows) == 1 else _all(several, columns, rows)
 
 
 def _all(sql: bytes, columns: Mapping[str, str], rows: Sequence[Row]) -> Statement:
