@@ -10,7 +10,6 @@ Reading sends no request and needs no key.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,10 +28,10 @@ from pika_async._job_view import (
     line_of,
     view_of,
 )
+from pika_async._ledger.audit import Audit
 from pika_async._ledger.database import Database
 from pika_async._ledger.events import Abandon
-from pika_async._ledger.spending import added, total
-from pika_async._ledger.standing import settled, unsent
+from pika_async._ledger.standing import settled
 from pika_async._money import Money
 from pika_async._opening import is_dsn, ledger_at
 from pika_async._secret import Secret
@@ -239,32 +238,14 @@ class LedgerView:
 
     async def check(self) -> Sequence[str]:
         """Read every job, and return what does not agree, a sentence each; nothing is changed."""
-        slots: Counter[str] = Counter()
-        bound: Counter[tuple[str, str]] = Counter()
-        spent: Mapping[str, int] = {}
-        wrong: list[str] = []
+        audit = Audit()
         before: str | None = None
         while page := await self._ledger.jobs(None, _PAGE, before):
             for job in page:
-                slots.update({attempt.account: int(attempt.slot) for attempt in job.attempts})
-                for attempt in job.attempts:
-                    spent = total(spent, added(None, attempt))
-                bound.update((a.account, a.task.id) for a in job.attempts if a.task is not None)
-                if job.request is None and unsent(job):
-                    wrong.append(f"Job {job.id} waits to be sent, and its request cannot be read.")
+                audit.add(job)
             before = page[-1].id
-        for account, held in sorted(slots.items()):
-            counted = (await self._ledger.usage(account)).slots
-            if counted != held:
-                wrong.append(f"Account {account} counts {counted} slots, and {held} attempts hold one.")
-        sums = (await self._ledger.usage("")).spent
-        for unit in sorted(spent):
-            # What was pruned is counted on.
-            if sums.get(unit, 0) < spent[unit]:
-                less, more = Money(sums.get(unit, 0), unit), Money(spent[unit], unit)
-                wrong.append(f"The ledger counts {less} as spent, and its attempts may cost {more}.")
-        wrong += [f"A task on {account} is bound twice." for (account, _), many in bound.items() if many > 1]
-        return wrong
+        slots = {account: (await self._ledger.usage(account)).slots for account in audit.slots}
+        return audit.told(slots, (await self._ledger.usage("")).spent)
 
     async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
         """Forget the prompt, the media and the raw answers of a job that has ended; or its media alone.
