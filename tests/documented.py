@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def named(row: str) -> set[str]:
     return listed if "=" in row or "(" in row else {row.split(maxsplit=1)[0]}
 
 
+@cache
 def documented_errors(provider: str) -> dict[tuple[str, ...], dict[str, str]]:
     """Return the row of each answer; a row may list several codes, words and statuses."""
     found: dict[tuple[str, ...], dict[str, str]] = {}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from attrs import define, fields
+from attrs import Factory, define, fields
 
 from pika_acedata import AceData, AceDataEmulator
 from pika_acedata._adapter import REFUSALS as ACEDATA_REFUSALS
@@ -101,6 +102,7 @@ ERRORS = {
     "fal": provider_fal.ERRORS,
     "pika": provider_pika.ERRORS,
 }
+_AT_ONCE = 8
 MAGIC = {**OLDER_MAGIC, "comfy": provider_comfy.MAGIC, "fal": provider_fal.MAGIC, "pika": provider_pika.MAGIC}
 
 
@@ -164,21 +166,73 @@ def flat(body: Mapping[str, Any], under: str = "") -> dict[str, Any]:
     return dict(chain.from_iterable(nested))
 
 
-def wire_cases(kind: type[Sends | Refuses]) -> list[Any]:
-    return [
-        pytest.param(provider, case, id=f"{provider}-{row}-{number}")
-        for provider, rows in WIRE.items()
-        for row, cases in rows.items()
-        for number, case in enumerate(cases)
-        if isinstance(case, kind)
-    ]
+@define
+class Cells:
+    """The cells of a table, tried one by one or together; all that fail are told at once, by their names."""
+
+    failed: list[BaseException] = Factory(list)
+    tried: int = 0
+
+    @contextmanager
+    def cell(self, name: str) -> Iterator[None]:
+        self.tried += 1
+        try:
+            yield
+        except (Exception, pytest.fail.Exception) as failure:  # noqa: BLE001 - it is told with the others
+            failure.add_note(f"This is the cell {name}.")
+            self.failed.append(failure)
+
+    async def together(self, cells: Mapping[str, Awaitable[None]]) -> None:
+        """Try *cells* a few at a time, because some wait for a time to pass."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str, cell: Awaitable[None]) -> None:
+            async with places:
+                with self.cell(name):
+                    await cell
+
+        await asyncio.gather(*(one(name, cell) for name, cell in cells.items()))
 
 
-@pytest.mark.parametrize(("provider", "case"), wire_cases(Sends))
-async def test_a_field_reaches_the_wire_as_documented(provider: str, case: Sends) -> None:
+@contextmanager
+def all_cells() -> Iterator[Cells]:
+    """Return the cells of a test, of which there must be some and none may fail."""
+    cells = Cells()
+    yield cells
+    assert cells.tried
+    if cells.failed:
+        raise BaseExceptionGroup(f"{len(cells.failed)} of {cells.tried} cells", cells.failed)
+
+
+_Case = TypeVar("_Case", Sends, Refuses)
+
+
+def wire_cases(provider: str, kind: type[_Case]) -> Iterator[tuple[str, _Case]]:
+    for row, cases in WIRE[provider].items():
+        for number, case in enumerate(cases):
+            if isinstance(case, kind):
+                yield f"{row} {number}", case
+
+
+each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+@each_provider
+async def test_fields_reach_the_wire_as_documented(provider: str) -> None:
     """The server receives exactly the documented body, once, and a video comes back."""
-    async with opened(provider) as (pika, sandbox, recorder):
-        video = await made(pika, case.request)
+    with all_cells() as cells:
+        async with opened(provider) as (pika, sandbox, recorder):
+            for name, case in wire_cases(provider, Sends):
+                recorder.submits.clear()
+                sandbox.billed.clear()
+                with cells.cell(name):
+                    await _reaches_the_wire(provider, case, pika, sandbox, recorder)
+
+
+async def _reaches_the_wire(
+    provider: str, case: Sends, pika: Pika, sandbox: Sandbox, recorder: Recorder
+) -> None:
+    video = await made(pika, case.request)
     (submit,) = recorder.submits
     assert isinstance(submit.body, Json)
     body = flat(submit.body.value)
@@ -198,12 +252,19 @@ async def test_a_field_reaches_the_wire_as_documented(provider: str, case: Sends
     assert sandbox.billed.total() == 1
 
 
-@pytest.mark.parametrize(("provider", "case"), wire_cases(Refuses))
-async def test_what_the_wire_cannot_carry_is_refused_unsent(provider: str, case: Refuses) -> None:
+@each_provider
+async def test_what_the_wire_cannot_carry_is_refused_unsent(provider: str) -> None:
     """The error names the field and the installed provider that can; the server hears nothing."""
-    async with opened(provider) as (pika, sandbox, _):
-        with pytest.raises(UnsupportedRequest) as caught:
-            await made(pika, case.request)
+    with all_cells() as cells:
+        async with opened(provider) as (pika, sandbox, _):
+            for name, case in wire_cases(provider, Refuses):
+                with cells.cell(name):
+                    await _is_refused_unsent(provider, case, pika, sandbox)
+
+
+async def _is_refused_unsent(provider: str, case: Refuses, pika: Pika, sandbox: Sandbox) -> None:
+    with pytest.raises(UnsupportedRequest) as caught:
+        await made(pika, case.request)
     error = caught.value
     able = sorted({*(case.able or "").split()} & {*PROVIDERS})
     can = f"installed providers that can: {', '.join(able)}." if able else "no installed provider can."
@@ -211,16 +272,6 @@ async def test_what_the_wire_cannot_carry_is_refused_unsent(provider: str, case:
     assert error.message.endswith(can)
     assert (error.provider, error.charged, error.retryable) == (provider, "no", False)
     assert not sandbox.requests
-
-
-each_error = pytest.mark.parametrize(
-    ("provider", "key"),
-    [
-        pytest.param(provider, key, id="-".join((provider, *key)))
-        for provider, rows in ERRORS.items()
-        for key in rows
-    ],
-)
 
 
 @pytest.fixture(autouse=True)
@@ -242,9 +293,14 @@ def posts(sandbox: Sandbox, provider: str) -> int:
     return sum(n for (method, path), n in calls if re.fullmatch(SUBMIT[provider], f"{method} {path}"))
 
 
-@each_error
-async def test_an_error_answers_a_submit(provider: str, key: Key) -> None:
+@each_provider
+async def test_errors_answer_a_submit(provider: str) -> None:
     """The documented error is raised with all that the answer told; no POST is made that could buy twice."""
+    with all_cells() as cells:
+        await cells.together({"-".join(key): _answers_a_submit(provider, key) for key in ERRORS[provider]})
+
+
+async def _answers_a_submit(provider: str, key: Key) -> None:
     answer = ERRORS[provider][key]
     async with opened(provider, {SUBMIT[provider]: answer.response}, lasting=True) as (pika, sandbox, _):
         with pytest.raises(PikaError) as caught:
@@ -265,9 +321,14 @@ async def test_an_error_answers_a_submit(provider: str, key: Key) -> None:
     assert error.token
 
 
-@each_error
-async def test_an_error_answers_a_look_up(provider: str, key: Key) -> None:
-    """It never loses the job: only a refused key ends the wait, and the job is then waited for again."""
+@each_provider
+async def test_errors_answer_a_look_up(provider: str) -> None:
+    """They never lose the job: only a refused key ends the wait, and the job is then waited for again."""
+    with all_cells() as cells:
+        await cells.together({"-".join(key): _answers_a_look_up(provider, key) for key in ERRORS[provider]})
+
+
+async def _answers_a_look_up(provider: str, key: Key) -> None:
     answer = ERRORS[provider][key]
     async with opened(provider, {LOOKUP[provider]: answer.response}) as (pika, sandbox, recorder):
         if answer.looks == "waits on":
@@ -290,10 +351,14 @@ async def test_an_error_answers_a_look_up(provider: str, key: Key) -> None:
         assert sandbox.billed == {PROMPT: 1}
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_magic_word_has_its_outcome(provider: str, outcome: Outcome) -> None:
+@each_provider
+async def test_magic_words_have_their_outcomes(provider: str) -> None:
     """`generate` ends as documented, billed once if it was accepted, and else not at all."""
+    with all_cells() as cells:
+        await cells.together({outcome: _has_its_outcome(provider, outcome) for outcome in Outcome})
+
+
+async def _has_its_outcome(provider: str, outcome: Outcome) -> None:
     ends = MAGIC[provider][outcome]
     prompt = f"{PROMPT} {outcome}"
     caught: PikaError | None = None
@@ -316,7 +381,7 @@ async def test_a_magic_word_has_its_outcome(provider: str, outcome: Outcome) -> 
     assert getattr(error, "retry_after", None) == (2.0 if outcome is Outcome.RETRY_AFTER else None)
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@each_provider
 def test_the_wire_table_holds_what_is_tried(provider: str) -> None:
     """Rows, names on the wire and "cannot" are the same in the documentation and in what we try."""
     documented = {row["ours"].replace("`", ""): row for row in tables(f"### {provider}")[0]}
@@ -337,7 +402,7 @@ def test_the_wire_table_holds_what_is_tried(provider: str) -> None:
     assert {span.split(":")[0] for span in spans(documented["Generate(prompt)"]["on the wire"])} == always
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@each_provider
 def test_the_wire_table_holds_what_the_adapter_declares(provider: str) -> None:
     """Each declared field and kind has a row that reaches the wire, every other one a row that cannot."""
     capabilities = CAPABILITIES[provider]
@@ -356,7 +421,7 @@ def test_the_wire_table_holds_what_the_adapter_declares(provider: str) -> None:
     assert kinds == {kind.__name__ for kind in capabilities.kinds}
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@each_provider
 def test_the_error_table_holds_what_is_tried(provider: str) -> None:
     """Answers, errors and charges are the same in the documentation and in what we try."""
     columns = ("a submit raises", "charged", "retryable", "a look-up")

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -212,8 +213,13 @@ def _told(error: LedgerError) -> None:
 
 
 def _described() -> tuple[str, str]:
+    return f"{socket.gethostname()}:{os.getpid()}", _our_version()
+
+
+@cache
+def _our_version() -> str:
+    """Return our version, which takes longer to read than the rest of opening a client."""
     try:
-        ours = version("pika-async")
+        return version("pika-async")
     except PackageNotFoundError:
-        ours = ""
-    return f"{socket.gethostname()}:{os.getpid()}", ours
+        return ""
