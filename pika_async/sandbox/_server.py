@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from attrs import frozen
@@ -22,12 +21,12 @@ from attrs import frozen
 from pika_async import _arguments as check
 from pika_async._client import Pika
 from pika_async._crossing import process_bound
-from pika_async._http import Body, Form, HttpRequest, HttpResponse, Json
+from pika_async._http import HttpRequest, HttpResponse
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
-from pika_async.requests import Blob
 from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
 from pika_async.sandbox._guard import cross_site, host_names, refusal
+from pika_async.sandbox._http import METHODS, answered, headers_of, plain, translate
 from pika_async.sandbox._journal import Remembering, last_port
 from pika_async.sandbox._media import shipped_media
 from pika_async.sandbox._world import SandboxWorld
@@ -35,12 +34,6 @@ from pika_async.sandbox._world import SandboxWorld
 _log = logging.getLogger("pika_async.sandbox")
 
 _GROUP: Final = "pika_async.emulators"
-_METHODS: Final[Mapping[str, Literal["GET", "POST", "PUT", "DELETE"]]] = {
-    "GET": "GET",
-    "POST": "POST",
-    "PUT": "PUT",
-    "DELETE": "DELETE",
-}
 
 
 @frozen
@@ -229,51 +222,44 @@ class Sandbox:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         self.requests[request.method, path] += 1
-        headers = _lower(request)
+        headers = headers_of(request)
         if why := refusal(headers, self._host, self._allowed):
-            return _to_aiohttp(_plain(403, why))
+            return answered(plain(403, why))
         if path.startswith("/media/"):
-            return _to_aiohttp(self._serve_media(request, path))
+            return answered(self._serve_media(request, path))
         if why := cross_site(headers, request.content_type):
-            return _to_aiohttp(_plain(403, why))
+            return answered(plain(403, why))
         prefix = next(filter(path.startswith, self._prefixes), None)
         if prefix is None:
-            answer: HttpResponse | None = _plain(404, f"No emulator here answers {path}.")
+            answer: HttpResponse | None = plain(404, f"No emulator here answers {path}.")
         else:
             answer = await self._ask(self._routes[prefix], request, path, query)
         if answer is None:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        return _to_aiohttp(answer)
+        return answered(answer)
 
     def _serve_media(self, request: web.BaseRequest, path: str) -> HttpResponse:
         match path.split("/")[2:]:
             case [_, name] if name in self._media and request.method in {"GET", "HEAD"}:
                 # A HEAD is about the whole: ranges are defined for GET alone.
-                headers = _lower(request) if request.method == "GET" else {}
+                headers = headers_of(request) if request.method == "GET" else {}
                 return self._media[name].answer(headers)
             case _:
-                return _plain(404, f"There is no {path} here.")
+                return plain(404, f"There is no {path} here.")
 
     async def _ask(
         self, hosted: _Hosted, request: web.BaseRequest, path: str, query: str
     ) -> HttpResponse | None:
         """Return the emulator's answer when its time has come; None closes the connection without one."""
-        method = _METHODS.get(request.method)
+        method = METHODS.get(request.method)
         if method is None:
-            return _plain(405, f"No provider uses {request.method}.")
+            return plain(405, f"No provider uses {request.method}.")
         try:
-            body = await request.content.read() if request.body_exists else b""
-            translated = HttpRequest(
-                method=method,
-                url=f"{self.url}{path}",
-                headers=_lower(request),
-                query=dict(parse_qsl(query, keep_blank_values=True)),
-                body=_body(request, body),
-            )
+            translated = await translate(request, method, f"{self.url}{path}", query)
         except ConfigError:
-            return _plain(400, "The request holds characters that HTTP does not allow.")
+            return plain(400, "The request holds characters that HTTP does not allow.")
         except (OSError, web.RequestPayloadError):
             # The body broke off, so nothing was ordered: the emulator is not asked.
             return None
@@ -281,7 +267,7 @@ class Sandbox:
             return await self._wait_for_answer(hosted, translated)
         except Exception:  # noqa: BLE001  a stranger's emulator may raise anything
             _log.exception("The emulator of %s crashed.", path)
-            return _plain(500, f"The emulator of {path} crashed; its log says why.")
+            return plain(500, f"The emulator of {path} crashed; its log says why.")
 
     async def _wait_for_answer(self, hosted: _Hosted, request: HttpRequest) -> HttpResponse | None:
         with hosted.world.one_moment():
@@ -318,34 +304,3 @@ def _own_paths(name: str, emulator: Emulator, owners: dict[str, str]) -> None:
 
 def _is_time(seconds: object) -> bool:
     return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
-
-
-def _lower(request: web.BaseRequest) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
-
-
-def _body(request: web.BaseRequest, body: bytes) -> Body | None:
-    content_type = request.content_type
-    if content_type == "application/x-www-form-urlencoded":
-        return Form(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
-    if not body:
-        return None
-    try:
-        value = json.loads(body) if content_type.endswith("json") else None
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return Json(value)
-    # What is uploaded is bytes; a POST of anything but media, JSON and forms is no request of a provider.
-    uploaded = request.method == "PUT" or content_type.startswith(("image/", "video/", "audio/"))
-    return Blob(body, content_type) if uploaded else None
-
-
-def _plain(status: int, sentence: str) -> HttpResponse:
-    return HttpResponse(
-        status=status, headers={"content-type": "text/plain; charset=utf-8"}, body=sentence.encode()
-    )
-
-
-def _to_aiohttp(answer: HttpResponse) -> web.Response:
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
