@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from pika_async.callbacks.handler import joined
-
-if TYPE_CHECKING:
-    from pika_async.callbacks.receiver import Receiver
+from pika_async.callbacks.handler import Answers, joined
 
 
-def application(receiver: Receiver) -> web.Application:
+def application(receiver: Answers) -> web.Application:
     """Make an application that passes every request to *receiver*, whatever its path."""
 
     async def respond(request: web.Request) -> web.Response:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from pika_async.callbacks.handler import joined
-
-if TYPE_CHECKING:
-    from pika_async.callbacks.handler import Reply
-    from pika_async.callbacks.receiver import Receiver
+from pika_async.callbacks.handler import Answers, Reply, joined
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -18,7 +14,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def application(receiver: Receiver) -> AsgiApp:
+def application(receiver: Answers) -> AsgiApp:
     """Make an application that passes every request to *receiver*, whatever its path."""
 
     async def respond(scope: Message, receive: Receive, send: Send) -> None:

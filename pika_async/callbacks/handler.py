@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Final, Protocol
 
 from attrs import field, frozen
 
@@ -58,6 +58,15 @@ class Reply(Value):
                 return {"Retry-After": "5"}
             case _:
                 return {}
+
+
+class Answers(Protocol):
+    """Answers the requests of a web application, whatever brings them."""
+
+    async def answer(
+        self, method: str, path: str, headers: Mapping[str, str], chunks: AsyncGenerator[bytes]
+    ) -> Reply:
+        """Answer one request; *chunks* raises `ConnectionError` when its body breaks off."""
 
 
 @process_bound("make another with Handler(keys, max_body) in the process that receives")

@@ -14,10 +14,10 @@ from pika_async._ledger.postgres.batch import Batch
 from pika_async._ledger.postgres.faults import from_postgres, unusable
 from pika_async._ledger.postgres.jobs import look
 from pika_async._ledger.postgres.known import Known
+from pika_async._ledger.postgres.orders import Decision
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.schema import MIGRATIONS, OLDEST
 from pika_async._ledger.postgres.statements import Statement, statements
-from pika_async._ledger.postgres.writer import Decision
 from pika_async._ledger.records import JobRecord
 from pika_async.errors import ConfigError
 

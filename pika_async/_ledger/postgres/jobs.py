@@ -26,7 +26,7 @@ from pika_async._ledger.postgres.statements import Statement
 from pika_async._ledger.records import JobRecord
 
 if TYPE_CHECKING:
-    from pika_async._ledger.postgres.writer import Decision
+    from pika_async._ledger.postgres.orders import Decision
 
 Ask: TypeAlias = Callable[[Sequence[Statement]], Awaitable[list[list[Row]]]]
 

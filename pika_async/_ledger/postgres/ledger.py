@@ -23,12 +23,13 @@ from pika_async._ledger.postgres.jobs import load, read_jobs, read_query
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.link import Link
 from pika_async._ledger.postgres.listening import Listening
+from pika_async._ledger.postgres.orders import too_often
 from pika_async._ledger.postgres.restoring import PATIENCE, Recent, put_back, settle_restored
 from pika_async._ledger.postgres.rows import JOBS, Row, holdable
 from pika_async._ledger.postgres.schema import Connection, migrate
 from pika_async._ledger.postgres.session import COMMIT, Session
 from pika_async._ledger.postgres.statements import Statement
-from pika_async._ledger.postgres.writer import Writer, too_often
+from pika_async._ledger.postgres.writer import Writer
 from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.standing import OPEN, settled
 from pika_async._secret import Secret

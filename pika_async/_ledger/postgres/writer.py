@@ -5,17 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
-
-from attrs import frozen
+from typing import Any, Final, TypeVar
 
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Claim, Event
+from pika_async._ledger.events import Event
 from pika_async._ledger.postgres.batch import Batch
 from pika_async._ledger.postgres.clock import DatabaseClock
-from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, HeldError, not_open, unusable
+from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, not_open
 from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look
 from pika_async._ledger.postgres.known import Held, Known
+from pika_async._ledger.postgres.orders import (
+    Answer,
+    Decision,
+    Deed,
+    Order,
+    answered,
+    claims,
+    named,
+    own,
+    resolve,
+    too_often,
+)
 from pika_async._ledger.postgres.restoring import Recent
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.session import Session
@@ -29,33 +39,6 @@ _MOST_AT_ONCE: Final = 500
 _TOGETHER: Final = 3
 """Tries of a whole batch, before each order is tried alone."""
 _ALONE: Final = 20
-
-
-@frozen
-class Decision:
-    """An event about a job, or with *new* a job and its first event."""
-
-    future: asyncio.Future[Change]
-    job_id: str
-    event: Event | None
-    new: JobRecord | None = None
-
-
-@frozen
-class Deed:
-    """Statements that no job's state depends on, in a transaction of their own; *read* makes the answer.
-
-    Where they rest on rows that were read before, the answer is None if those have changed since.
-    """
-
-    future: asyncio.Future[Any]
-    work: Callable[[float], Sequence[Statement]]
-    read: Callable[[list[list[Row]]], Any]
-    rests_on_rows: bool = False
-
-
-Order: TypeAlias = Decision | Deed
-Answer: TypeAlias = tuple[Decision, Change | None, BaseException | None]
 
 
 class Writer:
@@ -156,13 +139,13 @@ class Writer:
         every = [orders.future] if isinstance(orders, Deed) else [order.future for order in orders]
         try:
             if isinstance(orders, Deed):
-                _set(orders.future, await self._done(orders), None)
+                resolve(orders.future, await self._done(orders), None)
             else:
                 for order, change, error in await self._decided_all(orders):
-                    _set(order.future, change, error)
+                    resolve(order.future, change, error)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
             for future in every:
-                _set(future, None, _own(_named(error)))
+                resolve(future, None, own(named(error)))
         if not isinstance(orders, Deed):
             for order in orders:
                 if self._under_way.get(order.job_id) is order.future:
@@ -194,7 +177,7 @@ class Writer:
             try:
                 answers += await self._decided([order], careful=True, tries=_ALONE)
             except Exception as error:  # noqa: BLE001 - as above
-                answers.append((order, None, _own(_named(error))))
+                answers.append((order, None, own(named(error))))
         return answers
 
     async def _decided(self, orders: list[Decision], *, careful: bool, tries: int) -> list[Answer]:
@@ -215,7 +198,7 @@ class Writer:
                 accounts = True
                 continue
             fresh = found.jobs | read
-            held = await self._session.held_until() if _claims(orders) else 0.0
+            held = await self._session.held_until() if claims(orders) else 0.0
             batch = Batch(
                 known,
                 self._clock.now(),
@@ -226,7 +209,7 @@ class Writer:
                 held,
                 outdated=self._session.outdated,
             )
-            answers = [_answered(order, batch) for order in orders]
+            answers = [answered(order, batch) for order in orders]
             if batch.stale or batch.stale_accounts:
                 needs |= batch.stale
                 known.forget(batch.stale)
@@ -269,57 +252,3 @@ class Writer:
             known.learn(row for row in told if len(row) != SUM_WIDTH)
             known.learn_spending(row for row in told if len(row) == SUM_WIDTH)
         self._tell(list(batch.before))
-
-
-def _claims(orders: Sequence[Decision]) -> bool:
-    return any(isinstance(order.event, Claim) for order in orders)
-
-
-def _answered(order: Decision, batch: Batch) -> Answer:
-    try:
-        if order.new is not None:
-            return order, batch.create(order.new, order.event), None
-        assert order.event is not None  # noqa: S101 - only a new job has none
-        return order, batch.apply(order.job_id, order.event), None
-    except LedgerError as error:
-        return order, None, error
-
-
-def _set(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
-
-
-def _named(error: BaseException) -> BaseException:
-    match error:
-        case LedgerError():
-            return error
-        case ConflictError() | DuplicateError():
-            said = too_often()
-        case HeldError():
-            said = unusable("another transaction holds the rows. Try again; `doctor` shows the oldest one")
-            said.retryable = True
-        case Exception():
-            said = unusable(f"it cannot hold this ({error}). Report it if it stays so")
-        case _:
-            return error
-    said.__cause__ = error
-    return said
-
-
-def too_often() -> LedgerError:
-    """Make the error for what was tried again and again."""
-    return unusable("others kept changing the same rows. It can be tried again")
-
-
-def _own(error: BaseException) -> BaseException:
-    """Return an error of its own for each caller: notes and tracebacks of one are not another's."""
-    if not isinstance(error, LedgerError):
-        return error
-    own = type(error)(error.message)
-    own.recorded, own.retryable, own.__cause__ = error.recorded, error.retryable, error.__cause__
-    return own
