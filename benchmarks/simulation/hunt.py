@@ -11,11 +11,11 @@ from benchmarks.simulation.run import run
 
 
 def main() -> None:
-    """Try the seeds from 0 on, with so much patience."""
+    """Try seeds from one to another, with so much patience."""
     if not Path(pika_async.__file__).is_relative_to(Path.cwd()):
         sys.exit("the planted copy is not what is imported")
-    seeds, patience = int(sys.argv[1]), float(sys.argv[2])
-    for seed in range(seeds):
+    first, end, patience = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    for seed in range(first, end):
         try:
             violations: tuple[str, ...] = run(Plan.of(seed), patience=patience).violations
         except Exception as error:  # noqa: BLE001 - an engine that raises is found out as well
