@@ -330,17 +330,17 @@ async def test_what_closing_left_unsent_says_who_buys_it():
         assert s.host.billed == {"a cat": 1, "a dog": 1}
 
 
+class Unreadable(Outage):
+    """Fails what reads a job as well while it is *down*."""
+
+    async def get(self, job_id):
+        if self.down:
+            raise LedgerError("The file is locked.")
+        return await super().get(job_id)
+
+
 async def test_what_closing_cannot_read_is_not_called_free():
     """Another process may have sent an order that this one left queued; only the ledger knows."""
-
-    class Unreadable(SharedLedger):
-        down = False
-
-        async def get(self, job_id):
-            if self.down:
-                raise LedgerError("The file is locked.")
-            return await super().get(job_id)
-
     ledger = Unreadable()
     async with scene(ledger=ledger, max_concurrency=1) as s:
         first, second = s.begin(s.pika.generate("a cat")), s.begin(s.pika.generate("a dog"))
@@ -348,6 +348,21 @@ async def test_what_closing_cannot_read_is_not_called_free():
         ledger.down = True
     await asyncio.sleep(0)
     assert (first.exception().charged, second.exception().charged) == ("yes", "unknown")
+
+
+@pytest.mark.parametrize(("outage", "charged"), [(Outage, "no"), (Unreadable, "unknown")])
+async def test_a_recorded_order_is_called_free_only_while_the_ledger_can_be_read(outage, charged):
+    """It waited for a slot when the ledger failed; another process may have sent it since."""
+    ledger = outage()
+    ledger.only = (Claim,)
+    async with scene(ledger=ledger, max_concurrency=1) as s:
+        first, second = s.begin(s.pika.generate("a cat")), s.begin(s.pika.generate("a dog"))
+        await s.clock.advance(1)
+        ledger.down = True
+        await s.clock.advance(300)
+        assert first.result()
+        assert isinstance(second.exception(), LedgerError)
+        assert second.exception().charged == charged
 
 
 async def test_a_refused_key_with_another_provider_goes_on():

@@ -146,8 +146,8 @@ MUTANTS = (
     Mutant(
         "an order whose claim failed is given up",
         "posts",
-        "        elif line.ledger_failed(self._clock.now()):\n            self.leave(flight, error)\n        else:",
-        "        elif True:\n            await self._give_up(flight, error)\n        else:",
+        "        elif line.ledger_failed(self._clock.now()):\n",
+        "        elif True:\n            await self._give_up(flight, error)\n        elif False:\n",
     ),
     Mutant(
         "an order whose claim failed is forgotten",

@@ -38,6 +38,7 @@ from pika_async._sender import Sender, makes_fresh_connections
 from pika_async._telemetry import span
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
+from pika_async.results import Charged
 
 log = logging.getLogger("pika_async")
 
@@ -271,10 +272,21 @@ class Posts:
         if not self._desk.ledger.remembers:
             await self._give_up(flight, error)
         elif line.ledger_failed(self._clock.now()):
+            error.charged = await self._charged(flight)
             self.leave(flight, error)
         else:
             log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
+
+    async def _charged(self, flight: Flight) -> Charged:
+        """Return whether an order costs money that this process did not send: another may have sent it."""
+        if not (flight.recorded and self._desk.ledger.shared):
+            return spent(flight.record)
+        try:
+            recorded = await self._desk.ledger.get(flight.id)
+        except LedgerError:
+            return "unknown"
+        return spent(flight.record if recorded is None else recorded)
 
     async def _told(self, line: Line, flight: Flight, posted: Posted, event: Outcome) -> None:
         """Tell the one event that came of a POST. From here on no failure of ours may call it refused."""
