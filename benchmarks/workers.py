@@ -19,16 +19,20 @@ from tests.fleet_story import Fleet, Tally, counted, enqueued, fleet
 
 CLAIM = "look-ups of several workers over one's, submits within a Retry-After, orders failed by a wrong key"
 _ACCOUNT = "acedata:default"
+_PACE = 0.4
 _PATIENCE = 600.0
 """Longer than a killed worker's claim and the search for its answer."""
 
 
-async def bought(made: Fleet, count: int) -> Tally:
-    """Enqueue *count* orders and wait until all have ended."""
+async def bought(made: Fleet, count: int, pace: float = 0.0) -> Tally:
+    """Enqueue *count* orders, one each *pace* seconds, and wait until all have ended."""
     prompts = [f"cat {number}" for number in range(count)]
     began = time.monotonic()
     async with made.client() as shop:
-        jobs = [await enqueued(shop, prompt) for prompt in prompts]
+        jobs = []
+        for number, prompt in enumerate(prompts):
+            await asyncio.sleep(began + number * pace - time.monotonic())
+            jobs.append(await enqueued(shop, prompt))
         return await counted(made, prompts, jobs, began, _PATIENCE)
 
 
@@ -42,9 +46,13 @@ async def working(workers: int, render_time: float, *options: str) -> Any:
 
 
 async def looks(workers: int, jobs: int) -> int:
-    """Return how many requests *workers* made beside the POSTs that bought *jobs* videos."""
+    """Return how many requests *workers* made beside the POSTs that bought *jobs* videos.
+
+    Orders come at a pace that many processes on two cores can follow: looks are made once a second for as
+    long as something renders, so a fleet that takes longer to send would make more of them.
+    """
     async with working(workers, 8.0, "--max-concurrency", "200") as made:
-        tally = await bought(made, jobs)
+        tally = await bought(made, jobs, _PACE)
         assert tally.well, tally
         return made.provider.requests.total() - made.provider.billed.total()
 
