@@ -316,6 +316,14 @@ class KeyToLinks(PikaOfficial):
 
 
 @frozen(kw_only=True)
+class KeepsItsKey(PikaOfficial):
+    """Takes every link for one that opens without the key."""
+
+    def build_download(self, link, /):
+        return None
+
+
+@frozen(kw_only=True)
 class FollowsAddresses(Fal):
     """Sends its key to any address that an answer told."""
 

@@ -90,6 +90,8 @@ def test_a_broken_promise_is_named(factory, promise):
         (broken.KeyToBuckets, PikaEmulator(), "The key would go to https://elsewhere.test"),
         (broken.KeyToLinks, PikaEmulator(), "A secret would go to https://elsewhere.test"),
         (broken.FollowsAddresses, FalEmulator(), "A secret would go to https://elsewhere.test"),
+        (broken.KeepsItsKey, PikaEmulator(), "let build_download return the GET"),
+        (broken.KeepsItsKey, PikaEmulator(serves_files=True), "let build_download return the GET"),
     ],
 )
 def test_a_broken_promise_of_a_power_is_named(factory, emulator, promise):

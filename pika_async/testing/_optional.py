@@ -22,6 +22,7 @@ from pika_async.provider import (
 from pika_async.testing._builds import BASE_URL, KEY, NOW, hold
 from pika_async.testing._callbacks import check_callbacks
 from pika_async.testing._drive import Drive, shown, told_by
+from pika_async.testing._links import check_links
 from pika_async.testing._world import FakeWorld, as_received, wire_text
 
 _STEPS: Final = 4
@@ -36,7 +37,7 @@ def check_powers(drive: Drive) -> None:
     check_callbacks(drive)
     _balance(drive)
     _estimates(drive)
-    _keyed_links(drive)
+    check_links(drive)
 
 
 def _replays(drive: Drive) -> None:
@@ -185,25 +186,6 @@ def _estimates(drive: Drive) -> None:
             failed is None or isinstance(failed, Estimate),
             f"A price that is not told is read as {failed!r}: return None, or what your own table says.",
         )
-
-
-def _keyed_links(drive: Drive) -> None:
-    """Offer links that open with the key, and links of strangers, to which it must not go."""
-    if "keyed_links" not in drive.builds.powers:
-        return
-    own: Any = drive.provider
-    home = BASE_URL.partition("://")[2]
-    for link in (
-        f"{BASE_URL}/video.mp4",
-        f"{_ELSEWHERE}/video.mp4",
-        f"{BASE_URL}.elsewhere.test/video.mp4",
-        f"{_ELSEWHERE}/{home}/video.mp4",
-        f"http://{home}/video.mp4",
-    ):
-        wire = told_by(own.build_download, link)
-        if isinstance(wire, HttpRequest):
-            drive.builds.sound(wire)
-            hold(wire.method == "GET", f"A download of {link} is sent with {wire.method}.")
 
 
 def _balance(drive: Drive) -> None:
