@@ -48,11 +48,21 @@ def postgres_cluster():
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def way_to_postgres(postgres_cluster):
+    """Return the database itself; with PIKA_TESTS_POOLED in the environment, pgbouncer before it."""
+    if "PIKA_TESTS_POOLED" not in os.environ:
+        yield postgres_cluster
+        return
+    with postgres.pooled(postgres_cluster) as pool:
+        yield pool
+
+
 @pytest.fixture
-def dsn(postgres_cluster) -> str:
+def dsn(postgres_cluster, way_to_postgres) -> str:
     """Return the address of a database without a ledger."""
     postgres_cluster.sql("DROP SCHEMA IF EXISTS pika CASCADE")
-    return postgres_cluster.dsn()
+    return way_to_postgres.dsn()
 
 
 def pytest_xdist_auto_num_workers() -> int:
