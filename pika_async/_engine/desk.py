@@ -157,7 +157,7 @@ class Desk:
 
     def follow(self, flight: Flight, change: Change) -> None:
         """Take over what a ledger says of a job, and carry out what follows from it."""
-        if not change.moved and change.after.version == flight.record.version:
+        if not change.moved and moves(change.after) == moves(flight.record):
             return
         is_ours = change.before is None or change.before is flight.record
         seen = change if is_ours else evolve(change, before=flight.record)

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from pika_async._engine.effects import Accepted, Ended, Forget, Look, Moved, Queue, SlotTaken
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Abandon, Cancel, Claim, Evidence, NextAttempt, Resubmit
+from pika_async._ledger.events import Abandon, Cancel, Claim, Evidence, NextAttempt, Resubmit, Unknown
 from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async._token import JobToken
@@ -186,6 +186,19 @@ async def test_what_moved_nothing_has_no_effects():
         event = Evidence(attempt=record.newest.id, snapshot=pending("t1"), source="answer")
         s.engine.desk.follow(job._flight, Change(before=record, after=record, event=event, moved=False))
         assert not seen
+
+
+async def test_what_another_process_moved_is_taken_over_though_our_event_moved_nothing():
+    """It found the task while our POST was on its way; the lost answer adds nothing."""
+    ledger = SharedLedger()
+    async with scene(ledger=ledger) as s:
+        flight = await held(s)
+        found = Evidence(attempt=flight.record.newest.id, snapshot=pending("t9"), source="echo")
+        await ledger.apply(flight.id, found)
+        lost = Unknown(attempt=flight.record.newest.id, owner=s.engine.desk.owner)
+        assert not (await s.engine.desk.tell(flight, lost)).moved
+        assert flight.record.newest.state is AttemptState.RUNNING
+        assert s.stats.polled == 1
 
 
 async def test_what_a_ledger_says_is_compared_with_what_is_known_here():
