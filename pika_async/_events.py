@@ -65,7 +65,7 @@ class JobEvents(AsyncIterator[JobEvent]):
         from pika_async._engine.flight import Stage
 
         flight = self._flight
-        await self._orders.resume(flight)
+        await self._orders.resuming.resume(flight)
         if not flight.ended:
             flight.listeners = [*(flight.listeners or ()), self._noted]
         end = flight.expect(Stage.ENDED).future

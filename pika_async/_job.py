@@ -125,8 +125,8 @@ class Job:
     async def refresh(self) -> State:
         """Ask the provider now, within the account's budget of look-ups, and return the state."""
         flight = self._flight
-        await self._orders.resume(flight)
-        await self._orders.refresh(flight)
+        await self._orders.resuming.resume(flight)
+        await self._orders.resuming.refresh(flight)
         return flight.state
 
     async def status(self) -> State:

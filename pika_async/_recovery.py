@@ -21,7 +21,7 @@ class Recovered(AsyncIterator[Job]):
 
     def __init__(self, orders: Orders, *, queued: bool) -> None:
         self._orders = orders
-        self._flights = orders.recover(queued=queued)
+        self._flights = orders.resuming.recover(queued=queued)
 
     async def __anext__(self) -> Job:
         flight = await anext(self._flights)

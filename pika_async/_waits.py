@@ -27,7 +27,7 @@ async def wait_for_video(orders: Orders, flight: Flight, timeout: float | None) 
 
 
 async def _video_of(orders: Orders, flight: Flight, timeout: float | None) -> VideoResult:
-    flight = await orders.taken_on(flight)
+    flight = await orders.resuming.taken_on(flight)
     if (doubtful := in_doubt(flight.record)) is not None and not flight.ended:
         raise orders.desk.explain(flight, unresolved(doubtful))
     try:

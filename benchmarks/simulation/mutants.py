@@ -359,8 +359,8 @@ MUTANTS = (
     ),
     Mutant(
         "recovering sends nothing",
-        "orders",
-        "                if queued:\n                    self._send_queued(flight)\n                yield flight",
+        "resuming",
+        "                if queued:\n                    self.send_queued(flight)\n                yield flight",
         "                yield flight",
     ),
     Mutant(

@@ -216,6 +216,10 @@ class Flight:
         for wait in self._waits:
             wait.start(self.clock, posted=True)
 
+    def asked(self, at: float) -> None:
+        """Note that a caller here wants the job, *at* ledger time: no pause that began before holds it."""
+        self.wanted, self.asked_at = True, at
+
     def requeued(self) -> None:
         """Note that the job waits for a slot again: the timeouts start with its next POST."""
         self.posted_at = None

@@ -1,11 +1,9 @@
-"""How jobs enter the engine: ordered, waited for or taken over; and what people say of them."""
+"""How jobs are ordered, and what people say of them."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import evolve
 
@@ -24,25 +22,25 @@ from pika_async._engine.ids import attempt_id, new_job_id
 from pika_async._engine.known import Known
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.origins import Origins
+from pika_async._engine.resuming import Resuming
 from pika_async._engine.turns import Turns
-from pika_async._engine.verdict import refused_look, unresolved
+from pika_async._engine.verdict import unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Receiver
-from pika_async._ledger.standing import OPEN, in_doubt, is_queued, is_watched, unsent
+from pika_async._ledger.records import Attempt, JobRecord, Receiver
+from pika_async._ledger.standing import in_doubt, is_watched, unsent
 from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
 from pika_async.results import Cancelled, VideoResult
 
 log = logging.getLogger("pika_async")
 
-_PAGE = 500
 _LEDGER_PATIENCE = 60.0
 _LEDGER_PAUSE = 1.0
 
 
 class Orders:
-    """Sets jobs on the way that their records call for; `known` finds them."""
+    """Takes orders, and people's words on jobs; `known` finds jobs, and `resuming` goes on with them."""
 
     def __init__(
         self,
@@ -57,6 +55,7 @@ class Orders:
         self.desk = desk
         self.origins = Origins(desk)
         self.known = Known(desk, clock)
+        self.resuming = Resuming(desk, self.known, dispatch, looks)
         self._building = building
         self._dispatch = dispatch
         self._looks = looks
@@ -64,7 +63,6 @@ class Orders:
         self._rule = rule
         self.reuse: Callable[[VideoRequest], Awaitable[Flight | None]] | None = None
         self._turns = Turns()
-        self._entering: dict[str, asyncio.Task[None]] = {}
 
     async def buy(
         self,
@@ -108,7 +106,7 @@ class Orders:
         flight.recorded, flight.entered = False, True
         flight.kept = flight.held = kept
         flight.why = choice.why
-        self._asked_for(flight)
+        flight.asked(self.desk.ledger.now())
         if not reads_files(request):
             self._building.build_ahead(flight, request, accounts)
         if idempotency_key is not None or ledger.remembers or self.reuse is not None:
@@ -188,99 +186,14 @@ class Orders:
                 "This idempotency_key was used for another request; use a new key for a new video."
             )
         flight = self.known.taken_up(record)
-        self._asked_for(flight)
+        flight.asked(self.desk.ledger.now())
         if kept:
             flight.kept = flight.held = True
             return flight
-        self._send_queued(flight)
+        self.resuming.send_queued(flight)
         if flight.unresolved:
             raise self.desk.explain(flight, unresolved(in_doubt(flight.record) or flight.record.newest))
         return flight
-
-    def _asked_for(self, flight: Flight) -> None:
-        """Note that a caller here wants the job; a pause that began before does not hold it."""
-        flight.wanted, flight.asked_at = True, self.desk.ledger.now()
-
-    def work_on(self, record: JobRecord) -> Flight:
-        """Send what a job of the ledger has queued, and look at what it has running; returns its flight.
-
-        Raises `ConfigError` when an account of it is not open here.
-        """
-        flight = self.desk.take_up(record)
-        self.desk.seen(flight, record)
-        flight.kept = flight.held = flight.wanted = True
-        # A queue is no person: however often it asks, what pauses the account holds the order.
-        flight.asked_at = max(flight.asked_at, record.created_at)
-        self._look_soon(flight)
-        self._send_queued(flight)
-        return flight
-
-    def _send_queued(self, flight: Flight) -> None:
-        if is_queued(flight.record) and not flight.ended and not flight.place:
-            flight.requeued()
-            self._dispatch.add(flight)
-
-    async def settle_in(self, flight: Flight) -> None:
-        """Take a job into flight that came by its token or from the ledger; once, at the first wait."""
-        if flight.entered:
-            return
-        entering = self._entering.get(flight.id)
-        if entering is None:
-            entering = self._entering[flight.id] = self.desk.spawn(self._enter(flight))
-            entering.add_done_callback(partial(self._entered, flight.id))
-        await asyncio.shield(entering)
-
-    def _entered(self, job_id: str, entering: asyncio.Task[None]) -> None:
-        del self._entering[job_id]
-        if not entering.cancelled():
-            entering.exception()  # those who waited may all have been cancelled
-
-    async def _enter(self, flight: Flight) -> None:
-        known = await self.desk.ledger.get(flight.id)
-        if known is None and flight.task is None:
-            self.desk.flights.pop(flight.id, None)
-            raise ConfigError(
-                "The token was made before the provider accepted the job, and this ledger does not know it; "
-                "open the ledger that does.",
-                provider=flight.account.name,
-            )
-        if known is not None:
-            flight.account = self.desk.account_of(known)
-            flight.record, flight.request = known, _request(known)
-            flight.recorded, flight.adopted = True, False
-        self._asked_for(flight)
-        self.desk.enter(flight)
-        self._look_soon(flight)
-
-    async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
-        """Take up every job that the ledger holds unfinished and that nobody in this process has."""
-        after: str | None = None
-        while True:
-            page = await self.desk.ledger.open_jobs(after=after, limit=_PAGE)
-            for record in page:
-                flight = self.desk.flights.get(record.id)
-                if flight is not None and flight.wanted:
-                    self.desk.seen(flight, record)
-                    if queued:
-                        self._send_queued(flight)
-                    continue
-                if not queued and all(
-                    a.state is AttemptState.QUEUED for a in record.attempts if a.state in OPEN
-                ):
-                    continue
-                try:
-                    flight = self.known.taken_up(record)
-                except ConfigError as error:
-                    log.warning("job %s is not recovered: %s", record.id, error)
-                    continue
-                self._asked_for(flight)
-                self._look_soon(flight)
-                if queued:
-                    self._send_queued(flight)
-                yield flight
-            if len(page) < _PAGE:
-                return
-            after = page[-1].id
 
     async def jobs(self, state: str | None, limit: int, before: str | None) -> list[Flight]:
         """Return the jobs that the ledger knows on the accounts of this client, newest first."""
@@ -292,49 +205,6 @@ class Orders:
                 log.debug("job %s is not listed: %s", record.id, error)
         return found
 
-    async def resume(self, flight: Flight) -> None:
-        """Make sure that a process works on *flight* before it is waited for."""
-        if flight.ended:
-            return
-        if self.desk.closing:
-            raise ConfigError("The client is closed; open another and use the job's token there.")
-        self._looks[flight.account.key].resume()
-        await self.settle_in(flight)
-
-    async def taken_on(self, flight: Flight) -> Flight:
-        """Make sure that a process works on *flight*, and return what to wait for.
-
-        Whoever was told that an order was left unsent, and waits for its job all the same, asks for it again.
-        A token alone is no such word: the order is perhaps still queued in another process.
-        """
-        left = flight.ended and flight.recorded and is_queued(flight.record) and unsent(flight.record)
-        if left and not self.desk.closing:
-            if (taken_up := self.desk.flights.get(flight.id)) is not None:
-                flight = taken_up
-            elif (record := await self.desk.ledger.get(flight.id)) is not None:
-                flight.reopened(record)
-                self.desk.enter(flight)
-            self._asked_for(flight)
-            self._send_queued(flight)
-        await self.resume(flight)
-        return flight
-
-    def _look_soon(self, flight: Flight) -> None:
-        """Look once at what a person asks for: the process that looked before may be dead."""
-        for attempt in flight.record.attempts:
-            if is_watched(attempt) and attempt.account in self._looks:
-                self._looks[attempt.account].look_soon(attempt.id)
-
-    async def refresh(self, flight: Flight) -> None:
-        """Have *flight* looked up next, within the budget, and wait for the answer."""
-        for attempt in flight.record.attempts:
-            if attempt.account not in self._looks:
-                continue
-            await self._looks[attempt.account].look_next(attempt.id)
-            refused = self.desk.accounts[attempt.account].refused_look
-            if refused is not None and not flight.ended:
-                raise self.desk.explain(flight, refused_look(refused, flight.account.name))
-
     async def cancel_unsent(self, flight: Flight) -> bool:
         """Cancel a job that was never sent; return whether it was in time."""
         if flight.ended or not unsent(flight.record):
@@ -345,7 +215,7 @@ class Orders:
 
     async def cancel(self, flight: Flight, *, remote: bool) -> Cancelled:
         """Cancel a job that was never sent; with *remote*, ask the provider to stop one that was."""
-        await self.resume(flight)
+        await self.resuming.resume(flight)
         if await self.cancel_unsent(flight):
             return Cancelled.UNSENT
         if not remote or flight.ended:
@@ -367,7 +237,7 @@ class Orders:
 
     async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
         """Apply a person's word to an unresolved job."""
-        await self.settle_in(flight)
+        await self.resuming.settle_in(flight)
         doubtful = in_doubt(flight.record)
         if doubtful is None:
             raise ConfigError(
@@ -377,7 +247,7 @@ class Orders:
             raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")
         next_id = attempt_id(flight.id, flight.record.newest.number + 1)
         again = NextAttempt(id=next_id, account=doubtful.account)
-        self._asked_for(flight)
+        flight.asked(self.desk.ledger.now())
         word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
         if not (await self.desk.tell(flight, word)).moved:
             raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
@@ -388,10 +258,6 @@ class Orders:
         """Return the job that a video of this client came from."""
         token = self.origins.token_of(video)
         return None if token is None else self.known.by_token(token)
-
-
-def _request(record: JobRecord) -> VideoRequest | None:
-    return record.request if isinstance(record.request, VideoRequest) else None
 
 
 async def _identified(record: JobRecord, request: VideoRequest, key: str | None, *, named: bool) -> JobRecord:

@@ -29,7 +29,7 @@ async def _processed(orders: Orders, job_id: str, *, accepted: bool, patience: f
         raise ConfigError(f"This ledger knows no job {job_id!r}; open the ledger that it was recorded in.")
     if _over(record, accepted=accepted):
         return record
-    flight = orders.work_on(record)
+    flight = orders.resuming.work_on(record)
     while not flight.ended and not _over(flight.record, accepted=accepted):
         try:
             await _news(flight, accepted=accepted, patience=patience)

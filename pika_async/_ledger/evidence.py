@@ -123,8 +123,9 @@ def _brought_on(attempt: Attempt, event: Evidence) -> Attempt:
     state = _STATES[type(snapshot)]
     if state is attempt.state and task is attempt.task and bound_by == attempt.bound_by:
         return attempt
-    return changed(
+    return evolve(
         attempt,
+        version=attempt.version + 1,
         state=state,
         slot=state is AttemptState.RUNNING,
         task=task,
