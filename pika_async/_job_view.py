@@ -12,7 +12,7 @@ from attrs import field, frozen
 from pika_async._crossing import Value
 from pika_async._engine.verdict import outcome
 from pika_async._ledger import records
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Move
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import OPEN, charged, may_resubmit, spent
 from pika_async._money import Money
 from pika_async._token import JobToken
@@ -63,21 +63,6 @@ class ExtraTask(Value):
 
     task: str
     results: tuple[VideoResult, ...]
-
-
-@frozen(kw_only=True)
-class HistoryLine(Value):
-    """A change of an attempt (*attempt* is its number) or of the job itself (None).
-
-    *subject* is the id of what changed, *note* says in words why.
-    """
-
-    subject: str
-    attempt: int | None
-    at: float
-    before: str | None
-    after: str
-    note: str
 
 
 @frozen(kw_only=True)
@@ -157,19 +142,6 @@ def view_of(job: JobRecord) -> JobView:
     )
 
 
-def line_of(job: JobRecord, move: Move) -> HistoryLine:
-    """Return what a line of the history of *job* means."""
-    attempt = job.attempt(move.subject)
-    return HistoryLine(
-        subject=move.subject,
-        attempt=None if attempt is None else attempt.number,
-        at=move.at,
-        before=move.before,
-        after=move.after,
-        note=_in_words(move.note),
-    )
-
-
 def _decisive(job: JobRecord) -> Attempt:
     """Return the attempt that the state of *job* depends on."""
     last_first = job.attempts[::-1]
@@ -216,40 +188,6 @@ def _attempt(attempt: Attempt) -> AttemptView:
         message=getattr(attempt.outcome, "message", None),
         trace_id=getattr(attempt.outcome, "trace_id", None),
     )
-
-
-_REASONS: Final = {
-    "Claim": "the request is being sent",
-    "Evidence answer": "the provider answered",
-    "Evidence echo": "the provider echoed the job's token",
-    "Evidence history": "found in the provider's history",
-    "Evidence callback": "the provider called back",
-    "Refused": "the provider refused",
-    "Unknown": "no answer came",
-    "LeaseOver": "the process that sent it was not heard of again",
-    "NothingFound": "not in the provider's history",
-    "Lost": "the provider no longer knows the task",
-    "Unbind": "the task belongs to another job",
-    "Cancel": "cancelled",
-    "Resubmit": "ordered again, on your word",
-    "Abandon": "given up, on your word",
-    "SlotOver": "the provider must have ended it by now",
-    "Restored": "the ledger is a copy, or was restored",
-}
-
-
-def _in_words(note: str) -> str:
-    """Say in words what the ledger notes of an event.
-
-    >>> _in_words("Evidence answer"), _in_words("Claim dv9b")
-    ('the provider answered', 'the request is being sent')
-    >>> _in_words("Refused AuthError: The key is wrong.")
-    'the provider refused: The key is wrong.'
-    """
-    event, _, detail = note.partition(" ")
-    if event == "Refused":
-        return f"{_REASONS[event]}: {detail.partition(': ')[2]}"
-    return _REASONS.get(note) or _REASONS.get(event, "")
 
 
 def _request(request: object) -> Mapping[str, Any]:

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from pika_async._crossing import Value, process_bound
+from pika_async._history import HistoryLine, line_of
 from pika_async._job_view import (
     STATES,
     AttemptView,
     ExtraTask,
-    HistoryLine,
     JobState,
     JobView,
-    line_of,
     view_of,
 )
 from pika_async._ledger.audit import Audit

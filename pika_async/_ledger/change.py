@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pika_async._ledger.events import Claim, Event, Evidence, Refused
+from pika_async._ledger.events import Claim, Event, Evidence, PassedOver, Refused
 from pika_async._ledger.machine import claimable
 from pika_async._ledger.pacing import Obstacle, obstacle
 from pika_async._ledger.records import JobRecord, Usage
@@ -44,7 +44,7 @@ def described(event: Event) -> str:
     """Return what a job's history says of *event*, in at most 300 characters that any encoding can hold."""
     said: Any = ""
     match event:
-        case Refused(refusal=refusal):
+        case Refused(refusal=refusal) | PassedOver(refusal=refusal):
             said = f"{refusal.error}: {refusal.message}"
         case Evidence(source=source):
             said = source
