@@ -175,7 +175,8 @@ class Leader:
     def notice(self, record: JobRecord) -> None:
         """Take up a job of another process whose task this one is to look up."""
         if (flight := self._desk.flights.get(record.id)) is not None:
-            self._desk.seen(flight, record)
+            if flight.recorded:
+                self._desk.seen(flight, record)
             return
         if not any(is_watched(a) and self._leads(a.account) for a in record.attempts):
             return
