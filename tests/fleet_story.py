@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
+from anyio.from_thread import start_blocking_portal
 from attrs import Factory, define
 
 from pika_async import Job, LedgerError, Pika
@@ -140,8 +141,15 @@ class Fleet:
 async def fleet(
     cluster: Cluster, render_time: float, *options: str, pool: Cluster | None = None
 ) -> AsyncIterator[Fleet]:
-    """Make a provider and a fleet without workers."""
-    async with Sandbox(render_time=render_time) as provider:
+    """Make a provider and a fleet without workers.
+
+    The provider has a thread of its own: it drops what a dead worker sent if it stands still meanwhile, as it
+    would in a loop that starts and kills processes.
+    """
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Sandbox(render_time=render_time)) as provider,
+    ):
         made = Fleet(cluster, provider, options, pool)
         try:
             yield made
