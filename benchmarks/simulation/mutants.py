@@ -396,16 +396,16 @@ def _planted(mutant: Mutant, folder: Path) -> None:
 def judged(mutant: Mutant, seeds: int = _SEEDS) -> Verdict:
     """Run *seeds* worlds with *mutant* in the engine, until one breaks a law.
 
-    What the first worlds do not show is looked for in short ones first; most of a long one is waiting.
+    What the first worlds do not show is looked for in short ones first; most of a long one is waiting. What
+    no world can show is only tried in the first.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _planted(mutant, folder)
         verdict = _hunted(mutant, folder, range(_FIRST), PATIENCE)
-        if verdict.seed is None:
-            verdict = _hunted(mutant, folder, range(_FIRST, seeds), _SHORT)
-        if verdict.seed is None and not mutant.equivalent:
-            verdict = _hunted(mutant, folder, range(_FIRST, seeds), PATIENCE)
+        for patience in () if mutant.equivalent else (_SHORT, PATIENCE):
+            if verdict.seed is None:
+                verdict = _hunted(mutant, folder, range(_FIRST, seeds), patience)
         return verdict
 
 
