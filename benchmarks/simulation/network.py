@@ -20,13 +20,17 @@ _UNSURE = (Outcome.SERVER_ERROR, Outcome.HTML)
 
 @frozen
 class Departure:
-    """A POST whose first byte left: what it orders, for which attempt, and which of all it is."""
+    """A POST whose first byte left: what it orders, for which attempt, and which of all it is.
+
+    It is sent *again* where one of its key and bytes left before.
+    """
 
     number: int
     server: str
     prompt: str
     attempt: str | None
     body: str
+    again: bool = False
 
 
 class Net(Protocol):
@@ -102,6 +106,9 @@ class SimulatedTransport:
                 if net.strikes("unread"):
                     net.log(f"the provider never read {departure.number}")
                     return fail("the connection was reset")
+                if departure.again and net.strikes("refused"):
+                    net.log(f"the key is refused for {departure.number}")
+                    return leave(server.submitted_by_nobody(request), "")
                 if net.strikes("refused"):
                     word = chance.choice(_REFUSALS).value
                 elif net.strikes("page") and chance.random() < 0.5:

@@ -82,6 +82,15 @@ class Server:
             self.bills[-1] = evolve(self.bills[-1], task=tasks[0])
         return answer
 
+    def submitted_by_nobody(self, request: api.HttpRequest) -> api.HttpResponse:
+        """Answer a POST whose credential is refused, before anything else of it is looked at."""
+        received = as_received(request)
+        known = {"authorization", "x-api-key"}
+        headers = {name: text for name, text in received.headers.items() if name not in known}
+        answer = self.emulator.answer(evolve(received, headers=headers), self)
+        assert isinstance(answer, api.HttpResponse)
+        return answer
+
     def asked(self, request: api.HttpRequest) -> api.HttpResponse | Held:
         """Answer a free request; what is younger than the lag is not seen."""
         if self.lag:

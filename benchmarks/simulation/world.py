@@ -304,17 +304,17 @@ class World:
         (prompt,) = (o.prompt for o in self.plan.orders if f'"{o.prompt}"' in text)
         asked = self.asked[prompt]
         number = sum(len(one.departures) for one in self.asked.values()) + 1
-        departure = Departure(number, server.name, prompt, attempt_in(received), body)
-        self.log(f"POST {number} to {server.name}: {prompt}, attempt {departure.attempt}")
+        attempt = attempt_in(received)
+        self.log(f"POST {number} to {server.name}: {prompt}, attempt {attempt}")
         keys = dict(received.headers).get("idempotency-key")
         body = f"{keys} {body}"
         open_ = {d.body: d for d in asked.departures if d.number not in asked.refused}
-        departure = Departure(number, server.name, prompt, departure.attempt, body)
         is_replay = keys is not None and any(d.body == body for d in asked.departures)
+        departure = Departure(number, server.name, prompt, attempt, body, is_replay)
         if not is_replay and len(open_) > asked.resubmits:
             self.broken(f"{prompt} is sent again while an earlier POST of it may have been bought")
-        if departure.attempt is not None and any(
-            d.attempt == departure.attempt for o in self.asked.values() for d in o.departures
+        if attempt is not None and any(
+            d.attempt == attempt for o in self.asked.values() for d in o.departures
         ):
             self.broken(f"an attempt of {prompt} is sent twice")
         asked.sent += not is_replay
