@@ -42,6 +42,7 @@ class Outbox:
         self._pause = _FIRST
         self._timer: Timer | None = None
         self._working = False
+        self._one_at_a_time = asyncio.Lock()
 
     def holds(self, job_id: str) -> bool:
         """Return whether events of the job wait."""
@@ -92,6 +93,11 @@ class Outbox:
             self._later()
 
     async def _deliver(self) -> None:
+        # Whoever closes the client delivers too, perhaps in the middle of a delivery.
+        async with self._one_at_a_time:
+            await self._deliver_all()
+
+    async def _deliver_all(self) -> None:
         while self._waiting:
             job_id, events = next(iter(self._waiting.items()))
             try:

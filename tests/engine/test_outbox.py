@@ -95,6 +95,26 @@ async def test_closing_tells_what_waits():
     assert desk.taken == [("a", 1)]
 
 
+async def test_closing_amid_a_delivery_tells_nothing_twice():
+    """The event under way is not told again, and the one behind it is not passed over."""
+    desk, gate = Desk(), asyncio.Event()
+    taken = desk.apply
+
+    async def slowly(job_id, event):
+        await gate.wait()
+        return await taken(job_id, event)
+
+    desk.apply, desk.down = slowly, False
+    for event in (1, 2):
+        desk.outbox.put("a", event, BROKEN)
+    await desk.clock.advance(1)
+    closing = asyncio.ensure_future(desk.outbox.aclose(5))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(closing, *desk.tasks)
+    assert desk.taken == [("a", 1), ("a", 2)]
+
+
 async def test_what_the_ledger_never_takes_is_said(caplog):
     """Closing does not wait for ever."""
     desk = Desk()
