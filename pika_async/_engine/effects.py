@@ -217,7 +217,7 @@ def _end(change: Change) -> Succeeded | PikaError:
 def _trouble(change: Change) -> PikaError | None:
     event, after = change.event, change.after
     match event:
-        case Refused(error=PikaError() as error) if change.moved and not _goes_on(after, event):
+        case Refused(error=PikaError() as error) if change.moved and _leaves_it_at_that(after, event):
             return error
         case Unknown(error=PikaError() as error) if change.moved and not _busy(after):
             return error
@@ -226,9 +226,14 @@ def _trouble(change: Change) -> PikaError | None:
     return unresolved(doubtful) if doubtful is not None and known is None else None
 
 
-def _goes_on(after: JobRecord, refused: Refused) -> bool:
-    """Return whether the job goes on by itself after a refusal, so that nobody has to be told."""
-    return _busy(after) and not (refused.later and after.newest.state is AttemptState.QUEUED)
+def _leaves_it_at_that(after: JobRecord, refused: Refused) -> bool:
+    """Return whether nothing follows a refusal by itself, so that it has to be told.
+
+    Where the ledger heard of it late, another process may have sent the next attempt already.
+    """
+    if after.newest.state is AttemptState.QUEUED:
+        return refused.later
+    return after.newest.id == refused.attempt and not _busy(after)
 
 
 def _busy(job: JobRecord) -> bool:

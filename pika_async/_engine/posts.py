@@ -318,6 +318,8 @@ class Posts:
                 if posted.fallback is None and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
                 if (event.later or too_long) and not flight.ended:
+                    if too_long:
+                        refusal.charged = await self._charged(flight)
                     self.leave(flight, refusal)
             case _:
                 pass

@@ -166,6 +166,18 @@ def test_a_lost_answer_troubles_nobody_while_another_attempt_is_under_way():
     assert found == [Answered, Question]
 
 
+@pytest.mark.parametrize(
+    ("state", "told"), [(AttemptState.AMBIGUOUS, []), (AttemptState.UNRESOLVED, [JobUnresolved])]
+)
+def test_a_refusal_that_was_heard_late_is_no_word_about_what_was_sent_since(state, told):
+    """Another process sent the next attempt, and its answer was lost: nobody is told that it is free."""
+    first = attempt(state=AttemptState.REFUSED, version=1)
+    before, after = job(first, attempt(2)), job(first, attempt(2, state=state, version=3))
+    event = refused(SubmitRefused("no", charged="no"), next=next_attempt(2))
+    found = effects(Change(before=before, after=after, event=event), ME)
+    assert [type(effect.error) for effect in found if isinstance(effect, Trouble)] == told
+
+
 def test_what_another_process_queued_is_sent_by_it():
     """Here it is only seen. Nor is an order queued again whose first claim was not granted."""
     queued = job(attempt(state=AttemptState.REFUSED, version=1), attempt(2))
