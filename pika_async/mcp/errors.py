@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import CallToolResult, InputRequiredResult, Tool
 from pydantic import ValidationError
 
@@ -41,7 +41,8 @@ class ErrorTellingServer(MCPServer[None]):
             match error.__cause__:
                 case PikaError() as cause:
                     raise ToolError(told.of_error(cause, _token(arguments))) from cause
-                case ValidationError() as cause:
+                # What a tool returns is checked as well, after it did its work.
+                case ValidationError() as cause if not isinstance(error, UnexpectedToolError):
                     wrong = "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in cause.errors())
                     raise _refused(f"The arguments of {name} are wrong: {wrong}.", arguments) from cause
                 case ToolError():
@@ -55,8 +56,9 @@ class ErrorTellingServer(MCPServer[None]):
 
 
 def _refused(message: str, arguments: Mapping[str, Any]) -> ToolError:
+    token = _token(arguments)
     message = f"{message} Correct it; this call did nothing."
-    return ToolError(told.of_trouble(message, charged="no", token=_token(arguments)))
+    return ToolError(told.of_trouble(message, charged="no" if token is None else "unknown", token=token))
 
 
 def _token(arguments: Mapping[str, Any]) -> str | None:

@@ -86,7 +86,7 @@ class Tasks(Extension):
         return _working(job, result_type="task")
 
     def _job(self, token: str) -> Job:
-        with _errors_told():
+        with _errors_told(token):
             return self._pika.job(token)
 
     async def _get(self, _: ServerRequestContext[Any, Any], params: TaskParams) -> Task:
@@ -98,7 +98,7 @@ class Tasks(Extension):
                 return _working(job)
             await job.wait(0)
         except PikaError as error:
-            return _completed(job, told.of_error(error), failed=True)
+            return _completed(job, told.of_error(error, job.token), failed=True)
         return _completed(job, told.of_job(job).model_dump_json(exclude_none=True))
 
     async def _update(self, _: ServerRequestContext[Any, Any], params: TaskParams) -> Result:
@@ -107,17 +107,18 @@ class Tasks(Extension):
 
     async def _cancel(self, _: ServerRequestContext[Any, Any], params: TaskParams) -> Result:
         job = self._job(params.task_id)
-        with _errors_told():
+        with _errors_told(job.token):
             await job.cancel()
         return Result()
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
+def _errors_told(token: str) -> Iterator[None]:
     try:
         yield
     except PikaError as error:
-        raise MCPError(INVALID_PARAMS, told.of_error(error)) from error
+        message = told.of_error(error, token if told.is_whole(token) else None)
+        raise MCPError(INVALID_PARAMS, message) from error
 
 
 def _offers_tasks(ctx: ServerRequestContext[Any, Any]) -> bool:

@@ -66,11 +66,16 @@ def of_quote(quote: Quote) -> Priced:
 
 
 def of_error(error: PikaError, token: str | None = None) -> str:
-    """Say what went wrong with the order of *token*, or with the one that *error* holds."""
-    message = error.message
+    """Say what went wrong with the order of *token*, or with the one that *error* holds.
+
+    One that holds no order says that this call costs nothing, and proves nothing of an earlier order.
+    """
+    message, charged = error.message, error.charged
+    if error.token is None and token is not None and charged == "no":
+        charged = "unknown"
     if error.retryable:
         message += " The same call may be made again; it cannot be charged twice."
-    return of_trouble(message, charged=error.charged, token=error.token or token)
+    return of_trouble(message, charged=charged, token=error.token or token)
 
 
 def of_trouble(message: str, *, charged: Charged, token: str | None) -> str:

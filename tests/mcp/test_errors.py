@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pika_async._token import JobToken
+from pika_async.results import Task
 from pika_async.sandbox import Sandbox
 from tests.mcp.task_client import GetParams, GetTask, Seen, TaskClient
 
@@ -31,6 +33,10 @@ async def server(sandbox, tmp_path):
     @server.tool()
     async def crash(token: str) -> str:
         raise OSError(token)
+
+    @server.tool()
+    async def misread(token: str) -> int:
+        return token  # what a tool returns is checked only after it did its work
 
     @server.tool()
     async def refuse() -> str:
@@ -82,7 +88,7 @@ async def test_a_wrong_call_says_that_nothing_was_charged(agent, sandbox, tool, 
 
 
 async def test_a_wrong_call_about_an_order_keeps_its_token(agent):
-    """The model that made a slip finds the order again."""
+    """The model that made a slip finds the order again, and is not told that the order is free."""
     order = (await agent.call_tool("submit_video", {"prompt": "A cat"})).structured_content
     for tool, arguments in (
         ("wait_for_video", {"seconds": "long"}),
@@ -90,16 +96,29 @@ async def test_a_wrong_call_about_an_order_keeps_its_token(agent):
         ("download_video", {"name": "../cat.mp4"}),
     ):
         text = await told(agent, tool, token=order["token"], **arguments)
-        assert text.endswith(f"this call did nothing. Charged: no. Token: {order['token']}")
+        assert text.endswith(f"this call did nothing. Charged: unknown. Token: {order['token']}")
+
+
+async def test_an_order_that_cannot_be_looked_at_here_is_not_called_free(server):
+    """Its account is not open in this server, so nobody here knows whether it was charged."""
+    token = JobToken(job_id="j1", provider="duomi", label="default", task=Task("t1")).encode()
+    async with mcp.Client(server, extensions=[TaskClient()]) as agent:
+        text = await told(agent, "look_at_video", token=token)
+        assert "open the client with that provider" in text
+        assert text.endswith(f"Charged: unknown. Token: {token}")
+        with pytest.raises(mcp.MCPError, match=f"Charged: unknown. Token: {token}"):
+            await agent.session.send_request(GetTask(params=GetParams(task_id=token)), Seen)
 
 
 async def test_a_fault_of_the_server_leaves_open_whether_the_order_was_charged(agent):
     """What was not foreseen may have happened after the order; its words stay on the server."""
     order = (await agent.call_tool("submit_video", {"prompt": "A cat"})).structured_content
-    text = await told(agent, "crash", token=order["token"])
-    assert text == (
-        f"crash failed in the server itself, whose log says more. Charged: unknown. Token: {order['token']}"
-    )
+    for tool in ("crash", "misread"):
+        text = await told(agent, tool, token=order["token"])
+        assert text == (
+            f"{tool} failed in the server itself, whose log says more. Charged: unknown. "
+            f"Token: {order['token']}"
+        )
 
 
 async def test_a_tool_that_was_added_says_itself_what_is_wrong(agent):
