@@ -50,7 +50,7 @@ def with_query(url: URL, query: Mapping[str, Text]) -> URL:
     if not query:
         return url
     parts = [part for part in (url.raw_query_string, urlencode(revealed(query))) if part]
-    return URL(f"{url.with_query(None)}?{'&'.join(parts)}", encoded=True)
+    return URL(f"{url.with_fragment(None).with_query(None)}?{'&'.join(parts)}", encoded=True)
 
 
 def place_of(link: Link) -> str:
