@@ -30,7 +30,6 @@ async def ask_to_cancel(account: Account, task: Task) -> Cancelled:
             f"{account.name} did not answer the request to cancel ({error}); the job goes on, so ask again.",
             provider=account.name,
             phase="poll",
-            charged="unknown",
         ) from None
     if told in {Cancelled.REQUESTED, Cancelled.TOO_LATE}:
         return Cancelled(cast("str", told))
@@ -72,5 +71,8 @@ def is_own(account: Account, link: str) -> bool:
 
 def _defect(account: Account, what: str) -> ConfigError:
     return ConfigError(
-        f"The adapter {account.name} {what}; report it to the adapter's author.", provider=account.name
+        f"The adapter {account.name} {what}; report it to the adapter's author.",
+        provider=account.name,
+        phase="download",
+        charged="yes",
     )

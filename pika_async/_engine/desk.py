@@ -33,7 +33,7 @@ from pika_async._ledger.events import (
 )
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
-from pika_async._ledger.standing import LOST, OPEN, moves
+from pika_async._ledger.standing import LOST, OPEN, moves, spent
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 from pika_async.results import Failed, Pending, Succeeded
@@ -239,6 +239,7 @@ class Desk:
                     f"Job {record.id} belongs to {provider} (account {label}); open the client with that "
                     "provider.",
                     provider=provider,
+                    charged=spent(record),
                 )
         return self.accounts[record.newest.account]
 

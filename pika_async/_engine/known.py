@@ -45,12 +45,14 @@ class Known:
                 f"The job belongs to {token.provider} (account {token.label}) at another address than the "
                 "one that this client was opened with; open it with the base_url of that time.",
                 provider=token.provider,
+                charged="unknown",
             )
         if account is None:
             raise ConfigError(
                 f"The job belongs to {token.provider} (account {token.label}); open the client with that "
                 "provider.",
                 provider=token.provider,
+                charged="unknown",
             )
         attempt = Attempt(
             id=attempt_id(token.job_id, 1),

@@ -28,8 +28,8 @@ from pika_async._engine.verdict import unresolved
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
 from pika_async._ledger.records import Attempt, JobRecord, Receiver
-from pika_async._ledger.standing import in_doubt, is_watched, unsent
-from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
+from pika_async._ledger.standing import in_doubt, is_watched, spent, unsent
+from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
 from pika_async.requests import VideoRequest
 from pika_async.results import Cancelled, VideoResult
 
@@ -223,7 +223,12 @@ class Orders:
         outcomes = set()
         for attempt in flight.record.attempts:
             if attempt.task is not None and is_watched(attempt):
-                outcomes.add(await ask_to_cancel(self.desk.accounts[attempt.account], attempt.task))
+                try:
+                    outcomes.add(await ask_to_cancel(self.desk.accounts[attempt.account], attempt.task))
+                except PikaError as error:
+                    error.charged = spent(flight.record)  # the question costs nothing, the task does
+                    self.desk.explain(flight, error)
+                    raise
                 self._looks[attempt.account].look_soon(attempt.id)
         in_order = (Cancelled.REQUESTED, Cancelled.UNSUPPORTED)
         return next((one for one in in_order if one in outcomes), Cancelled.TOO_LATE)

@@ -26,7 +26,10 @@ async def process(
 async def _processed(orders: Orders, job_id: str, *, accepted: bool, patience: float | None) -> JobRecord:
     record = await orders.desk.ledger.get(job_id)
     if record is None:
-        raise ConfigError(f"This ledger knows no job {job_id!r}; open the ledger that it was recorded in.")
+        raise ConfigError(
+            f"This ledger knows no job {job_id!r}; open the ledger that it was recorded in.",
+            charged="unknown",
+        )
     if _over(record, accepted=accepted):
         return record
     flight = orders.resuming.work_on(record)

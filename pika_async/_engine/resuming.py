@@ -15,7 +15,7 @@ from pika_async._engine.looks.looks import Looks
 from pika_async._engine.verdict import refused_look
 from pika_async._ledger.records import AttemptState, JobRecord
 from pika_async._ledger.standing import OPEN, is_queued, is_watched, unsent
-from pika_async.errors import ConfigError
+from pika_async.errors import ConfigError, LedgerError
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
@@ -69,13 +69,14 @@ class Resuming:
             entering.exception()  # those who waited may all have been cancelled
 
     async def _enter(self, flight: Flight) -> None:
-        known = await self._desk.ledger.get(flight.id)
+        known = await self._read(flight)
         if known is None and flight.task is None:
             self._desk.flights.pop(flight.id, None)
             raise ConfigError(
                 "The token was made before the provider accepted the job, and this ledger does not know it; "
                 "open the ledger that does.",
                 provider=flight.account.name,
+                charged="unknown",
             )
         if known is not None:
             flight.account = self._desk.account_of(known)
@@ -84,6 +85,14 @@ class Resuming:
         flight.asked(self._desk.ledger.now())
         self._desk.enter(flight)
         self._look_soon(flight)
+
+    async def _read(self, flight: Flight) -> JobRecord | None:
+        try:
+            return await self._desk.ledger.get(flight.id)
+        except LedgerError as error:
+            error.charged = "unknown"  # the record alone says what the job has cost
+            self._desk.explain(flight, error)
+            raise
 
     async def recover(self, *, queued: bool) -> AsyncIterator[Flight]:
         """Take up every job that the ledger holds unfinished and that nobody in this process has."""
@@ -134,7 +143,7 @@ class Resuming:
         if left and not self._desk.closing:
             if (taken_up := self._desk.flights.get(flight.id)) is not None:
                 flight = taken_up
-            elif (record := await self._desk.ledger.get(flight.id)) is not None:
+            elif (record := await self._read(flight)) is not None:
                 flight.reopened(record)
                 self._desk.enter(flight)
             flight.asked(self._desk.ledger.now())

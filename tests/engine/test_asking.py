@@ -126,12 +126,13 @@ async def test_a_provider_that_stops_nothing_is_told_apart():
 
 @pytest.mark.parametrize("trouble", [SendError("the line is cut", sent=True), answer(500, {})])
 async def test_a_wish_without_an_answer_is_an_error(trouble):
-    """Whether it was heard is unknown, and asking again is safe."""
+    """Whether it was heard is unknown, and asking again is safe; the task is paid, and the error names it."""
     async with stoppable() as s:
         job = await s.pika.submit(Generate("a cat"))
         s.host.answers.append(trouble)
-        with pytest.raises(ProviderUnavailable):
+        with pytest.raises(ProviderUnavailable) as unheard:
             await s.after(1, job.cancel(remote=True))
+        assert (unheard.value.charged, unheard.value.token) == ("yes", job.token)
         assert await s.after(1, job.cancel(remote=True)) is Cancelled.REQUESTED
 
 
@@ -320,8 +321,9 @@ async def test_an_adapter_that_opens_links_wrongly_is_named(built, told, tmp_pat
 
     own = VideoResult("v1", "https://scripted.test/files/f1", None, None, State.SUCCEEDED)
     async with stoppable(Wrong()) as s:
-        with pytest.raises(ConfigError, match=told):
+        with pytest.raises(ConfigError, match=told) as defect:
             await s.pika.download(own, tmp_path / "cat.mp4")
+        assert defect.value.charged == "yes", "there is a video"
         bought = await s.after(30, s.pika.generate("a cat"))
         assert (
             s.engine.orders.origins.opened(bought, "https://media.test/a.mp4") == "https://media.test/a.mp4"

@@ -68,7 +68,7 @@ async def test_an_open_job_of_the_ledger_waits_until_somebody_waits_for_it():
 
 
 async def test_a_job_that_is_here_for_its_look_ups_alone_may_not_be_ours():
-    """Another process has the account of its other attempt."""
+    """Another process has the account of its other attempt; that it is paid is in its record."""
     async with scene(Scripted(), Scripted(capabilities=capable("second"))) as s:
         flight = (await s.pika.submit(Generate("a cat")))._flight
         flight.record = evolve(
@@ -76,5 +76,6 @@ async def test_a_job_that_is_here_for_its_look_ups_alone_may_not_be_ours():
         )
         assert s.engine.orders.known.get(flight.id) is flight
         flight.wanted = False
-        with pytest.raises(ConfigError, match="elsewhere"):
+        with pytest.raises(ConfigError, match="elsewhere") as other:
             s.engine.orders.known.get(flight.id)
+        assert other.value.charged == "yes"

@@ -279,8 +279,9 @@ async def test_a_draining_process_ends_its_posts_and_leaves_the_rest():
 async def test_an_unknown_job_is_said_to_be_unknown():
     """The queue and the ledger are not of the same place."""
     async with two() as (_, worker):
-        with pytest.raises(ConfigError, match="knows no job"):
+        with pytest.raises(ConfigError, match="knows no job") as unknown:
             await worker.pika.process("nothing")
+        assert unknown.value.charged == "unknown"
 
 
 async def test_a_memory_ledger_has_nobody_to_leave_an_order_to():

@@ -243,3 +243,63 @@ async def test_a_token_that_could_not_be_read_once_can_be_waited_for_again():
         slow.set()
         await clock.advance(1)
         assert (await s.after(30, job.wait())).id == "t1"
+
+
+class Unreadable(SharedLedger):
+    """Fails what reads a job, and lists none, while it is *down*."""
+
+    down = False
+
+    async def get(self, job_id):
+        if self.down:
+            raise LedgerError("The file is locked.")
+        return await super().get(job_id)
+
+    async def open_jobs(self, *args, **options):
+        return [] if self.down else await super().open_jobs(*args, **options)
+
+    def known(self, job_id):
+        return None if self.down else super().known(job_id)
+
+
+async def test_a_job_whose_record_cannot_be_read_is_not_called_free():
+    """It came by its token; what it has cost is in the ledger alone, and the error leads back to it."""
+    ledger, clock = Unreadable(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as first:
+        first.host.render_time = 30
+        token = (await first.pika.submit("a cat")).token
+    ledger.down = True
+    async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
+        with pytest.raises(LedgerError) as unread:
+            await s.pika.job(token).wait()
+        assert (unread.value.charged, unread.value.token) == ("unknown", token)
+        ledger.down = False
+        assert await s.after(60, unread.value.job.wait())
+        assert s.host.billed == {"a cat": 1}
+
+
+async def test_an_order_left_unsent_whose_record_cannot_be_read_is_not_called_free():
+    """Another process may have sent it since, and only the ledger knows."""
+    ledger, clock = Unreadable(), FakeClock()
+    async with scene(ledger=ledger, clock=clock) as s:
+        s.host.at_submit.append(refusal("AuthError", 401))
+        wait = s.begin(s.pika.generate("a cat"))
+        await clock.advance(1)
+        assert wait.exception().charged == "no"
+        ledger.down = True
+        with pytest.raises(LedgerError) as unread:
+            await wait.exception().job.wait()
+        assert unread.value.charged == "unknown"
+
+
+async def test_an_order_that_nobody_here_knows_is_not_called_free():
+    """Its token was made before the provider had it; it may be paid by now."""
+    async with scene() as s:
+        token = JobToken(job_id="j1", provider="scripted", task=None).encode()
+        with pytest.raises(ConfigError, match="open the ledger that does") as unknown:
+            await s.pika.job(token).wait()
+        assert unknown.value.charged == "unknown"
+        elsewhere = JobToken(job_id="j2", provider="another", task=Task("t1")).encode()
+        with pytest.raises(ConfigError, match="with that provider") as unknown:
+            s.pika.job(elsewhere)
+        assert unknown.value.charged == "unknown"
