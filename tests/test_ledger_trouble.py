@@ -58,6 +58,32 @@ async def test_twelve_orders_outlive_an_outage():
         assert s.host.billed == {f"cat {number}": 1 for number in range(12)}
 
 
+class Held(Outage):
+    """Says that its rows are held while it is *down*, so that the same may be tried again."""
+
+    def _check(self, event):
+        try:
+            super()._check(event)
+        except LedgerError as error:
+            error.retryable = True
+            raise
+
+
+@pytest.mark.parametrize(("key", "again"), [(None, False), ("k", True)])
+@pytest.mark.parametrize("call", ["generate", "enqueue"])
+async def test_only_the_key_of_an_order_that_may_be_left_makes_the_call_safe_again(call, key, again):
+    """Without it the same call is another order, and whoever works on the ledger may buy both."""
+    ledger = Held()
+    async with scene(ledger=ledger) as s:
+        ledger.down = True
+        wait = s.begin(getattr(s.pika, call)("a cat", idempotency_key=key))
+        await s.clock.advance(90)
+        assert isinstance(wait.exception(), LedgerError)
+        assert wait.exception().retryable is again
+        ledger.down = False
+        await s.clock.advance(1)
+
+
 async def test_orders_with_a_key_outlive_an_outage():
     """The key is looked for first; that waits as well."""
     ledger = Outage()

@@ -172,6 +172,7 @@ class Orders:
                 if self.desk.closing or self._clock.now() >= give_up:
                     # It may be recorded although this was not heard, and then others may send it.
                     error.charged = "unknown"
+                    error.retryable = error.retryable and flight.record.key is not None
                     raise
                 await sleep(self._clock, _LEDGER_PAUSE)
             else:

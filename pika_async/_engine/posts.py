@@ -253,6 +253,8 @@ class Posts:
         """Let those who wait go with *error*; the order stays queued in the ledger."""
         if not unsent(flight.record):
             error.charged = spent(flight.record)  # an earlier attempt is in doubt
+        if flight.record.key is None:
+            error.retryable = False  # the same call would be another order beside this one
         flight.end(self._desk.explain(flight, error))
         self._desk.flights.pop(flight.id, None)
         if not flight.recorded:
