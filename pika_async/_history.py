@@ -74,4 +74,6 @@ def _in_words(note: str) -> str:
     event, _, detail = note.partition(" ")
     if event in {"Refused", "PassedOver"} and detail:
         return f"{_REASONS[event]}: {detail.partition(': ')[2]}"
+    if note[:1].islower():
+        return note  # the ledger's own words, of what no event of the job did
     return _REASONS.get(note) or _REASONS.get(event, "")

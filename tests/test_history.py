@@ -29,3 +29,10 @@ def test_an_order_that_went_on_to_the_next_provider_says_why():
     refusal = Refusal(error="ProviderUnavailable", message="The upload failed.", code="media")
     event = PassedOver(attempt="j-1", refusal=refusal, next=NextAttempt(id="j-2", account="b:default"))
     assert said(described(event)) == "not sent there: The upload failed."
+
+
+@pytest.mark.parametrize("note", ["its task belongs to j9", "its key went to j9"])
+def test_what_another_job_took_is_said_in_the_ledgers_words(note):
+    """No event of this job did it, so the ledger noted words; a name that is not known here is not shown."""
+    assert said(note) == note
+    assert not said("Teleported dv9b")
