@@ -100,7 +100,6 @@ MUTANTS = (
         "answers",
         "    account = posted.attempt.account if later else posted.fallback\n",
         "    account = posted.attempt.account\n",
-        "a second attempt after a proven refusal buys nothing twice; it only asks again",
     ),
     # Replays.
     Mutant(
@@ -121,7 +120,6 @@ MUTANTS = (
         "replaying",
         "    while replay is not None and posted.replayable and replay.allows(status):\n",
         "    while True:\n",
-        "the ledger allows no replay without a window, and so nothing leaves",
     ),
     # Telling the ledger.
     Mutant(
