@@ -140,6 +140,7 @@ MUTANTS = (
         "posts",
         "                change.moved\n                and attempt.state is AttemptState.SUBMITTING\n",
         "                attempt.state is AttemptState.SUBMITTING\n",
+        "a claim that was not heard of is our own, and the fence asks whether it still stands",
     ),
     Mutant(
         "an order whose claim failed is given up",
@@ -176,7 +177,6 @@ MUTANTS = (
         "lines",
         "            line.slots -= 1\n            self._changed(line)",
         "            line.slots -= 1",
-        "where processes share a ledger its news wake the line as well, and the end of a POST does",
     ),
     Mutant(
         "a freed slot is not counted",
