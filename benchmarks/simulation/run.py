@@ -197,6 +197,11 @@ class _Run:
                 self._start(number, process.generation + 1)
         until = world.now + self.patience + (max(0.0, -world.wall_set) if self._waits_for_all else 0.0)
         world.run(world.now + _ROUND)
+        self._rest(until)
+
+    def _rest(self, until: float) -> None:
+        """Let time pass until nothing moves by itself; a person recovers and settles meanwhile."""
+        world = self.world
         while world.now < until and not self._quiet():
             first = world.by_number[0]
             if world.remembers:
@@ -220,6 +225,7 @@ class _Run:
         if self._quiet() or self._waits_for_all:
             if any(broken_laws(world, world.records())):
                 world.run(world.now + _TOLD)
+                self._rest(world.now + PATIENCE)
             laws = broken_laws(world, world.records())
         else:
             laws = laws_at_all_times(world)
