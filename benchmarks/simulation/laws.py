@@ -52,7 +52,9 @@ def _found(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
             yield f"{prompt} was bought, and the ledger neither has the task nor a doubt"
         if missing and world.has_history(prompt) and not world.leapt_far:
             yield f"{prompt} was bought and is in the provider's history, and nobody found it"
+        # What a person has given up is looked up no more.
         succeeded = any(job.state is JobState.SUCCEEDED for job in jobs)
+        succeeded = succeeded or any(a.abandoned for job in jobs for a in job.attempts)
         if bills and not missing and world.renders_well(prompt) and not succeeded:
             yield f"{prompt} was rendered and did not succeed"
 
