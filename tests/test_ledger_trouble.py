@@ -17,6 +17,7 @@ from pika_async.errors import (
     JobTimeout,
     LedgerError,
     RateLimited,
+    SubmitRefused,
 )
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
@@ -374,6 +375,28 @@ async def test_what_closing_cannot_read_is_not_called_free():
         ledger.down = True
     await asyncio.sleep(0)
     assert (first.exception().charged, second.exception().charged) == ("yes", "unknown")
+
+
+async def test_an_order_that_ended_while_the_ledger_was_asked_keeps_its_end():
+    """Another process told how it ended; the ledger's trouble is no news any more."""
+
+    class Meanwhile(Outage):
+        async def get(self, job_id):
+            if self.down and flights[job_id].sending:
+                ended.append(flights[job_id])
+                ended[-1].end(SubmitRefused("It ended."))
+            return await super().get(job_id)
+
+    ledger, ended = Meanwhile(), []
+    ledger.only = (Claim,)
+    async with scene(ledger=ledger, max_concurrency=1) as s:
+        flights = s.engine.desk.flights
+        for prompt in ("a cat", "a dog"):
+            s.begin(s.pika.generate(prompt))
+        await s.clock.advance(1)
+        ledger.down = True
+        await s.clock.advance(300)
+        assert [flight.error.message for flight in ended] == ["It ended."]
 
 
 @pytest.mark.parametrize(("outage", "charged"), [(Outage, "no"), (Unreadable, "unknown")])

@@ -7,11 +7,7 @@ holds for all, turns are taken, and an account whose every key is refused is pau
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from attrs import frozen
@@ -21,6 +17,7 @@ from pika_async._engine.desk import Desk
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
 from pika_async._ledger.faults import OUTDATED
+from pika_async._ledger.process import described
 from pika_async._ledger.records import AttemptState, Member
 from pika_async.errors import LedgerError
 
@@ -83,7 +80,7 @@ class Attendance:
         self._clock = clock
         self._lag = lag
         self._wake = wake
-        self._label, self._version = _described()
+        self._label, self._version = described()
         self._said: dict[str, _Said] = {}
         self._timers: dict[str, Timer] = {}
         self._telling: set[str] = set()
@@ -210,16 +207,3 @@ class Attendance:
 
 def _told(error: LedgerError) -> None:
     log.error("this process sends no more: %s", error)
-
-
-def _described() -> tuple[str, str]:
-    return f"{socket.gethostname()}:{os.getpid()}", _our_version()
-
-
-@cache
-def _our_version() -> str:
-    """Return our version, which takes longer to read than the rest of opening a client."""
-    try:
-        return version("pika-async")
-    except PackageNotFoundError:
-        return ""

@@ -87,7 +87,7 @@ class Engine:
         media: Callable[[], MediaSession],
     ) -> None:
         self._transport = transport
-        self._unread: set[str] = set()
+        self._reread: set[str] = set()
         accounts = [_account(loaded, settings, transport, clock) for loaded in settings.loaded]
         self.addresses = Addresses(
             secrets=settings.secrets, receiver=settings.callback_url, mounted=settings.mounted
@@ -184,11 +184,9 @@ class Engine:
         if desk.ledger.shared:
             # Another process may have sent what this one did not: nobody is told that it is free. It is read
             # last, because whatever is waited for afterwards lets others send.
-            left = [flight for flight in desk.flights.values() if unsent(flight.record)]
-            self._unread = {flight.id for flight in left}
-            for flight in left:
+            for flight in [one for one in desk.flights.values() if unsent(one.record)]:
                 if await desk.reread(flight):
-                    self._unread.discard(flight.id)
+                    self._reread.add(flight.id)
 
     async def _let_go(self) -> None:
         desk = self.desk
@@ -197,7 +195,7 @@ class Engine:
         # Before anything is awaited: closing may be cancelled again and again.
         farewell.say(everything, remembers=desk.ledger.remembers)
         for flight in flights:
-            unread = flight.id in self._unread
+            unread = desk.ledger.shared and unsent(flight.record) and flight.id not in self._reread
             if desk.ledger.remembers and unsent(flight.record) and not unread:
                 error = left_unsent("The client was closed before the order was sent")
             else:

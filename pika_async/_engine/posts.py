@@ -274,11 +274,16 @@ class Posts:
         if not self._desk.ledger.remembers:
             await self._give_up(flight, error)
         elif line.ledger_failed(self._clock.now()):
-            error.charged = await self._charged(flight)
-            self.leave(flight, error)
+            await self._leave_unread(flight, error)
         else:
             log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
+
+    async def _leave_unread(self, flight: Flight, error: PikaError) -> None:
+        """Leave an order for which the ledger failed for long, unless it ended while the ledger was asked."""
+        error.charged = await self._charged(flight)
+        if not flight.ended:
+            self.leave(flight, error)
 
     async def _charged(self, flight: Flight) -> Charged:
         """Return whether an order costs money that this process did not send: another may have sent it."""
@@ -319,9 +324,9 @@ class Posts:
             case Refused(error=PikaError() as refusal):
                 if posted.fallback is None and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
-                if (event.later or too_long) and not flight.ended:
-                    if too_long:
-                        refusal.charged = await self._charged(flight)
+                if too_long:
+                    await self._leave_unread(flight, refusal)
+                elif event.later and not flight.ended:
                     self.leave(flight, refusal)
             case _:
                 pass

@@ -46,10 +46,12 @@ Answer: TypeAlias = tuple[Decision, Change | None, BaseException | None]
 
 
 def claims(orders: Sequence[Decision]) -> bool:
+    """Return whether anything may be bought by one of *orders*."""
     return any(isinstance(order.event, Claim) for order in orders)
 
 
 def answered(order: Decision, batch: Batch) -> Answer:
+    """Return what *batch* makes of *order*, or the error for its caller."""
     try:
         if order.new is not None:
             return order, batch.create(order.new, order.event), None
@@ -60,6 +62,7 @@ def answered(order: Decision, batch: Batch) -> Answer:
 
 
 def resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    """Tell whoever still waits for *future* how it ended."""
     if future.done():
         return
     if error is None:
@@ -69,6 +72,7 @@ def resolve(future: asyncio.Future[Any], result: Any, error: BaseException | Non
 
 
 def named(error: BaseException) -> BaseException:
+    """Return *error* in our words; what we have no words for stays as it is."""
     match error:
         case LedgerError():
             return error
@@ -94,6 +98,6 @@ def own(error: BaseException) -> BaseException:
     """Return an error of its own for each caller: notes and tracebacks of one are not another's."""
     if not isinstance(error, LedgerError):
         return error
-    own = type(error)(error.message)
-    own.recorded, own.retryable, own.__cause__ = error.recorded, error.retryable, error.__cause__
-    return own
+    copy = type(error)(error.message, code=error.code, retryable=error.retryable)
+    copy.recorded, copy.__cause__ = error.recorded, error.__cause__
+    return copy

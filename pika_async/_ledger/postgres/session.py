@@ -7,12 +7,9 @@ settled by it: the next connection sees whether it was counted, and a late one c
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import psycopg
@@ -33,6 +30,7 @@ from pika_async._ledger.postgres.restoring import PATIENCE, call_the_roll, calle
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.schema import MIGRATIONS, OLDEST, Connection
 from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.process import described
 from pika_async.errors import LedgerError
 
 _CALL_AGAIN: Final = 0.5
@@ -209,7 +207,7 @@ class Session:
         self.outdated = oldest > len(MIGRATIONS)
         if cluster != self._cluster:
             await self._restored(connection, cluster)
-        (counted,) = await one(connection, _REGISTER, self._owner, *_described(), cluster)
+        (counted,) = await one(connection, _REGISTER, self._owner, *described(), cluster)
         if self._doubt is not None:
             async with connection.transaction():
                 # Longer than a transaction that lost its client can go on.
@@ -235,11 +233,3 @@ def _refusal(error: psycopg.Error) -> Exception:
             return UnfitError(str(error))
         case _:
             return from_postgres(error)
-
-
-def _described() -> tuple[str, str]:
-    try:
-        ours = version("pika-async")
-    except PackageNotFoundError:
-        ours = ""
-    return f"{socket.gethostname()}:{os.getpid()}", ours
