@@ -38,6 +38,8 @@ def _options() -> argparse.Namespace:
     one.add_argument("--ledger", choices=("memory", "shared", "sqlite"), help="with this ledger")
     one.add_argument("--providers", help="with these providers, by comma")
     one.add_argument("--no-callbacks", action="store_true", help="without callbacks")
+    one.add_argument("--quick-ledger", action="store_true", help="with a ledger that is not slow")
+    one.add_argument("--all-return", action="store_true", help="with another process for each that is gone")
     one.add_argument("--faults", help="with these kinds of faults, by comma, or none")
     return parser.parse_args()
 
@@ -55,6 +57,10 @@ def planned(options: argparse.Namespace) -> Plan:
         plan = evolve(plan, providers=tuple(options.providers.split(",")))
     if options.no_callbacks:
         plan = evolve(plan, pushes=False)
+    if options.quick_ledger:
+        plan = evolve(plan, slow=False)
+    if options.all_return:
+        plan = evolve(plan, returns=True)
     if options.faults is not None:
         plan = evolve(plan, faults=frozenset(options.faults.split(",")) - {"none"})
     return plan

@@ -8,6 +8,8 @@ from benchmarks.simulation.world import World
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
 from pika_async._ledger.standing import LOST, in_doubt
 
+_TRIES = 3
+"""After so many connections for which the ledger's mark came too late, an order fails."""
 _RESTING = {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
 
 
@@ -60,13 +62,16 @@ def _found(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
 
 
 def _ended(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
-    """No job stays open without a doubt that is shown, and trouble cancels nothing."""
+    """No job stays open without a doubt that is shown, and trouble neither cancels one nor gives it up."""
     for job in records:
         prompt, states = world.prompt_of(job.id), ", ".join(a.state for a in job.attempts)
         if not at_rest(job):
             yield f"{prompt} is left {states}"
         if job.state is JobState.CANCELLED and not world.asked[prompt].cancelled:
             yield f"{prompt} was cancelled, and nobody wanted that"
+        reached = world.asked[prompt].turned_away or world.bills.get(prompt)
+        if job.state is JobState.FAILED and not reached and len(job.attempts) < _TRIES:
+            yield f"{prompt} has failed, and was neither refused nor bought"
         if job.state is JobState.SUCCEEDED and not world.bills.get(prompt):
             yield f"{prompt} has succeeded and was never bought"
         if any(a.state is AttemptState.QUEUED for a in job.attempts) and job.state in _RESTING:

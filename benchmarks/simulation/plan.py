@@ -38,7 +38,7 @@ class Order:
     """One order of a caller in process *process*, *at* seconds after the start.
 
     With *key* it is asked again until its end is known. *again_in* is a second process that asks for the same
-    key. A caller with *leaves_after* stops waiting then.
+    key. The first caller of one with *leaves_after* stops waiting then.
     """
 
     number: int
@@ -58,7 +58,7 @@ class Order:
     def of(cls, seed: int, number: int, processes: int) -> Order:
         chance = random.Random(f"{seed} order {number}")
         key = chance.random() < 0.5
-        return cls(
+        order = cls(
             number=number,
             at=chance.choice((0.0, chance.uniform(0, 60))),
             process=chance.randrange(processes),
@@ -70,13 +70,19 @@ class Order:
             else None,
             moderated=chance.random() < 0.03,
         )
+        leaving = random.Random(f"{seed} leaves {number}")
+        if order.again_in is not None and leaving.random() < 0.5:
+            return evolve(order, leaves_after=leaving.choice((0.02, leaving.uniform(0, 40))))
+        return order
 
 
 @frozen(kw_only=True)
 class Plan:
     """A world: its *seed* and what it is made of. *rate* is how often a fault comes where one may come.
 
-    With *pushes* providers call back, and callbacks are lost, repeated, cut and late.
+    With *pushes* providers call back, and callbacks are lost, repeated, cut and late. Where a process that
+    died or closed never *returns*, those that are left do its work. A ledger that is *slow* takes seconds for
+    every third call.
     """
 
     seed: int
@@ -90,6 +96,8 @@ class Plan:
     render_time: float
     word: Literal["resubmit", "abandon", "none"] = "none"
     pushes: bool = False
+    returns: bool = True
+    slow: bool = False
     orders: tuple[Order, ...] = field(init=False)
 
     @orders.default
@@ -118,6 +126,8 @@ class Plan:
             render_time=chance.choice((5.0, 20.0, 60.0)),
             word=chance.choice(("resubmit", "abandon", "none")),
             pushes=random.Random(f"{seed} pushes").random() < 0.15,
+            returns=random.Random(f"{seed} returns").random() > 0.15,
+            slow=random.Random(f"{seed} slow").random() < 0.15,
         )
 
     @property
@@ -132,6 +142,10 @@ class Plan:
         found += [evolve(self, faults=self.faults - {fault}) for fault in sorted(self.faults)]
         if self.pushes:
             found.append(evolve(self, pushes=False))
+        if self.slow:
+            found.append(evolve(self, slow=False))
+        if not self.returns:
+            found.append(evolve(self, returns=True))
         if self.ledger == "sqlite":
             found.append(evolve(self, ledger="shared"))
         if len(self.providers) > 1:
@@ -152,6 +166,10 @@ class Plan:
             said.append(f"--ledger {self.ledger}")
         if self.pushes != usual.pushes:
             said.append("--no-callbacks")
+        if self.slow != usual.slow:
+            said.append("--quick-ledger")
+        if self.returns != usual.returns:
+            said.append("--all-return")
         if self.faults != usual.faults:
             said.append(f"--faults {','.join(sorted(self.faults)) or 'none'}")
         return " ".join(said)

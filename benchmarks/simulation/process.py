@@ -27,7 +27,7 @@ class Process:
         self.name = name
         self.alive = True
         self.ready = False
-        self.closed = False
+        self.closed = self._closing = False
         self.stopped_until = 0.0
         self.doom: int | None = None
         self._fuse: int | None = None
@@ -150,18 +150,20 @@ class Process:
         reply = await self.pika.callbacks.answer("POST", urlsplit(url).path, headers, chunks())
         self.world.log(f"{self.name} answers a callback: {reply.status}")
 
-    def order(self, order: Order) -> None:
-        """Have a caller order, and perhaps leave."""
+    def order(self, order: Order, *, stays: bool = False) -> None:
+        """Have a caller order, and perhaps leave; one that *stays* does not."""
         task = self._begin(order.prompt, self._order(order))
-        if order.leaves_after is not None and "cancel" in self.world.plan.faults:
+        if order.leaves_after is not None and not stays and "cancel" in self.world.plan.faults:
             self.loop.call_later(order.leaves_after, self._leave, task, order)
 
     def _leave(self, task: asyncio.Task[Any], order: Order) -> None:
         if not task.done():
             self.world.happened["cancel"] += 1
             self.world.log(f"the caller of {order.prompt} leaves")
-            self.world.asked[order.prompt].cancelled = True
             task.cancel()
+            others = [one for one, name in self.callers.items() if name == order.prompt and one is not task]
+            if all(one.done() for one in others):
+                self.world.asked[order.prompt].cancelled = True
 
     async def _order(self, order: Order) -> None:
         asked = self.world.asked[order.prompt]
@@ -189,6 +191,9 @@ class Process:
         self.world.log(f"caller of {order.prompt}: {kind}, charged {error.charged}: {error.message}")
         asked.told.append(kind)
         asked.free = error.charged == "no"
+        given_up = asked.cancelled or (self._closing and not self.world.remembers)
+        if error.message.startswith("The job was cancelled") and not given_up:
+            self.world.broken(f"{order.prompt} is called cancelled, and nobody wanted that")
         # One that is stopped while it closes tells what it read before.
         knows = not (self.closed and "stop" in self.world.plan.faults)
         if error.charged == "no" and knows:
@@ -197,6 +202,11 @@ class Process:
                 self.world.broken(f"{order.prompt} is called free and was bought ({kind})")
             elif bought and not asked.resubmits:
                 self.world.broken(f"{order.prompt} is called free and may be bought ({kind})")
+
+    def close(self) -> asyncio.Task[Any]:
+        """Close the client; without a ledger, what was never sent is cancelled."""
+        self._closing = True
+        return self.begin(self.pika.aclose())
 
     async def decide(self) -> None:
         """Have a person settle one of the unresolved jobs, as the plan says."""

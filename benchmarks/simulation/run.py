@@ -113,7 +113,8 @@ class _Run:
         chance = world.chances[f"dooms of {number}"]
         if "crash" in self.plan.faults and not world.calm and generation < 3 and chance.random() < 0.8:
             process.doom = chance.choice((chance.randrange(1, 12), chance.randrange(1, 80)))
-            self._await_death(process)
+            if self.plan.returns:
+                self._await_death(process)
         process.start(recover=generation > 0)
         if generation and world.remembers:
             for order in self.plan.orders:
@@ -139,15 +140,15 @@ class _Run:
         if self.world.by_number[process.number] is process:
             self._start(process.number, process.generation + 1)
 
-    def _order(self, order, number: int) -> None:
+    def _order(self, order, number: int, *, stays: bool = False) -> None:
         process = self.world.by_number[number]
         if process.alive and not process.closed:
-            process.order(order)
+            process.order(order, stays=stays)
 
     def _again_ordered(self, order) -> None:
         if self.world.remembers or self.world.by_number[order.again_in].generation == 0:
             # A process that was killed with its memory buys the same key once more, as everybody is told.
-            self._order(order, order.again_in)
+            self._order(order, order.again_in, stays=True)
 
     def _plan_faults(self) -> None:
         world, faults = self.world, self.plan.faults
@@ -180,9 +181,10 @@ class _Run:
             self.world.happened["close"] += 1
             self.world.log(f"{process.name} closes")
             process.closed = True
-            closing = process.begin(process.pika.aclose())
+            closing = process.close()
             closing.add_done_callback(lambda _: process.over())
-            self.world.after(40.0, partial(self._again, process))
+            if self.plan.returns:
+                self.world.after(40.0, partial(self._again, process))
 
     def _calm(self) -> None:
         """Let all faults end, have every order taken up again, and wait until nothing moves by itself."""
@@ -192,20 +194,25 @@ class _Run:
         for process in world.all_processes:
             process.stopped_until = min(process.stopped_until, world.now)
             process.doom = process._fuse = None
-        for number, process in sorted(world.by_number.items()):
-            if not process.alive or process.closed:
-                self._start(number, process.generation + 1)
+        gone = [number for number, process in world.by_number.items() if not process.alive or process.closed]
+        if not self.plan.returns and len(gone) < self.plan.processes:
+            gone = []
+        for number in sorted(gone):
+            self._start(number, world.by_number[number].generation + 1)
         until = world.now + self.patience + (max(0.0, -world.wall_set) if self._waits_for_all else 0.0)
         world.run(world.now + _ROUND)
+        if world.remembers and not gone:
+            # One recovery is enough: what it does not set on the way is lost.
+            first = world.living()[0]
+            first.begin(first.recover())
+            world.run(world.now + _ROUND)
         self._rest(until)
 
     def _rest(self, until: float) -> None:
-        """Let time pass until nothing moves by itself; a person recovers and settles meanwhile."""
+        """Let time pass until nothing moves by itself; a person settles doubts meanwhile."""
         world = self.world
         while world.now < until and not self._quiet():
-            first = world.by_number[0]
-            if world.remembers:
-                first.begin(first.recover())
+            first = world.living()[0]
             first.begin(first.decide())
             world.run(world.now + _ROUND)
 
@@ -231,7 +238,7 @@ class _Run:
             laws = laws_at_all_times(world)
         for law in laws:
             world.broken(law)
-        closing = [process.begin(process.pika.aclose()) for process in world.living()]
+        closing = [process.close() for process in world.living()]
         world.run(world.now + 100, lambda: all(task.done() for task in closing))
         for task in closing:
             if not task.done():

@@ -50,6 +50,9 @@ class Asked:
     free: bool = False
     """Somebody was told, last of all, that nothing was charged."""
     cancelled: bool = False
+    """Whoever waited for it in one of the processes has left."""
+    turned_away: int = 0
+    """How often a provider refused it, or no connection to one was to be had."""
 
 
 _MOST_STEPS = 100_000
@@ -256,9 +259,9 @@ class World:
         return self.chances["disk"].choice((0.0, 0.001, 0.02)) if self.calm else self._slow()
 
     def _slow(self) -> float:
-        chance = self.chances["disk"]
+        chance, quick = self.chances["disk"], 0.67 if self.plan.slow else 0.98
         return (
-            chance.choice((0.0, 0.001, 0.02, 0.02)) if chance.random() < 0.98 else chance.choice((1.0, 6.0))
+            chance.choice((0.0, 0.001, 0.02, 0.02)) if chance.random() < quick else chance.choice((1.0, 6.0))
         )
 
     def fate(self) -> Fate:
@@ -297,11 +300,7 @@ class World:
     def departs(self, server: Server, request: HttpRequest) -> Departure:
         """Note that the first byte of a POST leaves, and hold it to the law of purchases."""
         received = as_received(request)
-        body = str(getattr(received.body, "value", None) or getattr(received.body, "fields", None))
-        text = json.dumps(
-            getattr(received.body, "value", None) or getattr(received.body, "fields", {}), default=str
-        )
-        (prompt,) = (o.prompt for o in self.plan.orders if f'"{o.prompt}"' in text)
+        body, prompt = str(_sent(received)), self._ordered(received)
         asked = self.asked[prompt]
         number = sum(len(one.departures) for one in self.asked.values()) + 1
         attempt = attempt_in(received)
@@ -323,12 +322,22 @@ class World:
         asked.departures.append(departure)
         return departure
 
+    def unreached(self, request: HttpRequest) -> None:
+        """Note that there was no connection for a POST."""
+        self.asked[self._ordered(as_received(request))].turned_away += 1
+
     def refused(self, departure: Departure) -> None:
         asked = self.asked[departure.prompt]
+        asked.turned_away += 1
         asked.refused.add(departure.number)
         if departure.server == "pika":
             # Its refusal names the job of the key, which is that of every send of the same bytes.
             asked.refused.update(d.number for d in asked.departures if d.body == departure.body)
+
+    def _ordered(self, received: HttpRequest) -> str:
+        text = json.dumps(_sent(received) or {}, default=str)
+        (prompt,) = (order.prompt for order in self.plan.orders if f'"{order.prompt}"' in text)
+        return prompt
 
     # Time.
 
@@ -369,3 +378,7 @@ class World:
             self._second = (int(self.now), self.steps)
         elif self.steps - before > _MOST_STEPS:
             raise StuckError(f"still busy after {_MOST_STEPS} steps in one second")
+
+
+def _sent(received: HttpRequest) -> Any:
+    return getattr(received.body, "value", None) or getattr(received.body, "fields", None)
