@@ -16,6 +16,9 @@ from tests.kill_points import Point
 CLAIM = "a durable batch, killed and started again until it is done, loses nothing and buys nothing twice"
 NOWHERE = "at random"
 _LIVES = 20
+_ALL_SLOTS = 8
+"""Lives after which three doubts of each would hold almost every slot of the account, for half an hour."""
+_HALF_AN_HOUR = 1_800.0
 _POINTS = (
     Point.BEFORE_INTENT,
     Point.ACK_LOST,
@@ -34,6 +37,9 @@ async def lives(s: Story, chance: Random, tally: Tally, kills: int) -> None:
     """Kill the program *kills* times while its batch grows, half of them at random; then let it finish."""
     prompts: list[str] = []
     for life in range(kills):
+        if life and life % _ALL_SLOTS == 0:
+            s.time.leap(_HALF_AN_HOUR)
+            await s.reconciled(prompts)
         prompts += [f"cat {life}.{number}" for number in range(3)]
         s.time.leap(chance.choice([0.0, 20.0, LATER]))
         if chance.random() < 0.5:
