@@ -207,11 +207,20 @@ class Map(AsyncIterator[Item]):
         expectation.future.add_done_callback(partial(_weakly(self._ended), asked, flight))
 
     def _ended(self, asked: _Asked, flight: Flight, future: asyncio.Future[None]) -> None:
-        if self._active.pop(asked.index, None) is None or future.cancelled():
+        if future.cancelled():
             return
         error: BaseException | None = future.exception()
         if isinstance(error, TimeoutError) and not isinstance(error, PikaError):
-            error = timed_out(self._orders, flight, self._timeout)
+            self._orders.desk.spawn(self._timed_out(asked, flight))
+        else:
+            self._over(asked, flight, error)
+
+    async def _timed_out(self, asked: _Asked, flight: Flight) -> None:
+        self._over(asked, flight, await timed_out(self._orders, flight, self._timeout))
+
+    def _over(self, asked: _Asked, flight: Flight, error: BaseException | None) -> None:
+        if self._active.pop(asked.index, None) is None:
+            return
         result: VideoResult | None = None
         if error is None:
             try:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pika_async._engine.charges import charged
 from pika_async._engine.flight import NoSlotError, Stage
-from pika_async._engine.verdict import left_unsent, unresolved
+from pika_async._engine.verdict import still_queued, unresolved
 from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async._telemetry import span
 from pika_async.errors import BadReply, JobTimeout, PikaError
@@ -99,7 +100,7 @@ async def wait_for(
         # Its slot came in that very moment: the wait for the video begins.
         await wait_for(orders, flight, timeout=timeout, accepted=accepted)
     except TimeoutError:
-        raise timed_out(orders, flight, timeout) from None
+        raise await timed_out(orders, flight, timeout) from None
 
 
 def not_queued(orders: Orders, flight: Flight, queue_timeout: float | None) -> PikaError:
@@ -117,15 +118,17 @@ def not_queued(orders: Orders, flight: Flight, queue_timeout: float | None) -> P
     )
 
 
-def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> PikaError:
+async def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> PikaError:
     """Make the error for a wait that is over while the job goes on."""
-    if unsent(flight.record) and not flight.place:
-        error = left_unsent(f"The order was not sent within {timeout:g} s")
+    cost = spent(flight.record)
+    queued = unsent(flight.record) and not flight.place
+    if queued and (cost := await charged(orders.desk, flight)) == "no":
+        error = still_queued(timeout)
     else:
         error = JobTimeout(
             f"The video was not ready within {timeout:g} s; the job goes on: wait for error.job, or run "
             "`pika-async fetch` with its token.",
-            charged=spent(flight.record),
+            charged=cost,
             phase="poll",
         )
     return orders.desk.explain(flight, error)

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
 from pika_async import JobTimeout
-from pika_async.errors import BadReply
-from tests.engine.scripted import Scripted, scene
+from pika_async.errors import BadReply, LedgerError
+from pika_async.testing import FakeClock
+from tests.engine.ledgers import SharedLedger
+from tests.engine.scripted import Host, Scripted, scene
 
 pytestmark = pytest.mark.anyio
+
+
+class Deaf:
+    """A way to a shared ledger on which no news is heard; *down*, no job can be read."""
+
+    def __init__(self, store):
+        self.store = store
+        self.down = False
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    async def news(self):
+        return ()
+
+    async def get(self, job_id):
+        if self.down:
+            raise LedgerError("The ledger does not answer.")
+        return await self.store.get(job_id)
+
+
+@asynccontextmanager
+async def shared_by_two(**settings):
+    """Open a client that only records, and one that works, on one ledger and none hears of the other."""
+    clock, store = FakeClock(), SharedLedger()
+    together = {"clock": clock, "hosts": {"scripted": Host(clock)}, **settings}
+    async with (
+        scene(work=False, ledger=Deaf(store), **together) as shop,
+        scene(ledger=Deaf(store), **together) as worker,
+    ):
+        yield shop, worker
 
 
 async def test_the_clients_time_limit_holds_for_every_call():
@@ -72,3 +106,57 @@ async def test_success_without_a_video_is_the_adapters_defect(monkeypatch):
     async with scene() as s:
         with pytest.raises(BadReply):
             await s.after(30, s.pika.generate("a cat"))
+
+
+async def test_an_order_that_others_will_send_is_not_called_free():
+    """Nobody sent it in time. It stays queued, and whoever ordered it again would pay for both."""
+    async with shared_by_two() as (shop, worker):
+        wait = shop.begin(shop.pika.generate("a cat", timeout=30))
+        await shop.clock.advance(40)
+        error = wait.exception()
+        assert isinstance(error, JobTimeout)
+        assert (error.charged, error.retryable, error.phase) == ("unknown", False, "submit")
+        assert "stays queued" in error.message
+        assert await worker.after(60, worker.pika.process(error.job.id)) == "succeeded"
+        assert shop.host.billed == {"a cat": 1}
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+async def test_an_order_that_another_process_sent_in_that_moment_is_not_called_free(mapped):
+    """The ledger knows of it before this process has heard the news."""
+    async with shared_by_two() as (shop, worker):
+
+        async def first_of_a_map():
+            async with shop.pika.map(["a cat"], timeout=30) as videos:
+                return (await anext(videos)).video
+
+        shop.host.render_time = 50
+        wait = shop.begin(first_of_a_map() if mapped else shop.pika.generate("a cat", timeout=30))
+        await shop.clock.advance(1)
+        (job,) = await worker.pika.jobs()
+        await worker.after(5, worker.pika.process(job.id, accepted=True))
+        await shop.clock.advance(30)
+        error = wait.exception()
+        assert isinstance(error, JobTimeout)
+        assert (error.charged, error.phase) == ("yes", "poll")
+
+
+async def test_an_order_of_which_the_ledger_cannot_be_asked_is_not_called_free():
+    """What another process did is not known then."""
+    async with shared_by_two() as (shop, _):
+        wait = shop.begin(shop.pika.generate("a cat", timeout=30))
+        await shop.clock.advance(1)
+        shop.engine.desk.ledger.down = True
+        await shop.clock.advance(40)
+        assert wait.exception().charged == "unknown"
+
+
+async def test_a_draining_process_asks_the_ledger_what_its_queue_has_cost():
+    """Another one may have sent what this one has queued, a moment ago."""
+    async with shared_by_two(max_concurrency=1) as (_, worker):
+        worker.begin(worker.pika.generate("first"))
+        wait = worker.begin(worker.pika.generate("second", idempotency_key="two"))
+        await worker.clock.advance(1)
+        worker.engine.desk.ledger.down = True
+        await worker.after(60, worker.pika.drain())
+        assert wait.exception().charged == "unknown"

@@ -140,8 +140,7 @@ class Dispatch:
     async def drain(self, error: Callable[[], PikaError]) -> None:
         """Send nothing more, leave what waits to other processes with *error*, and end what is under way."""
         self.working = False
-        for flight in self.stop():
-            self._posts.leave(flight, error())
+        await asyncio.gather(*(self._posts.leave_unread(flight, error()) for flight in self.stop()))
         if self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -15,6 +15,7 @@ from pika_async._engine import answers
 from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
+from pika_async._engine.charges import charged
 from pika_async._engine.choosing import MEDIA
 from pika_async._engine.clock import Clock, moment
 from pika_async._engine.desk import Desk
@@ -38,7 +39,6 @@ from pika_async._sender import Sender, makes_fresh_connections
 from pika_async._telemetry import span
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
-from pika_async.results import Charged
 
 log = logging.getLogger("pika_async")
 
@@ -260,6 +260,12 @@ class Posts:
         if not flight.recorded:
             self._desk.spawn(self._desk.record(flight))
 
+    async def leave_unread(self, flight: Flight, error: PikaError) -> None:
+        """Leave an order that another process may have sent, unless it ended while the ledger was asked."""
+        error.charged = await charged(self._desk, flight)
+        if not flight.ended:
+            self.leave(flight, error)
+
     async def _give_up(self, flight: Flight, error: PikaError) -> None:
         """End an order that was never sent with *error*."""
         flight.end(self._desk.explain(flight, error))
@@ -274,26 +280,10 @@ class Posts:
         if not self._desk.ledger.remembers:
             await self._give_up(flight, error)
         elif line.ledger_failed(self._clock.now()):
-            await self._leave_unread(flight, error)
+            await self.leave_unread(flight, error)
         else:
             log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
             line.add(flight)
-
-    async def _leave_unread(self, flight: Flight, error: PikaError) -> None:
-        """Leave an order for which the ledger failed for long, unless it ended while the ledger was asked."""
-        error.charged = await self._charged(flight)
-        if not flight.ended:
-            self.leave(flight, error)
-
-    async def _charged(self, flight: Flight) -> Charged:
-        """Return whether an order costs money that this process did not send: another may have sent it."""
-        if not (flight.recorded and self._desk.ledger.shared):
-            return spent(flight.record)
-        try:
-            recorded = await self._desk.ledger.get(flight.id)
-        except LedgerError:
-            return "unknown"
-        return spent(flight.record if recorded is None else recorded)
 
     async def _told(self, line: Line, flight: Flight, posted: Posted, event: Outcome) -> None:
         """Tell the one event that came of a POST. From here on no failure of ours may call it refused."""
@@ -325,7 +315,7 @@ class Posts:
                 if posted.fallback is None and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
                 if too_long:
-                    await self._leave_unread(flight, refusal)
+                    await self.leave_unread(flight, refusal)
                 elif event.later and not flight.ended:
                     self.leave(flight, refusal)
             case _:

@@ -182,6 +182,17 @@ def left_unsent(what: str) -> JobTimeout:
     )
 
 
+def still_queued(timeout: float | None) -> JobTimeout:
+    """Make the error for a wait that is over while the order is queued for whichever process sends it."""
+    return JobTimeout(
+        f"The order was not sent within {timeout:g} s; it stays queued in the ledger, and the process that "
+        "sends it buys it: wait for error.job again, send it with pika.recover(queued=True), or give it up "
+        "with job.cancel().",
+        charged="unknown",
+        phase="submit",
+    )
+
+
 def later(refused: PikaError, *, stays: bool = True) -> PikaError:
     """Make the error for an order that was not sent because the key or the account was just refused."""
     kept = " and stays queued in the ledger" if stays else ""

@@ -76,7 +76,7 @@ class Posts:
         flight.unprepared = False
         return True
 
-    def leave(self, flight, error):
+    async def leave_unread(self, flight, error):
         self.left.append((flight, error))
 
 
