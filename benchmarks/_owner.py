@@ -14,7 +14,7 @@ from collections import Counter
 
 from pika_async import JobUnresolved, Pika, SubmitUnknown
 from pika_async._engine import replaying, rounds
-from pika_async._ledger.events import Times
+from pika_async._ledger.times import Times
 from pika_async.errors import PikaError
 
 LEASE = 2.0

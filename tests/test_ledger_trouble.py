@@ -8,8 +8,9 @@ import pytest
 from attrs import evolve
 
 from pika_async import Generate, State
-from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, NextAttempt, Sending, Times
+from pika_async._ledger.events import Cancel, Claim, Evidence, LeaseOver, NextAttempt, Sending
 from pika_async._ledger.records import AttemptState, JobState
+from pika_async._ledger.times import Times
 from pika_async.errors import (
     AuthError,
     ConfigError,

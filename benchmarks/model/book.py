@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pika_async._ledger import machine
-from pika_async._ledger.events import Event, Evidence, Times
-from pika_async._ledger.records import Attempt, JobRecord, Refusal, Usage, evolve
+from pika_async._ledger.events import Event, Evidence
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, JobRecord, Refusal, Usage
+from pika_async._ledger.times import Times
 from pika_async.results import Task
 
 NOW = 100_000.0

@@ -45,7 +45,8 @@ from pika_async._ledger.events import (
     SlotOver,
     Unknown,
 )
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Source, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Source
 from pika_async._ledger.standing import OPEN, UNANSWERED
 from pika_async.results import Failed, Pending, Snapshot, State, Succeeded, Task, VideoResult
 

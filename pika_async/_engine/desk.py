@@ -31,8 +31,9 @@ from pika_async._ledger.events import (
     Resubmit,
     SlotOver,
 )
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.machine import settle
-from pika_async._ledger.records import AttemptState, JobRecord, Usage, evolve
+from pika_async._ledger.records import AttemptState, JobRecord, Usage
 from pika_async._ledger.standing import LOST, OPEN, moves, spent
 from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
 from pika_async.requests import VideoRequest

@@ -16,9 +16,10 @@ from pika_async._engine.desk import Desk
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.sent import OtherKeyError, again, key_of
 from pika_async._http import HttpRequest
-from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Times, Unknown
+from pika_async._ledger.events import Evidence, Refused, Replaying, ReplayOver, Unknown
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import keeps_bytes, next_fallback
+from pika_async._ledger.times import Times
 from pika_async._sender import Sender, SendError, makes_fresh_connections, submitted
 from pika_async.errors import LedgerError, PikaError, RateLimited
 from pika_async.requests import VideoRequest

@@ -29,10 +29,11 @@ from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import capped, later, paused, refusal_of, too_dear, unpriced
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, PassedOver, Refused, Sent, Times
+from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, PassedOver, Refused, Sent
 from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.records import Attempt, AttemptState
 from pika_async._ledger.standing import CLAIMED, next_fallback, spent, unsent
+from pika_async._ledger.times import Times
 from pika_async._money import Money
 from pika_async._powers import Estimate
 from pika_async._sender import Sender, makes_fresh_connections

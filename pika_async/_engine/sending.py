@@ -10,7 +10,8 @@ from pika_async._engine.clock import Clock, Moment
 from pika_async._engine.replaying import replayed
 from pika_async._http import HttpRequest
 from pika_async._ledger import Ledger
-from pika_async._ledger.events import Evidence, Refused, Sending, Times, Unknown
+from pika_async._ledger.events import Evidence, Refused, Sending, Unknown
+from pika_async._ledger.times import Times
 from pika_async._sender import Sender, SendError, submitted
 from pika_async.errors import LedgerError, PikaError
 from pika_async.requests import VideoRequest

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pika_async._ledger.records import Attempt, JobRecord, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, JobRecord
 
 
 def changed(attempt: Attempt, **changes: Any) -> Attempt:

@@ -7,27 +7,10 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from pika_async._ledger.records import Refusal, Source
+from pika_async._ledger.times import Times
 from pika_async._money import Money
 from pika_async.errors import PikaError
 from pika_async.results import Snapshot
-
-
-@frozen(kw_only=True)
-class Times:
-    """The document's letters, in seconds; `deadline` is D, `longest_render` is R."""
-
-    claim_to_byte: float = 5.0
-    deadline: float = 60.0
-    commit: float = 5.0
-    slack: float = 5.0
-    acceptance: float = 120.0
-    resolve: float = 404.0
-    longest_render: float = 1800.0
-
-    @property
-    def lease(self) -> float:
-        """L > W + D + C + S."""
-        return self.claim_to_byte + self.deadline + self.commit + self.slack + 1.0
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from pika_async._ledger.attempts import changed
 from pika_async._ledger.events import Evidence
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Source
 from pika_async._ledger.standing import FINAL, LOST, OPEN, keeps_open
 from pika_async.results import Failed, Pending, Snapshot, Succeeded
 

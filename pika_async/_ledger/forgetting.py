@@ -8,7 +8,8 @@ from typing import Any, Final
 import attrs
 
 from pika_async._ledger.codec import without_media
-from pika_async._ledger.records import JobRecord, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import JobRecord
 
 UPLOADS: Final = "upload:"
 """Names of links of uploads begin so. A link is kept as `[link, until]`; `null` is one that was refused."""

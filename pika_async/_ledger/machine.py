@@ -33,17 +33,9 @@ from pika_async._ledger.events import (
     Unknown,
 )
 from pika_async._ledger.evidence import closed, contested, displaces, learn
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.pacing import obstacle
-from pika_async._ledger.records import (
-    Attempt,
-    AttemptState,
-    JobRecord,
-    JobState,
-    Refusal,
-    Replayable,
-    Usage,
-    evolve,
-)
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal, Replayable, Usage
 from pika_async._ledger.replays import put_away, replay, replay_over
 from pika_async._ledger.standing import (
     CLAIMED,

@@ -10,6 +10,7 @@ from itertools import islice, zip_longest
 from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.forgetting import forgotten, is_over
 from pika_async._ledger.machine import account_of, settle
@@ -23,7 +24,6 @@ from pika_async._ledger.records import (
     Move,
     Received,
     Usage,
-    evolve,
 )
 from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import shared

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 from pika_async._ledger.events import Claim, Event, Evidence, Refused
-from pika_async._ledger.records import Refusal, Usage, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Refusal, Usage
 from pika_async._ledger.sharing import slots_for, turned
 
 PAUSE = 30.0

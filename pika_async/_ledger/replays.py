@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pika_async._ledger.attempts import moved, replaced
 from pika_async._ledger.events import Replaying, ReplayOver
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord
 from pika_async._ledger.standing import REPLAYABLE, may_send
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pika_async._ledger.records import Member, Usage, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Member, Usage
 
 NO_KEY: Final = "no process has a key that the provider takes"
 """How the reason of a pause begins that is about keys, and not about the balance."""

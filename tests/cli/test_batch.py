@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from pika_acedata import AceDataEmulator
 from pika_async import LedgerError
 from pika_async._engine import rounds, sweeper
-from pika_async._ledger.events import Times
 from pika_async._ledger.sqlite import opening
+from pika_async._ledger.times import Times
 from pika_async.batch import folder
 from pika_async.batch.folder import BatchFolder
 from pika_async.cli import batch

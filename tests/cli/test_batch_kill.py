@@ -25,7 +25,8 @@ import pika_async.gallery
 from pika_async import Pika
 from pika_async._engine import rounds, sweeper
 from pika_async._engine.looks import leader
-from pika_async._ledger.events import Times
+from pika_async._ledger.times import Times
+
 import pika_async.batch
 from pika_async.cli import _batch_display, _connection, batch, main
 

@@ -3,7 +3,6 @@
 import pytest
 from attrs import evolve
 
-from pika_async._ledger import records
 from pika_async._ledger.events import (
     Abandon,
     Cancel,
@@ -14,11 +13,11 @@ from pika_async._ledger.events import (
     Restored,
     Sending,
     SlotOver,
-    Times,
     Unknown,
 )
 from pika_async._ledger.machine import account_of, step
 from pika_async._ledger.records import AttemptState, JobState, Usage
+from pika_async._ledger.times import Times
 from pika_async.results import Succeeded, Task
 from tests.ledger.records import (
     ACCOUNT,
@@ -437,9 +436,3 @@ def test_a_jobs_version_counts_its_own_changes_once() -> None:
     record = after(record, told(1, succeeded()))
     assert (record.version, record.newest.version) == (1, 2)
     assert isinstance(record.newest.outcome, Succeeded)
-
-
-def test_a_record_has_no_other_fields() -> None:
-    """A misspelt change is an error, not a loss."""
-    with pytest.raises(TypeError, match="JobRecord has no colour"):
-        records.evolve(job(), colour="red")

@@ -10,13 +10,14 @@ from attrs import define, field
 from pika_async._ledger.change import Change, described, refused_by
 from pika_async._ledger.events import Claim, Event, Evidence
 from pika_async._ledger.evidence import binds
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import task_taken, unknown_job, unreadable_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
 from pika_async._ledger.postgres.faults import outdated
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
-from pika_async._ledger.records import Attempt, JobRecord, Usage, evolve
+from pika_async._ledger.records import Attempt, JobRecord, Usage
 from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import slots_for
 from pika_async._ledger.spending import added, total

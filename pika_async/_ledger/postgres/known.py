@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field, frozen
 
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.postgres.rows import Row, usage_of
-from pika_async._ledger.records import JobRecord, Usage, evolve
+from pika_async._ledger.records import JobRecord, Usage
 from pika_async._ledger.standing import settled
 from pika_async.requests import MEDIA_FIELDS
 

@@ -20,7 +20,8 @@ from pika_async._ledger.codec import (
     encode_request,
     encode_task,
 )
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage
 from pika_async._ledger.salvage import SOURCES, salvaged
 
 log = logging.getLogger("pika_async")

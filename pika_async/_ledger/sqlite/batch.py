@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterable
 from pika_async._ledger.change import Change, described, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.evidence import binds
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import task_taken, unknown_job
 from pika_async._ledger.machine import account_of, settle
 from pika_async._ledger.pacing import paced
-from pika_async._ledger.records import Attempt, JobRecord, Member, Usage, evolve
+from pika_async._ledger.records import Attempt, JobRecord, Member, Usage
 from pika_async._ledger.sent import sent_bytes
 from pika_async._ledger.sharing import shared
 from pika_async._ledger.spending import added

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 
+from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import unreadable_job
-from pika_async._ledger.records import JobRecord, Usage, evolve
+from pika_async._ledger.records import JobRecord, Usage
 from pika_async._ledger.spending import total
 from pika_async._ledger.sqlite.accounts import read_accounts, read_spending
 from pika_async._ledger.sqlite.reading import Reading

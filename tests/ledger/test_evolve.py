@@ -7,7 +7,8 @@ import pytest
 from attrs import fields
 
 from pika_async._ledger.change import Change
-from pika_async._ledger.records import Move, Received, Refusal, Usage, evolve
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.records import Move, Received, Refusal, Usage
 from tests.ledger.records import attempt, job
 
 VALUES = [
