@@ -14,10 +14,10 @@ from pika_async.requests import Generate, GenerateFields, VideoRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pika_async._bulk import Order
     from pika_async._engine.flight import Flight
     from pika_async._engine.orders import Orders
     from pika_async._events import JobEvent
+    from pika_async._item import Order
     from pika_async._ledger.change import Change
     from pika_async._ledger.records import JobRecord
     from pika_async._lifecycle import Lifecycle

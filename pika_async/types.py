@@ -11,10 +11,11 @@ from pika_async._lazily import lazily
 
 if typing.TYPE_CHECKING:
     from pika_async._balances import AccountBalance
-    from pika_async._bulk import Item, Map, Order, Row
+    from pika_async._bulk import Map
     from pika_async._download import Downloaded
     from pika_async._engine.account import AccountStats
     from pika_async._events import JobEvent, JobEvents
+    from pika_async._item import Item, Order, Row
     from pika_async._prices import Quote
     from pika_async._recovery import Recovered
     from pika_async._sender import Timeouts
@@ -51,10 +52,11 @@ __all__ = [
 
 _HOMES = {
     "_balances": ("AccountBalance",),
-    "_bulk": ("Item", "Map", "Order", "Row"),
+    "_bulk": ("Map",),
     "_download": ("Downloaded",),
     "_engine.account": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
+    "_item": ("Item", "Order", "Row"),
     "_prices": ("Quote",),
     "_sender": ("Timeouts",),
     "_recovery": ("Recovered",),

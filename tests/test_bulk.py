@@ -10,7 +10,7 @@ import weakref
 import pytest
 
 from pika_async import Generate, Style
-from pika_async._bulk import Item
+from pika_async._item import Item
 from pika_async.errors import (
     ConfigError,
     JobFailed,

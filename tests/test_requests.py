@@ -134,20 +134,6 @@ def test_an_unknown_mode_is_refused_with_the_known_ones(mode):
         Ingredients("They dance", [LINK], mode=mode)
 
 
-@pytest.mark.parametrize(("part", "word"), [("pan", "up"), ("tilt", "left"), ("rotate", "90"), ("zoom", 2)])
-def test_a_camera_moves_in_known_ways(part, word):
-    """The words of each movement are the ones both ends of the wire know."""
-    with pytest.raises(UnsupportedRequest, match=f"^{part} must be "):
-        Camera(**{part: word})
-    with pytest.raises(UnsupportedRequest, match=f"^{part} must be "):
-        Generate("A cat", camera={part: word})
-
-
-def test_a_camera_may_be_a_mapping():
-    """What is written as a mapping is the same value."""
-    assert Generate("A cat", camera={"pan": "left"}).camera == Camera(pan="left")
-
-
 @pytest.mark.parametrize(
     "media",
     [
@@ -282,7 +268,8 @@ def test_a_request_is_json_but_for_its_media():
 def test_every_field_is_explained_where_an_editor_looks(kind):
     """With its meaning, unit and range, below the field of the class, and of the keyword arguments."""
     explained = {}
-    sources = [inspect.getsource(inspect.getmodule(one)) for one in (requests.Generate, requests.Frame)]
+    homes = {inspect.getmodule(one) for one in (Generate, Frame, Camera, requests.CommonFields)}
+    sources = [inspect.getsource(home) for home in homes]
     for node in (node for source in sources for node in ast.walk(ast.parse(source))):
         if isinstance(node, ast.ClassDef):
             for line, after in pairwise(node.body):

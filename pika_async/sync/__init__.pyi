@@ -11,13 +11,13 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Literal, Self, Unpack
 
-from pika_async import _bulk
+from pika_async import _item
 from pika_async._balances import AccountBalance
-from pika_async._bulk import Order, Row
 from pika_async._download import Downloaded
 from pika_async._engine.account import AccountStats
 from pika_async._engine.clock import Clock
 from pika_async._events import JobEvent
+from pika_async._item import Order, Row
 from pika_async._job import Timeout, Unset
 from pika_async._job_view import JobState
 from pika_async._ledger import Ledger
@@ -30,7 +30,7 @@ from pika_async.results import JSON, Cancelled, State, VideoResult
 
 __all__ = ["Item", "Job", "JobEvents", "Map", "Pika"]
 
-class Item(_bulk.Item):
+class Item(_item.Item):
     """An item of a `map`, whose *job* is waited for without `await`."""
 
     job: Job | None  # type: ignore[assignment]

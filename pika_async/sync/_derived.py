@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final
 
 from attrs import fields
 
-from pika_async._bulk import Item as AsyncItem
 from pika_async._crossing import process_bound
+from pika_async._item import Item as AsyncItem
 from pika_async._plain import plain
 from pika_async.errors import PikaError
 from pika_async.sync._background import Background, Errands

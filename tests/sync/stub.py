@@ -24,7 +24,7 @@ Written by `python -m tests.sync.stub`: change the asynchronous classes, then ru
 """
 '''
 ITEM = '''
-class Item(_bulk.Item):
+class Item(_item.Item):
     """An item of a `map`, whose *job* is waited for without `await`."""
 
     job: Job | None  # type: ignore[assignment]
@@ -151,7 +151,7 @@ def stub() -> str:
     modules = "import os\n" if "os" in used else ""
     text = "\n\n".join(ast.unparse(ast.fix_missing_locations(made)) for made in classes)
     names = sorted(OWN)
-    text = f"{HEAD}{modules}{imports}\nfrom pika_async import _bulk\n__all__ = {names}\n{ITEM}\n{text}\n"
+    text = f"{HEAD}{modules}{imports}\nfrom pika_async import _item\n__all__ = {names}\n{ITEM}\n{text}\n"
     for command in (["check", "--select", "D209,F401,I,PYI011", "--fix"], ["format"]):
         text = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "-q", "--stdin-filename", str(STUB), "-"],
