@@ -18,7 +18,7 @@ from benchmarks.model.settings import FULL, SMALL
 from benchmarks.model.world import Left
 
 CLAIM = "the model check finds one-line faults of the machine"
-_MODULES = ("standing", "evidence", "replays", "machine")
+_MODULES = ("standing", "evidence", "replays", "claims", "refusals", "machine")
 _AT_MOST = 6_000
 """States of one world: a fault that needs more is called a survivor."""
 _THREE = evolve(
@@ -41,44 +41,44 @@ class Mutant:
 MUTANTS = (
     # The claim.
     Mutant(
-        "machine",
+        "claims",
         "attempt.state is AttemptState.QUEUED and attempt.not_before <= now",
         "attempt.not_before <= now",
     ),
     Mutant(
-        "machine",
+        "claims",
         "attempt.not_before <= now and may_send(job, attempt)",
         "attempt.not_before <= now",
         "whatever makes a sibling live, or closes the job, has cancelled what is queued: a second line",
     ),
-    Mutant("machine", "or obstacle(claim, usage, now) is not None", ""),
-    Mutant("machine", "        slot=True,\n", "        slot=False,\n"),
-    Mutant("machine", "        owner=claim.owner,\n", "        owner=None,\n"),
+    Mutant("claims", "or obstacle(event, usage, now) is not None", ""),
+    Mutant("claims", "        slot=True,\n", "        slot=False,\n"),
+    Mutant("claims", "        owner=event.owner,\n", "        owner=None,\n"),
     Mutant(
-        "machine",
+        "claims",
         "lease_until=now + times.lease,",
         "lease_until=now,",
         "the lease only has to be over some time",
     ),
-    Mutant("machine", "        state=AttemptState.SUBMITTING,\n", "        state=AttemptState.SENDING,\n"),
+    Mutant("claims", "        state=AttemptState.SUBMITTING,\n", "        state=AttemptState.SENDING,\n"),
     # The fence.
     Mutant(
-        "machine",
+        "claims",
         "a.state is AttemptState.SUBMITTING\n            and a.owner",
-        "a.state in CLAIMED\n            and a.owner",
+        'a.state in {"submitting", "sending"}\n            and a.owner',
     ),
     Mutant(
-        "machine",
+        "claims",
         "a.state is AttemptState.SUBMITTING\n            and a.owner",
-        "a.state in UNANSWERED\n            and a.owner",
+        'a.state in {"submitting", "sending", "ambiguous", "unresolved"}\n            and a.owner',
     ),
     Mutant(
-        "machine",
+        "claims",
         "and event.version in {None, a.version}\n            and may_send(job, a)",
         "and event.version in {None, a.version}",
     ),
     Mutant(
-        "machine",
+        "claims",
         "        ),\n        state=AttemptState.SENDING,",
         "        ),\n        state=AttemptState.SUBMITTING,",
     ),
@@ -119,40 +119,42 @@ MUTANTS = (
         "moved(job, event.attempt, lambda _: True, lease_until=",
     ),
     # Refusals.
-    Mutant("machine", "attempt is None or attempt.state not in UNANSWERED", "attempt is None"),
-    Mutant("machine", "attempt.task is not None or attempt.owner != event.owner", "attempt.task is not None"),
-    Mutant("machine", "state=AttemptState.REFUSED, slot=False", "state=AttemptState.REFUSED"),
+    Mutant("refusals", "attempt is None or attempt.state not in UNANSWERED", "attempt is None"),
     Mutant(
-        "machine",
+        "refusals", "attempt.task is not None or attempt.owner != event.owner", "attempt.task is not None"
+    ),
+    Mutant("refusals", "state=AttemptState.REFUSED, slot=False", "state=AttemptState.REFUSED"),
+    Mutant(
+        "refusals",
         "attempt.id == job.newest.id\n",
         "True\n",
         "an older attempt that is open is superseded, which the next guard asks",
     ),
     Mutant(
-        "machine",
+        "refusals",
         "        and not attempt.superseded\n",
         "",
         "a superseded attempt is never the newest, which the guard before asks",
     ),
     Mutant(
-        "machine",
+        "refusals",
         "        and job.state is JobState.OPEN\n        and not job.cancel_requested\n",
         "        and job.state is JobState.OPEN\n",
     ),
-    Mutant("machine", "        and all(makes_way(a) for a in after.attempts)\n", ""),
+    Mutant("refusals", "        and all(makes_way(a) for a in after.attempts)\n", ""),
     Mutant(
-        "machine",
+        "refusals",
         "if next_ is not None and may_go_on else closed(after)",
         "if next_ is not None and may_go_on else after",
     ),
     # Leases, doubts and slots.
     Mutant(
-        "machine",
+        "refusals",
         "attempt.state not in CLAIMED or now <= attempt.lease_until",
         "attempt.state not in CLAIMED",
     ),
-    Mutant("machine", "    if attempt.state is AttemptState.SENDING:\n", "    if False:\n"),
-    Mutant("machine", "    return _without_it(job, attempt, _SILENT, event.next)", "    return job"),
+    Mutant("refusals", "    if attempt.state is AttemptState.SENDING:\n", "    if False:\n"),
+    Mutant("refusals", "    return _without_it(job, attempt, _SILENT, event.next)", "    return job"),
     Mutant("machine", "lambda a: a.state in CLAIMED and a.owner == owner", "lambda a: a.owner == owner"),
     Mutant(
         "machine",

@@ -6,8 +6,8 @@ from typing import Any
 
 from attrs import frozen
 
+from pika_async._ledger.claims import claimable
 from pika_async._ledger.events import Claim, Event, Evidence, PassedOver, Refused
-from pika_async._ledger.machine import claimable
 from pika_async._ledger.pacing import Obstacle, obstacle
 from pika_async._ledger.records import JobRecord, Usage
 

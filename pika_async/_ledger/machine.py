@@ -1,15 +1,16 @@
 """The pay-once table as one pure, total function. No clock, no storage, no randomness.
 
 The main rule: time leads to a look-up, or to a replay of the same bytes within T, never to a new purchase.
-The moves are those of docs/pay-once.md; what `Evidence` does is in `evidence`, and what may
-be sent again in `replays`.
+The moves are those of docs/pay-once.md. Those before a POST are in `claims`, what follows a proven refusal
+in `refusals`, what `Evidence` does in `evidence`, and what may be sent again in `replays`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pika_async._ledger.attempts import changed, moved, replaced
+from pika_async._ledger.attempts import changed, moved, queued, replaced
+from pika_async._ledger.claims import claim, pass_the_fence
 from pika_async._ledger.events import (
     Abandon,
     Cancel,
@@ -19,7 +20,6 @@ from pika_async._ledger.events import (
     LeaseOver,
     Lost,
     Mismatch,
-    NextAttempt,
     NothingFound,
     PassedOver,
     Refused,
@@ -34,25 +34,12 @@ from pika_async._ledger.events import (
 )
 from pika_async._ledger.evidence import closed, contested, displaces, learn
 from pika_async._ledger.evolve import evolve
-from pika_async._ledger.pacing import obstacle
-from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Refusal, Replayable, Usage
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState, Usage
+from pika_async._ledger.refusals import lease_over, pass_over, refuse
 from pika_async._ledger.replays import put_away, replay, replay_over
-from pika_async._ledger.standing import (
-    CLAIMED,
-    LOST,
-    OPEN,
-    UNANSWERED,
-    UNSENT,
-    doubted,
-    makes_way,
-    may_resubmit,
-    may_send,
-)
+from pika_async._ledger.standing import CLAIMED, LOST, OPEN, UNSENT, doubted, may_resubmit
 
 _WATCHED = frozenset({AttemptState.RUNNING, AttemptState.UNRESOLVED})
-_SILENT = Refusal(
-    error="ProviderUnavailable", message="Nothing was sent: the process that was to send it fell silent."
-)
 
 
 def settle(
@@ -113,17 +100,17 @@ def _counted(before: JobRecord, after: JobRecord) -> JobRecord:
 def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecord:
     match event:
         case Claim():
-            return _claim(job, event, now, usage)
+            return claim(job, event, now, usage)
         case Sending():
-            return _pass_the_fence(job, event)
+            return pass_the_fence(job, event)
         case Replaying():
             return replay(job, event, now)
         case ReplayOver():
             return replay_over(job, event, now)
         case Refused():
-            return _refuse(job, event)
+            return refuse(job, event)
         case PassedOver():
-            return _pass_over(job, event)
+            return pass_over(job, event)
         case Evidence():
             return learn(job, event)
         case Unknown(attempt=id_, owner=owner):
@@ -135,7 +122,7 @@ def _decided(job: JobRecord, event: Event, now: float, usage: Usage) -> JobRecor
                 replay=None,  # its owner knows an answer after which nothing is sent again
             )
         case LeaseOver():
-            return _lease_over(job, event, now)
+            return lease_over(job, event, now)
         case NothingFound():
             return _nothing_found(job, event, now)
         case Lost(attempt=id_):
@@ -175,105 +162,6 @@ def _unbound(job: JobRecord, attempt_id: str, guard: Callable[[Attempt], bool]) 
     )
 
 
-def claimable(job: JobRecord, attempt: Attempt, now: float) -> bool:
-    """Return whether the attempt may be claimed, slots, pace and caps aside."""
-    return attempt.state is AttemptState.QUEUED and attempt.not_before <= now and may_send(job, attempt)
-
-
-def _claim(job: JobRecord, claim: Claim, now: float, usage: Usage) -> JobRecord:
-    attempt = job.attempt(claim.attempt)
-    if attempt is None or not claimable(job, attempt, now) or obstacle(claim, usage, now) is not None:
-        return job
-    times = claim.times
-    claimed = changed(
-        attempt,
-        state=AttemptState.SUBMITTING,
-        slot=True,
-        owner=claim.owner,
-        claimed_at=now,
-        lease_until=now + times.lease,
-        resolve_after=now + times.lease + times.resolve,
-        slot_until=now + times.claim_to_byte + times.acceptance + times.longest_render + times.slack,
-        price=claim.price,
-        address=claim.address,
-    )
-    return evolve(job, attempts=replaced(job, claimed))
-
-
-def _pass_the_fence(job: JobRecord, event: Sending) -> JobRecord:
-    """Mark that the first byte may leave, if the row is still what its owner claimed."""
-    attempt = job.attempt(event.attempt)
-    replay = None
-    if event.sent is not None and attempt is not None and attempt.claimed_at is not None:
-        replay = Replayable(until=attempt.claimed_at + event.sent.within, key=event.sent.key)
-    return moved(
-        job,
-        event.attempt,
-        lambda a: (
-            a.state is AttemptState.SUBMITTING
-            and a.owner == event.owner
-            and event.version in {None, a.version}
-            and may_send(job, a)
-        ),
-        state=AttemptState.SENDING,
-        replay=replay,
-    )
-
-
-def _refuse(job: JobRecord, event: Refused) -> JobRecord:
-    attempt = job.attempt(event.attempt)
-    if attempt is None or attempt.state not in UNANSWERED:
-        return job
-    if attempt.task is not None or attempt.owner != event.owner:
-        return job
-    return _without_it(job, attempt, event.refusal, event.next)
-
-
-def _pass_over(job: JobRecord, event: PassedOver) -> JobRecord:
-    """Go on to the next provider with an order that no process has claimed."""
-    attempt = job.attempt(event.attempt)
-    if attempt is None or attempt.state is not AttemptState.QUEUED or not may_send(job, attempt):
-        return job
-    return _without_it(job, attempt, event.refusal, event.next)
-
-
-def _lease_over(job: JobRecord, event: LeaseOver, now: float) -> JobRecord:
-    """Give up on an owner that stopped responding: what it had not begun to send can never leave any more."""
-    attempt = job.attempt(event.attempt)
-    if attempt is None or attempt.state not in CLAIMED or now <= attempt.lease_until:
-        return job
-    if attempt.state is AttemptState.SENDING:
-        return evolve(job, attempts=replaced(job, changed(attempt, state=AttemptState.AMBIGUOUS)))
-    return _without_it(job, attempt, _SILENT, event.next)
-
-
-def _without_it(job: JobRecord, attempt: Attempt, refusal: Refusal, next_: NextAttempt | None) -> JobRecord:
-    """Refuse *attempt*, of which nothing was bought, and go on to *next_* where the job allows it."""
-    refused = changed(attempt, state=AttemptState.REFUSED, slot=False, outcome=refusal)
-    after = evolve(job, attempts=replaced(job, refused))
-    may_go_on = (
-        attempt.id == job.newest.id
-        and not attempt.superseded
-        and not attempt.abandoned
-        and job.state is JobState.OPEN
-        and not job.cancel_requested
-        # Job rule 6: an earlier sibling may have come to life by evidence.
-        and all(makes_way(a) for a in after.attempts)
-    )
-    return _queue(after, next_) if next_ is not None and may_go_on else closed(after)
-
-
-def _queue(job: JobRecord, next_: NextAttempt) -> JobRecord:
-    attempt = Attempt(
-        id=next_.id,
-        job_id=job.id,
-        number=job.newest.number + 1,
-        account=next_.account,
-        not_before=next_.not_before,
-    )
-    return evolve(job, attempts=(*job.attempts, attempt))
-
-
 def _nothing_found(job: JobRecord, event: NothingFound, now: float) -> JobRecord:
     attempt = job.attempt(event.attempt)
     if attempt is None or attempt.state is not AttemptState.AMBIGUOUS or now <= attempt.resolve_after:
@@ -305,7 +193,7 @@ def _resubmit(job: JobRecord, event: Resubmit) -> JobRecord:
         changed(a, superseded=True) if a.state is AttemptState.UNRESOLVED and not a.superseded else a
         for a in job.attempts
     )
-    return _queue(evolve(job, attempts=attempts), event.next)
+    return queued(evolve(job, attempts=attempts), event.next)
 
 
 def _abandon(job: JobRecord, named: str | None) -> JobRecord:

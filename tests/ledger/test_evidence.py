@@ -1,4 +1,4 @@
-"""Rows 5, 10, 11 and 16, callbacks, and what happens when two rows claim one task."""
+"""What evidence does, whoever brings it, and what happens when two rows claim one task."""
 
 import pytest
 from attrs import evolve
@@ -34,7 +34,7 @@ UNANSWERED = [S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED]
 @pytest.mark.parametrize("state", [S.QUEUED, S.SUBMITTING, S.AMBIGUOUS, S.UNRESOLVED, S.REFUSED, S.CANCELLED])
 @pytest.mark.parametrize("source", ["answer", "echo"])
 def test_evidence_binds_whatever_state_the_row_is_in(state, source) -> None:
-    """Row 5: evidence that reaches us is never dropped, not even for a row thought unsent or refused."""
+    """Evidence that reaches us is never dropped, not even for a row thought unsent or refused."""
     record = after(job(attempt(state=state)), told(1, pending(), source))
     bound = record.newest
     assert (bound.state, bound.slot, bound.task, bound.bound_by) == (S.RUNNING, True, Task("t"), source)
@@ -42,26 +42,26 @@ def test_evidence_binds_whatever_state_the_row_is_in(state, source) -> None:
 
 @pytest.mark.parametrize("source", ["answer", "callback"])
 def test_evidence_cancels_queued_siblings(source) -> None:
-    """Row 5: what was paid is not bought again."""
+    """What was paid is not bought again."""
     record = after(job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2)), told(1, pending(), source))
     assert states(record) == "running cancelled"
 
 
 def test_a_first_success_wins_the_job_and_frees_its_slot() -> None:
-    """Row 11, job rule 1."""
+    """Job rule 1."""
     record = after(job(attempt(state=S.RUNNING, slot=True, task=Task("t"))), told(1, succeeded()))
     assert (record.state, record.winner, record.newest.slot) == (JobState.SUCCEEDED, "j-1", False)
     assert record.newest.outcome == succeeded()
 
 
 def test_a_held_answer_goes_from_submitting_to_the_end() -> None:
-    """Row 5: the POST's own answer may already be final."""
+    """The POST's own answer may already be final."""
     assert after(job(), claim(), told(1, succeeded())).state is JobState.SUCCEEDED
     assert after(job(), claim(), told(1, failed())).state is JobState.FAILED
 
 
 def test_an_unresolved_task_that_is_alive_runs_again() -> None:
-    """Row 10."""
+    """A look-up that finds it brings it back."""
     lost = after(
         job(attempt(state=S.RUNNING, slot=True, task=Task("t"), bound_by="answer")), Lost(attempt="j-1")
     )
@@ -89,20 +89,20 @@ def test_the_same_news_twice_changes_nothing() -> None:
 
 
 def test_final_rows_stay() -> None:
-    """Row 16: neither a later failure nor an older word moves an end."""
+    """Neither a later failure nor an older word moves an end."""
     record = after(job(), claim(), told(1, succeeded()))
     for late in (told(1, failed()), told(1, pending()), refused(), Lost(attempt="j-1"), Cancel()):
         assert after(record, late) is record
 
 
 def test_a_success_after_the_same_tasks_failure_is_an_extra() -> None:
-    """Row 16: a final row stays, and a paid video is still shown."""
+    """A final row stays, and a paid video is still shown."""
     record = after(job(), claim(), told(1, failed()), told(1, succeeded()))
     assert (states(record), record.state, record.extras) == ("failed", JobState.FAILED, (succeeded(),))
 
 
 def test_another_paid_task_of_a_final_row_is_an_extra() -> None:
-    """Row 16: while it runs and when it ends; a task is one extra, and its end stays."""
+    """While it runs and when it ends; a task is one extra, and its end stays."""
     record = after(job(), claim(), told(1, succeeded()), told(1, pending("t2"), "echo"))
     assert record.extras == (pending("t2"),)
     record = after(record, told(1, succeeded("t2"), "echo"))

@@ -1,165 +1,34 @@
-"""Every row of the table but those of evidence, and every job rule."""
+"""Every move that no other file has, and every job rule."""
 
 import pytest
 from attrs import evolve
 
-from pika_async._ledger.events import (
-    Abandon,
-    Cancel,
-    Evidence,
-    LeaseOver,
-    Lost,
-    Mismatch,
-    Restored,
-    Sending,
-    SlotOver,
-    Unknown,
-)
+from pika_async._ledger.events import Abandon, Cancel, Evidence, Lost, Mismatch, Restored, SlotOver, Unknown
 from pika_async._ledger.machine import account_of, step
-from pika_async._ledger.records import AttemptState, JobState, Usage
-from pika_async._ledger.times import Times
+from pika_async._ledger.records import AttemptState, JobState
 from pika_async.results import Succeeded, Task
 from tests.ledger.records import (
     ACCOUNT,
-    LATE,
     OWNER,
-    REFUSAL,
     after,
     attempt,
     claim,
     failed,
     job,
-    next_attempt,
     nothing,
     pending,
     refused,
     resubmit,
-    sending,
     states,
     succeeded,
     told,
 )
 
 S = AttemptState
-UNANSWERED = [S.SUBMITTING, S.SENDING, S.AMBIGUOUS, S.UNRESOLVED]
-
-
-def test_a_claim_takes_a_slot_and_fixes_all_times() -> None:
-    """Row 2: the claim stores lease, E and slot end, counted from itself."""
-    claimed = step(job(), claim(times=Times(deadline=60.0), address="1f"), 1000.0).newest
-    assert claimed.address == "1f"
-    assert (claimed.state, claimed.slot, claimed.owner, claimed.claimed_at) == (
-        S.SUBMITTING,
-        True,
-        OWNER,
-        1000.0,
-    )
-    assert claimed.lease_until == 1000.0 + 76.0
-    assert claimed.resolve_after == 1000.0 + 480.0
-    assert claimed.slot_until >= 1000.0 + 5.0 + 1800.0 + 5.0
-
-
-@pytest.mark.parametrize(
-    ("record", "usage"),
-    [
-        (job(attempt(not_before=LATE + 1)), Usage()),
-        (job(), Usage(slots=2)),
-        (job(), Usage(submits=9)),
-        (job(cancel_requested=True), Usage()),
-        (job(state=JobState.FAILED), Usage()),
-        (job(attempt(state=S.AMBIGUOUS)), Usage()),
-        (job(attempt(2)), Usage()),
-    ],
-    ids=["not before", "slots", "spending cap", "cancelled", "job closed", "not queued", "unknown attempt"],
-)
-def test_no_claim_while_its_guard_does_not_hold(record, usage) -> None:
-    """Row 2: slots, cap, time, job and the row itself each forbid the claim."""
-    assert step(record, claim(max_slots=2, max_submits=9), LATE, usage) is record
-
-
-@pytest.mark.parametrize("caps", [{}, {"max_slots": 3, "max_submits": 10}])
-def test_a_claim_below_the_caps_is_granted(caps) -> None:
-    """Row 2: one slot and one submit left are enough, and no cap is no limit."""
-    assert step(job(), claim(**caps), LATE, Usage(slots=2, submits=9)).newest.state is S.SUBMITTING
-
-
-@pytest.mark.parametrize(
-    ("sibling", "granted"),
-    [
-        (attempt(state=S.REFUSED), True),
-        (attempt(state=S.FAILED), True),
-        (attempt(state=S.CANCELLED), True),
-        (attempt(state=S.UNRESOLVED, superseded=True), True),
-        (attempt(state=S.AMBIGUOUS, superseded=True), True),
-        (attempt(state=S.UNRESOLVED), False),
-        (attempt(state=S.UNRESOLVED, abandoned=True), False),
-        (attempt(state=S.AMBIGUOUS), False),
-        (attempt(state=S.SUBMITTING), False),
-        (attempt(state=S.RUNNING, superseded=True), False),
-        (attempt(state=S.SUCCEEDED, superseded=True), False),
-    ],
-)
-def test_a_sibling_that_may_have_bought_forbids_the_claim(sibling, granted) -> None:
-    """Row 2: earlier siblings are refused, failed, never sent, or superseded by a person's word."""
-    record = job(sibling, attempt(2))
-    assert (step(record, claim(2), LATE) is not record) is granted
-
-
-@pytest.mark.parametrize("state", UNANSWERED)
-def test_a_refusal_frees_the_slot_and_makes_a_new_row(state) -> None:
-    """Rows 3 and 4: the refused row never returns to the queue, a new one may."""
-    record = after(job(attempt(state=state, slot=True)), refused(following=2))
-    assert states(record) == "refused queued"
-    assert (record.attempts[0].slot, record.attempts[0].outcome, record.newest.number) == (False, REFUSAL, 2)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        job(attempt(state=S.QUEUED)),
-        job(attempt(state=S.RUNNING, task=Task("t"))),
-        job(attempt(state=S.UNRESOLVED, task=Task("t"))),
-        job(attempt(state=S.SUBMITTING, owner="another")),
-        job(attempt(2, state=S.SUBMITTING)),
-    ],
-    ids=["unsent", "running", "has a task", "another owner", "unknown attempt"],
-)
-def test_a_refusal_says_nothing_about_other_rows(record) -> None:
-    """Rows 3 and 4: only the owner refuses, and only what has no task."""
-    assert after(record, refused(following=3)) is record
-
-
-@pytest.mark.parametrize(
-    ("record", "expected", "state"),
-    [
-        (job(attempt(state=S.UNRESOLVED, superseded=True), attempt(2)), "refused queued", JobState.OPEN),
-        (job(attempt(state=S.UNRESOLVED, superseded=True)), "refused", JobState.FAILED),
-        (job(attempt(state=S.UNRESOLVED, abandoned=True)), "refused", JobState.FAILED),
-        (job(attempt(state=S.SUBMITTING), cancel_requested=True), "refused", JobState.CANCELLED),
-        (job(attempt(state=S.SUBMITTING), state=JobState.SUCCEEDED), "refused", JobState.SUCCEEDED),
-    ],
-    ids=["not newest", "superseded", "abandoned", "cancelled", "job closed"],
-)
-def test_a_refusal_that_may_not_go_on(record, expected, state) -> None:
-    """Row 4: a new row only if this one is newest, not superseded or abandoned, and the job open."""
-    record = after(record, refused(following=3))
-    assert (states(record), record.state) == (expected, state)
-
-
-def test_a_refusal_beside_a_sibling_that_came_to_life_makes_no_row() -> None:
-    """Job rule 6: an earlier attempt that runs after all is the one live attempt."""
-    record = job(attempt(state=S.RUNNING, task=Task("t")), attempt(2, state=S.SUBMITTING))
-    assert states(after(record, refused(2, following=3))) == "running refused"
-
-
-def test_the_last_refusal_fails_the_job() -> None:
-    """Row 4 without a next attempt, job rule 2: nothing is open any more."""
-    record = after(job(), claim(), refused())
-    assert (record.state, record.version) == (JobState.FAILED, 1)
 
 
 def test_only_the_owner_and_only_once_says_that_the_outcome_is_unknown() -> None:
-    """Row 6."""
+    """Whatever else came of the POST is a doubt, and the slot stays taken."""
     record = after(job(), claim())
     assert after(record, Unknown(attempt="j-1", owner="another")) is record
     ambiguous = after(record, Unknown(attempt="j-1", owner=OWNER))
@@ -167,50 +36,8 @@ def test_only_the_owner_and_only_once_says_that_the_outcome_is_unknown() -> None
     assert after(ambiguous, Unknown(attempt="j-1", owner=OWNER)) is ambiguous
 
 
-def test_the_mark_at_the_fence_is_the_owners_and_made_once() -> None:
-    """It is committed before the first byte; nobody else may make it, and not for a cancelled job."""
-    record = after(job(), claim())
-    assert after(record, Sending(attempt="j-1", owner="another")) is record
-    marked = after(record, sending())
-    assert (states(marked), marked.newest.slot) == ("sending", True)
-    assert after(marked, sending()) is marked
-    cancelled = after(record, Cancel())
-    assert after(cancelled, sending()) is cancelled
-
-
-def test_a_sibling_that_came_to_life_forbids_the_mark() -> None:
-    """The fence asks everything again that the claim asked."""
-    record = job(attempt(state=S.RUNNING, task=Task("t")), attempt(2, state=S.SUBMITTING))
-    assert after(record, sending(2)) is record
-
-
-def test_what_never_passed_the_fence_is_queued_again_when_its_lease_is_over() -> None:
-    """No byte has left, and the late owner's mark fails: refused, and a new row takes its place."""
-    record = step(job(), claim(), 1000.0)
-    over = record.newest.lease_until + 0.1
-    lease = LeaseOver(attempt="j-1", next=next_attempt(2))
-    assert step(record, lease, record.newest.lease_until) is record
-    swept = step(record, lease, over)
-    assert (states(swept), swept.attempts[0].slot) == ("refused queued", False)
-    assert after(swept, sending()) is swept
-    assert after(swept, refused(following=3)) is swept
-    alone = step(record, LeaseOver(attempt="j-1"), over)
-    assert (states(alone), alone.state) == ("refused", JobState.FAILED)
-    cancelled = step(after(record, Cancel()), lease, over)
-    assert (states(cancelled), cancelled.state) == ("refused", JobState.CANCELLED)
-
-
-def test_a_lease_that_is_over_has_no_other_effect_on_what_may_have_left() -> None:
-    """Row 7: ambiguous, with its slot, and nothing queued."""
-    record = step(step(job(), claim(), 1000.0), sending(), 1000.0)
-    assert step(record, LeaseOver(attempt="j-1"), record.newest.lease_until) is record
-    lease = LeaseOver(attempt="j-1", next=next_attempt(2))
-    swept = step(record, lease, record.newest.lease_until + 0.1)
-    assert (states(swept), swept.newest.slot) == ("ambiguous", True)
-
-
 def test_unresolved_needs_two_negatives_sent_after_the_grace() -> None:
-    """Row 8: look-ups sent earlier do not count, whenever they end."""
+    """Look-ups sent earlier do not count, whenever they end."""
     record = job(attempt(state=S.AMBIGUOUS, resolve_after=100.0))
     assert step(record, nothing(sent_at=99.0), 100.0) is record
     assert step(record, nothing(sent_at=100.0), 500.0) is record
@@ -220,7 +47,7 @@ def test_unresolved_needs_two_negatives_sent_after_the_grace() -> None:
 
 
 def test_where_there_is_no_history_the_grace_alone_decides() -> None:
-    """Row 8."""
+    """Nothing else could tell more."""
     record = job(attempt(state=S.AMBIGUOUS, resolve_after=100.0))
     assert step(record, nothing(sent_at=None), 100.0) is record
     assert states(step(record, nothing(sent_at=None), 100.1)) == "unresolved"
@@ -228,25 +55,25 @@ def test_where_there_is_no_history_the_grace_alone_decides() -> None:
 
 @pytest.mark.parametrize("record", [job(attempt(state=S.SUBMITTING)), job(attempt(2, state=S.AMBIGUOUS))])
 def test_negatives_say_nothing_about_other_rows(record) -> None:
-    """Row 8 is for ambiguous rows."""
+    """They are about ambiguous rows."""
     assert after(record, nothing()) is record
 
 
 @pytest.mark.parametrize("state", [s for s in S if s is not S.RUNNING])
 def test_only_running_tasks_get_lost(state) -> None:
-    """Row 9."""
+    """Every other row stays as it is."""
     record = job(attempt(state=state))
     assert after(record, Lost(attempt="j-1")) is record
 
 
 def test_cancel_before_sending_ends_the_job() -> None:
-    """Row 12."""
+    """Nothing was bought, and nothing will be."""
     record = after(job(), Cancel())
     assert (states(record), record.state, record.version) == ("cancelled", JobState.CANCELLED, 1)
 
 
 def test_resubmit_supersedes_and_queues() -> None:
-    """Row 13."""
+    """The old attempt keeps its slot, and the new one may be claimed."""
     record = after(job(attempt(state=S.UNRESOLVED, slot=True)), resubmit(2))
     assert states(record) == "unresolved queued"
     assert (record.attempts[0].superseded, record.attempts[0].slot) == (True, True)
@@ -268,12 +95,12 @@ def test_resubmit_supersedes_and_queues() -> None:
     ],
 )
 def test_resubmit_is_for_open_jobs_in_doubt(record) -> None:
-    """Row 13: never beside a live sibling, never twice, never after abandon, cancel or the job's end."""
+    """Never beside a live sibling, never twice, never after abandon, cancel or the job's end."""
     assert after(record, resubmit(3)) is record
 
 
 def test_a_word_about_one_attempt_spreads_to_no_other() -> None:
-    """Row 13: a repeated word about the first attempt does not resubmit the second."""
+    """A repeated word about the first attempt does not resubmit the second."""
     record = after(job(attempt(state=S.UNRESOLVED)), resubmit(2, "j-1"), claim(2))
     record = after(record, Unknown(attempt="j-2", owner=OWNER), nothing(2), nothing(2))
     assert states(record) == "unresolved unresolved"
@@ -282,14 +109,14 @@ def test_a_word_about_one_attempt_spreads_to_no_other() -> None:
 
 
 def test_resubmit_reaches_an_attempt_that_is_not_the_newest() -> None:
-    """Row 13: the newest may have been cancelled by evidence about an older one, lost since."""
+    """The newest may have been cancelled by evidence about an older one, lost since."""
     record = job(attempt(state=S.UNRESOLVED, task=Task("t")), attempt(2, state=S.CANCELLED))
     record = after(record, resubmit(3), claim(3))
     assert states(record) == "unresolved cancelled submitting"
 
 
 def test_abandon_keeps_the_slot_and_the_job() -> None:
-    """Row 14, job rule 3: a word that stops asking, not an end."""
+    """Job rule 3: a word that stops asking, not an end."""
     record = after(job(attempt(state=S.UNRESOLVED, slot=True)), Abandon())
     assert (record.newest.abandoned, record.newest.slot, record.state) == (True, True, JobState.OPEN)
     assert after(record, Abandon()) is record
@@ -297,7 +124,7 @@ def test_abandon_keeps_the_slot_and_the_job() -> None:
 
 @pytest.mark.parametrize("state", [s for s in S if s is not S.UNRESOLVED])
 def test_abandon_is_for_unresolved_attempts(state) -> None:
-    """Row 14."""
+    """Every other row stays as it is."""
     record = job(attempt(state=state))
     assert after(record, Abandon()) is record
     assert after(record, Abandon(attempt="j-1")) is record
@@ -305,7 +132,7 @@ def test_abandon_is_for_unresolved_attempts(state) -> None:
 
 @pytest.mark.parametrize("state", [S.AMBIGUOUS, S.UNRESOLVED])
 def test_a_slot_ends_when_whatever_was_sent_must_have_ended(state) -> None:
-    """Row 15."""
+    """Not before, and in both kinds of doubt."""
     record = job(attempt(state=state, slot=True, slot_until=200.0))
     assert step(record, SlotOver(attempt="j-1"), 200.0) is record
     assert step(record, SlotOver(attempt="j-1"), 200.1).newest.slot is False
@@ -320,7 +147,7 @@ def test_a_slot_ends_when_whatever_was_sent_must_have_ended(state) -> None:
     ],
 )
 def test_no_other_slot_is_taken_away(record) -> None:
-    """Row 15 is for slots of ambiguous and unresolved rows."""
+    """Only ambiguous and unresolved rows lose theirs with time."""
     assert after(record, SlotOver(attempt="j-1")) is record
 
 
@@ -402,21 +229,6 @@ def test_a_look_up_that_echoes_another_token_frees_the_task(source, state) -> No
 def test_a_mismatch_says_nothing_about_other_rows(record) -> None:
     """What an echo has proven stays, and so does an end."""
     assert after(record, Mismatch(attempt="j-1", task="t")) is record
-
-
-@pytest.mark.parametrize(
-    ("usage", "asked", "granted"),
-    [
-        (Usage(next_submit_at=LATE + 1), {}, False),
-        (Usage(next_submit_at=LATE), {}, True),
-        (Usage(paused_until=LATE + 1), {}, False),
-        (Usage(paused_until=LATE + 1), {"despite_pause": True}, True),
-        (Usage(paused_until=LATE + 1, next_submit_at=LATE + 1), {"despite_pause": True}, False),
-    ],
-)
-def test_a_claim_waits_for_the_accounts_pace_and_pause(usage, asked, granted) -> None:
-    """Row 2: what one process was told by a 429 or an empty balance holds for all."""
-    assert (states(step(job(), claim(**asked), LATE, usage)) == "submitting") is granted
 
 
 def test_an_event_concerns_the_account_of_its_attempt() -> None:
