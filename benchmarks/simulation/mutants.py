@@ -144,13 +144,13 @@ MUTANTS = (
     ),
     Mutant(
         "an order whose claim failed is given up",
-        "posts",
+        "unsent",
         "        elif line.ledger_failed(self._clock.now()):\n",
-        "        elif True:\n            await self._give_up(flight, error)\n        elif False:\n",
+        "        elif True:\n            await self.give_up(flight, error)\n        elif False:\n",
     ),
     Mutant(
         "an order whose claim failed is forgotten",
-        "posts",
+        "unsent",
         '            log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)\n            line.add(flight)',
         '            log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)',
     ),

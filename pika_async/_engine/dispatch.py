@@ -13,6 +13,8 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.line import Line
 from pika_async._engine.lines import Lines
 from pika_async._engine.posts import Posts
+from pika_async._engine.preparing import Preparing
+from pika_async._engine.unsent import Unsent
 from pika_async._engine.uploads import AT_ONCE
 from pika_async.errors import PikaError
 
@@ -35,19 +37,23 @@ class Dispatch:
         self,
         desk: Desk,
         lines: Lines,
-        posts: Posts,
         clock: Clock,
         *,
+        preparing: Preparing,
+        posts: Posts,
+        unsent: Unsent,
         working: bool = True,
     ) -> None:
         self._desk = desk
         self._lines = lines
+        self._preparing = preparing
         self._posts = posts
+        self._unsent = unsent
         self._clock = clock
         self.working = working
         self._waits: dict[str, _Wait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._preparing: dict[asyncio.Task[None], Flight] = {}
+        self._aside: dict[asyncio.Task[None], Flight] = {}
         self._noticed: Callable[[Line], None] | None = None
         lines.on_change(self.pump)
 
@@ -87,10 +93,10 @@ class Dispatch:
     def _start(self, line: Line) -> None:
         while self.working and not self._desk.closing and (first := line.first()) is not None:
             if first.is_unprepared(self._desk.ledger.now()):
-                if len(self._preparing) >= _PREPARED_AHEAD:
+                if len(self._aside) >= _PREPARED_AHEAD:
                     return  # whichever is ready next wakes the line
                 task = asyncio.get_running_loop().create_task(self._prepare(line, line.set_aside()))
-                self._preparing[task] = first
+                self._aside[task] = first
                 continue
             if not line.may_start(self._clock.now()):
                 self._pump_later(line)
@@ -102,11 +108,11 @@ class Dispatch:
         """Have the media of a job fetched and uploaded, and let it wait for its slot then."""
         task = asyncio.current_task()
         try:
-            if await self._posts.prepared(line, flight) and self.working:
+            if await self._preparing.prepared(line, flight) and self.working:
                 line.add(flight)
         finally:
             if task is not None:
-                self._preparing.pop(task, None)
+                self._aside.pop(task, None)
             for other in self._lines.values():
                 self.pump(other)
 
@@ -140,7 +146,7 @@ class Dispatch:
     async def drain(self, error: Callable[[], PikaError]) -> None:
         """Send nothing more, leave what waits to other processes with *error*, and end what is under way."""
         self.working = False
-        await asyncio.gather(*(self._posts.leave_unread(flight, error()) for flight in self.stop()))
+        await asyncio.gather(*(self._unsent.leave_unread(flight, error()) for flight in self.stop()))
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -148,11 +154,11 @@ class Dispatch:
         """Start nothing more, and return the jobs that were not sent."""
         for wait in self._waits.values():
             wait.timer.cancel()
-        aside = [*self._preparing.values()]
-        for task in self._preparing:
+        aside = [*self._aside.values()]
+        for task in self._aside:
             task.cancel()
-        self._tasks.update(self._preparing)
-        self._preparing.clear()
+        self._tasks.update(self._aside)
+        self._aside.clear()
         return [*(flight for line in self._lines.values() for flight in line.clear()), *aside]
 
     async def aclose(self, patience: float) -> None:

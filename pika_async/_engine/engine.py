@@ -16,6 +16,7 @@ from pika_async._engine.addresses import Addresses
 from pika_async._engine.attendance import Attendance, Crew
 from pika_async._engine.building import Building
 from pika_async._engine.choosing import Rule
+from pika_async._engine.claims import Claims, Price
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.dispatch import Dispatch
@@ -29,10 +30,12 @@ from pika_async._engine.looks.looks import Looks
 from pika_async._engine.looks.watched import Watched
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
-from pika_async._engine.posts import Posts, Price
+from pika_async._engine.posts import Posts
+from pika_async._engine.preparing import Preparing
 from pika_async._engine.retention import drop_media
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._engine.sweeper import Sweeper
+from pika_async._engine.unsent import Unsent
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
@@ -105,17 +108,25 @@ class Engine:
         self._lines = Lines(self.desk)
         building = Building(self.addresses, clock)
         uploads = Uploads(ledger, transport, clock, media)
-        posts = Posts(
+        unsent = Unsent(self.desk, clock)
+        preparing = Preparing(self.desk, uploads, unsent)
+        claims = Claims(
             self.desk,
-            transport,
-            clock,
-            building,
-            uploads=uploads,
+            transport.timeouts,
             price=settings.price,
             max_submits=settings.max_submits,
             max_cost=settings.max_cost,
         )
-        self._dispatch = Dispatch(self.desk, self._lines, posts, clock, working=working)
+        posts = Posts(self.desk, transport, clock, building, claims=claims, uploads=uploads, unsent=unsent)
+        self._dispatch = Dispatch(
+            self.desk,
+            self._lines,
+            clock,
+            preparing=preparing,
+            posts=posts,
+            unsent=unsent,
+            working=working,
+        )
         self.attendance = Attendance(
             self.desk, self._lines, clock, self._lag, self._dispatch.pump, working=working
         )

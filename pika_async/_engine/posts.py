@@ -6,17 +6,12 @@ Written on the table of docs/pay-once.md. Nothing here ever sends the same attem
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
-
-from attrs import evolve
 
 from pika_async._engine import answers
 from pika_async._engine.account import Account
 from pika_async._engine.answers import Posted
 from pika_async._engine.building import Building
-from pika_async._engine.charges import charged
-from pika_async._engine.choosing import MEDIA
+from pika_async._engine.claims import Claims
 from pika_async._engine.clock import Clock, moment
 from pika_async._engine.desk import Desk
 from pika_async._engine.files import with_blobs
@@ -25,26 +20,20 @@ from pika_async._engine.ids import attempt_id
 from pika_async._engine.line import Line
 from pika_async._engine.sending import Outcome, send
 from pika_async._engine.sent import kept, key_of
+from pika_async._engine.unsent import Unsent
 from pika_async._engine.uploads import Uploads
-from pika_async._engine.verdict import capped, later, paused, refusal_of, too_dear, unpriced
+from pika_async._engine.verdict import later
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Cancel, Claim, Evidence, NextAttempt, PassedOver, Refused, Sent
-from pika_async._ledger.pacing import Obstacle
+from pika_async._ledger.events import Evidence, Refused, Sent
 from pika_async._ledger.records import Attempt, AttemptState
-from pika_async._ledger.standing import CLAIMED, next_fallback, spent, unsent
-from pika_async._ledger.times import Times
-from pika_async._money import Money
-from pika_async._powers import Estimate
+from pika_async._ledger.standing import CLAIMED, next_fallback
 from pika_async._sender import Sender, makes_fresh_connections
 from pika_async._telemetry import span
 from pika_async.errors import ConfigError, LedgerError, PikaError
 from pika_async.requests import VideoRequest
 
 log = logging.getLogger("pika_async")
-
-Price: TypeAlias = Callable[[Account, VideoRequest], Awaitable[Estimate | None]]
-"""What an order costs on an account, where somebody can tell."""
 
 _STALE_FENCES = 3
 _BUILT_LASTS = 60.0
@@ -60,54 +49,18 @@ class Posts:
         clock: Clock,
         building: Building,
         *,
+        claims: Claims,
         uploads: Uploads,
-        price: Price | None = None,
-        max_submits: int | None = None,
-        max_cost: Money | None = None,
+        unsent: Unsent,
     ) -> None:
         self._desk = desk
         self._transport = transport
         self._clock = clock
         self._building = building
+        self._claims = claims
         self._uploads = uploads
-        self._price = price
-        self._max_submits = max_submits
-        self._max_cost = max_cost
+        self._unsent = unsent
         self._may_ask_for_fresh = makes_fresh_connections(transport)
-        self._times: dict[tuple[bool, float, float], Times] = {}
-
-    async def prepared(self, line: Line, flight: Flight) -> bool:
-        """Bring the media of *flight* into form; return whether it may be sent. No slot is held meanwhile."""
-        try:
-            if not flight.recorded and self._desk.ledger.remembers:
-                await self._desk.record(flight)
-            await self._uploads.prepare(flight)
-        except LedgerError as error:
-            await self._ledger_failed(line, flight, error)
-        except PikaError as error:
-            if not await self._passed_over(line, flight, error):
-                await self._give_up(flight, error)
-        except Exception as error:
-            log.exception("job %s: the engine failed before the claim", flight.id)
-            await self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
-        else:
-            return True
-        return False
-
-    async def _passed_over(self, line: Line, flight: Flight, error: PikaError) -> bool:
-        """Go on to the next provider of the order, if there is one: a failed upload buys nothing."""
-        if (fallback := next_fallback(flight.record)) is None:
-            return False
-        error.code = error.code or MEDIA
-        newest = flight.record.newest
-        following = NextAttempt(id=attempt_id(flight.id, newest.number + 1), account=fallback)
-        event = PassedOver(attempt=newest.id, refusal=refusal_of(error), next=following)
-        try:
-            await self._desk.record(flight)
-            await self._desk.tell(flight, event)
-        except LedgerError as failed:
-            await self._ledger_failed(line, flight, failed)
-        return True
 
     async def post(self, line: Line, flight: Flight) -> None:
         """Claim and send the newest attempt of *flight*, and tell what came of it; raises cancellation only.
@@ -119,14 +72,14 @@ class Posts:
             refused = line.refuses(flight.asked_at, self._desk.ledger.now())
             if refused is not None and next_fallback(flight.record) is None:
                 if self._desk.ledger.remembers:
-                    self.leave(flight, later(refused))
+                    self._unsent.leave(flight, later(refused))
                 else:
-                    await self._give_up(flight, later(refused, stays=False))
+                    await self._unsent.give_up(flight, later(refused, stays=False))
                 return
             order, request = await self._built(line, flight)
-            price = None if self._price is None else await self._priced(self._price, line, order)
+            claim = await self._claims.claim(flight, line.account, order, held=request.held)
             is_new, clocks = not flight.recorded, moment(self._clock)
-            change = await self._desk.tell(flight, self._claim(line, flight, request, price))
+            change = await self._desk.tell(flight, claim)
             line.claiming, claiming = line.claiming - 1, False
             line.learn(change.usage, self._desk.ledger.now(), self._clock.now())
             attempt = change.after.newest
@@ -156,12 +109,13 @@ class Posts:
                 line.ledger_works()
                 await self._not_claimed(line, flight, change)
         except LedgerError as error:
-            await self._ledger_failed(line, flight, error)
+            await self._unsent.ledger_failed(line, flight, error)
         except PikaError as error:
-            await self._give_up(flight, error)
+            await self._unsent.give_up(flight, error)
         except Exception as error:
             log.exception("job %s: the engine failed before the claim", flight.id)
-            await self._give_up(flight, PikaError(f"A defect in pika_async, please report it: {error!r}."))
+            defect = PikaError(f"A defect in pika_async, please report it: {error!r}.")
+            await self._unsent.give_up(flight, defect)
         finally:
             flight.sending = False
             line.claiming -= claiming
@@ -181,42 +135,6 @@ class Posts:
     def _is_old(self, built_at: float) -> bool:
         return self._clock.now() - built_at >= _BUILT_LASTS
 
-    @staticmethod
-    async def _priced(price: Price, line: Line, order: VideoRequest) -> Money | None:
-        estimate = await price(line.account, order)
-        try:
-            return None if estimate is None else Money.of(estimate.amount, estimate.unit)
-        except ValueError:
-            return None
-
-    def _claim(self, line: Line, flight: Flight, request: HttpRequest, price: Money | None) -> Claim:
-        capabilities = line.account.capabilities
-        render, replayable = capabilities.longest_render, line.account.replay_window
-        if (times := self._times.get((request.held, render, replayable))) is None:
-            timeouts = self._transport.timeouts
-            deadline = timeouts.held if request.held else timeouts.submit
-            times = Times(deadline=deadline, longest_render=render)
-            # What may still be sent again is not shown to a person yet.
-            shown_after = replayable + deadline + times.acceptance + times.slack - times.lease
-            times = evolve(times, resolve=max(times.resolve, shown_after))
-            self._times[request.held, render, replayable] = times
-        return Claim(
-            attempt=flight.record.newest.id,
-            owner=self._desk.owner,
-            times=times,
-            max_slots=line.account.max_concurrency,
-            max_submits=self._max_submits,
-            price=price,
-            max_cost=self._max_cost,
-            asked_at=flight.asked_at,
-            despite_pause=not self._waits_for_later(flight),
-            address=line.account.address,
-        )
-
-    def _waits_for_later(self, flight: Flight) -> bool:
-        """Return whether the order outlives a refusal that is about the account or its key alone."""
-        return self._desk.ledger.remembers and next_fallback(flight.record) is None
-
     async def _not_claimed(self, line: Line, flight: Flight, change: Change) -> None:
         """Go on after a claim that the ledger did not grant."""
         match change.obstacle:
@@ -232,59 +150,12 @@ class Posts:
                     line.filled(change.usage)
                 line.add(flight)
             case obstacle:
-                error = self._held_back(obstacle, line.account.name)
+                error = self._claims.held_back(obstacle, line.account.name)
                 if self._desk.ledger.remembers or flight.record.key is not None:
                     # Unsent, and not burned: who asks for it again gets it bought.
-                    self.leave(flight, error)
+                    self._unsent.leave(flight, error)
                 else:
-                    await self._give_up(flight, error)
-
-    def _held_back(self, obstacle: Obstacle, provider: str) -> PikaError:
-        match obstacle.reason, self._max_cost:
-            case "cap", _:
-                return capped(self._max_submits)
-            case "cost", Money() as most:
-                return too_dear(most)
-            case "unpriced", Money() as most:
-                return unpriced(provider, most)
-            case _:
-                return paused(obstacle.why)
-
-    def leave(self, flight: Flight, error: PikaError) -> None:
-        """Let those who wait go with *error*; the order stays queued in the ledger."""
-        if not unsent(flight.record):
-            error.charged = spent(flight.record)  # an earlier attempt is in doubt
-        if flight.record.key is None:
-            error.retryable = False  # the same call would be another order beside this one
-        flight.end(self._desk.explain(flight, error))
-        self._desk.flights.pop(flight.id, None)
-        if not flight.recorded:
-            self._desk.spawn(self._desk.record(flight))
-
-    async def leave_unread(self, flight: Flight, error: PikaError) -> None:
-        """Leave an order that another process may have sent, unless it ended while the ledger was asked."""
-        error.charged = await charged(self._desk, flight)
-        if not flight.ended:
-            self.leave(flight, error)
-
-    async def _give_up(self, flight: Flight, error: PikaError) -> None:
-        """End an order that was never sent with *error*."""
-        flight.end(self._desk.explain(flight, error))
-        attempt = flight.record.newest
-        # A claim that raised may be committed all the same.
-        refused = Refused(attempt=attempt.id, owner=self._desk.owner, refusal=refusal_of(error), error=error)
-        await self._desk.tell(flight, refused)
-        await self._desk.tell(flight, Cancel())
-
-    async def _ledger_failed(self, line: Line, flight: Flight, error: LedgerError) -> None:
-        """Try again while the ledger may come back: an order in it outlives that. No byte has left."""
-        if not self._desk.ledger.remembers:
-            await self._give_up(flight, error)
-        elif line.ledger_failed(self._clock.now()):
-            await self.leave_unread(flight, error)
-        else:
-            log.warning("job %s: not sent, the ledger failed: %s", flight.id, error)
-            line.add(flight)
+                    await self._unsent.give_up(flight, error)
 
     async def _told(self, line: Line, flight: Flight, posted: Posted, event: Outcome) -> None:
         """Tell the one event that came of a POST. From here on no failure of ours may call it refused."""
@@ -316,9 +187,9 @@ class Posts:
                 if posted.fallback is None and isinstance(refusal, answers.ACCOUNTS_TROUBLE):
                     line.refused(refusal, self._desk.ledger.now())
                 if too_long:
-                    await self.leave_unread(flight, refusal)
+                    await self._unsent.leave_unread(flight, refusal)
                 elif event.later and not flight.ended:
-                    self.leave(flight, refusal)
+                    self._unsent.leave(flight, refusal)
             case _:
                 pass
 

@@ -1,7 +1,8 @@
-"""Ledgers for tests of the engine: watched, failing, or shared by several clients."""
+"""Ledgers for tests of the engine: watched, failing, outliving the process, or shared by several clients."""
 
 from __future__ import annotations
 
+from pika_async._ledger.events import Claim
 from pika_async._ledger.memory import MemoryLedger
 from pika_async.errors import LedgerError
 
@@ -64,3 +65,28 @@ class SharedLedger(WatchedLedger):
 
     async def news(self):
         return None
+
+
+class KeptLedger(WatchedLedger):
+    """Outlives the process, so that an order does as well; `claims` may fail, or wait for `gate`."""
+
+    remembers = True
+
+    def __init__(self):
+        super().__init__()
+        self.failing, self.gate = False, None
+
+    async def create(self, job, first=None):
+        await self._maybe(first)
+        return await super().create(job, first)
+
+    async def apply(self, job_id, event):
+        await self._maybe(event)
+        return await super().apply(job_id, event)
+
+    async def _maybe(self, event):
+        if isinstance(event, Claim):
+            if self.failing:
+                raise LedgerError("The disk is full.")
+            if self.gate is not None:
+                await self.gate.wait()

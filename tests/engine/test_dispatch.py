@@ -62,7 +62,7 @@ class Posts:
     """Notes what is sent; each is under way until `gate` opens, and holds a slot for ever."""
 
     def __init__(self):
-        self.sent, self.left, self.gate, self.readied = [], [], asyncio.Event(), []
+        self.sent, self.gate = [], asyncio.Event()
 
     async def post(self, line, flight):
         self.sent.append(flight)
@@ -70,11 +70,25 @@ class Posts:
         line.slots += 1
         await self.gate.wait()
 
+
+class Preparing:
+    """Notes what is prepared; it takes until the `gate` of the POSTs opens."""
+
+    def __init__(self, gate):
+        self.gate, self.readied = gate, []
+
     async def prepared(self, line, flight):
         await self.gate.wait()
         self.readied.append(flight)
         flight.unprepared = False
         return True
+
+
+class Unsent:
+    """Notes what is left to other processes."""
+
+    def __init__(self):
+        self.left = []
 
     async def leave_unread(self, flight, error):
         self.left.append((flight, error))
@@ -89,7 +103,15 @@ class World:
         self.desk = Desk(self.account, Ledger(self.clock, shared=shared))
         self.lines, self.posts = Lines(self.desk), Posts()
         self.line = self.lines[KEY]
-        self.dispatch = Dispatch(self.desk, self.lines, self.posts, self.clock)
+        self.preparing, self.unsent = Preparing(self.posts.gate), Unsent()
+        self.dispatch = Dispatch(
+            self.desk,
+            self.lines,
+            self.clock,
+            preparing=self.preparing,
+            posts=self.posts,
+            unsent=self.unsent,
+        )
 
     async def add(self, count=1):
         """Add so many jobs; return them when what can be sent is under way."""
@@ -205,7 +227,7 @@ async def test_media_are_prepared_before_a_slot_is_taken():
     assert world.posts.sent == [second]
     world.posts.gate.set()
     await settle()
-    assert world.posts.readied == [first]
+    assert world.preparing.readied == [first]
     await world.over()
 
 
@@ -226,7 +248,7 @@ async def test_draining_leaves_the_rest_to_others():
     flights = await world.add(2)
     draining = asyncio.ensure_future(world.dispatch.drain(lambda: PikaError("over")))
     await settle()
-    assert [flight for flight, _ in world.posts.left] == flights[1:]
+    assert [flight for flight, _ in world.unsent.left] == flights[1:]
     assert not draining.done()
     world.posts.gate.set()
     await draining

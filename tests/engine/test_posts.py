@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from attrs import Factory, evolve, frozen
+from attrs import evolve
 
 import pika_async.provider as api
 from pika_async import Generate
 from pika_async._engine import posts
-from pika_async._engine.flight import Stage
 from pika_async._ledger.events import Cancel, Claim, Sending, Unknown
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
@@ -25,10 +24,9 @@ from pika_async.errors import (
     SubmitUnknown,
     UnsupportedRequest,
 )
-from pika_async.provider import Estimate, HttpRequest
 from pika_async.testing import FakeClock
 from tests.engine.clocks import SkewedClock
-from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
+from tests.engine.ledgers import FailingLedger, KeptLedger, SharedLedger, WatchedLedger
 from tests.engine.scripted import LOST, UNSENT, Historian, Scripted, answer, capable, refusal, scene
 from tests.ledger.records import attempt, job
 
@@ -329,84 +327,6 @@ async def test_a_held_failure_is_a_failed_job():
             await s.pika.generate("a cat")
 
 
-async def test_the_spending_cap_counts_claims():
-    """The third submit of two is refused unsent; a refused one has been counted, for it was sent."""
-    async with scene(max_submits=2) as s:
-        s.host.at_submit.append(refusal("SubmitRefused"))
-        with pytest.raises(PikaError):
-            await s.pika.generate("first")
-        await s.after(30, s.pika.generate("second"))
-        with pytest.raises(InsufficientBalance) as caught:
-            await s.pika.generate("third")
-        assert caught.value.code == "max_submits"
-        assert "max_submits" in caught.value.message
-        assert caught.value.charged == "no"
-        assert len(s.wire.submits) == 2
-        assert s.stats.in_flight == 0
-
-
-@frozen(kw_only=True)
-class Dear(Scripted):
-    """A provider that publishes a price of 0.4 dollars, and counts who asks for it."""
-
-    asked: list[str] = Factory(list)
-
-    def build_estimate(self, request, /):
-        return HttpRequest(method="GET", url=f"{self.base_url}/history")
-
-    def read_estimate(self, response, request, /):
-        self.asked.append("nobody" if response is None else "catalogue")
-        return None if response is None else Estimate(amount=0.4, unit="USD", source="its catalogue")
-
-
-async def test_the_cap_on_money_counts_prices():
-    """The third order of 0.4 dollars is refused unsent; what was refused gives its money back."""
-    dear = Dear()
-    async with scene(dear, max_cost=1) as s:
-        s.host.at_submit.append(refusal("SubmitRefused"))
-        with pytest.raises(PikaError):
-            await s.pika.generate("refused")
-        for words in ("first", "second"):
-            await s.after(30, s.pika.generate(words))
-        with pytest.raises(InsufficientBalance, match="above max_cost, 1 USD") as caught:
-            await s.pika.generate("third")
-        assert (caught.value.code, caught.value.charged) == ("max_cost", "no")
-        assert len(s.wire.submits) == 3
-        assert s.stats.in_flight == 0
-        assert dear.asked == ["catalogue"]
-
-
-async def test_the_cap_on_money_holds_for_many_at_once():
-    """No race spends one price more, and all of them ask for it once."""
-    async with scene(Dear(), max_cost=2) as s:
-        waits = asyncio.gather(*(s.pika.generate(str(n)) for n in range(20)), return_exceptions=True)
-        ends = await s.after(60, waits)
-        assert len(s.wire.submits) == 5
-        assert sum(isinstance(end, InsufficientBalance) for end in ends) == 15
-
-
-async def test_what_has_no_price_is_refused_under_a_cap():
-    """Nobody can count it; without a cap nobody asks the provider either."""
-    async with scene(max_cost="5 credits") as s:
-        with pytest.raises(InsufficientBalance, match="is not known in credits") as caught:
-            await s.pika.generate("a cat")
-        assert (caught.value.code, caught.value.charged) == ("no_price", "no")
-        assert not s.wire.submits
-    dear = Dear()
-    async with scene(dear) as s:
-        await s.after(30, s.pika.generate("a cat"))
-        assert dear.asked == ["nobody"]
-
-
-async def test_the_spending_cap_holds_for_many_at_once():
-    """No race buys one more."""
-    async with scene(max_submits=7) as s:
-        waits = asyncio.gather(*(s.pika.generate(str(n)) for n in range(20)), return_exceptions=True)
-        results = await s.after(60, waits)
-        assert s.host.billed.total() == 7
-        assert sum(isinstance(r, InsufficientBalance) for r in results) == 13
-
-
 async def test_files_are_read_when_the_slot_is_won(tmp_path):
     """A file may still be written while its job waits; what lies there at the end is sent."""
     path = tmp_path / "cat.png"
@@ -584,31 +504,6 @@ async def test_no_slots_but_in_another_process_are_waited_for_in_peace():
         assert one.stats.in_flight == two.stats.in_flight == 0
 
 
-class KeptLedger(WatchedLedger):
-    """Outlives the process, so that an order does as well; `claims` may fail, or wait for `gate`."""
-
-    remembers = True
-
-    def __init__(self):
-        super().__init__()
-        self.failing, self.gate = False, None
-
-    async def create(self, job, first=None):
-        await self._maybe(first)
-        return await super().create(job, first)
-
-    async def apply(self, job_id, event):
-        await self._maybe(event)
-        return await super().apply(job_id, event)
-
-    async def _maybe(self, event):
-        if isinstance(event, Claim):
-            if self.failing:
-                raise LedgerError("The disk is full.")
-            if self.gate is not None:
-                await self.gate.wait()
-
-
 def only(name, kind):
     """Return a provider of one kind of request."""
     return Scripted(capabilities=capable(name, kinds={api.Generate, kind}))
@@ -630,23 +525,6 @@ async def test_a_claim_that_is_granted_while_the_client_closes_sends_nothing():
     assert ledger.job.newest.state is AttemptState.QUEUED
 
 
-async def test_a_defect_before_the_claim_ends_the_order_unsent(monkeypatch, caplog):
-    """The error says so, and that nothing was bought."""
-
-    async def broken(*_):
-        raise KeyError("a defect")
-
-    ledger = WatchedLedger()
-    async with scene(ledger=ledger) as s:
-        monkeypatch.setattr(posts, "with_blobs", broken)
-        with pytest.raises(PikaError, match="report it") as caught:
-            await s.pika.generate("a cat", image=b"GIF89a")
-        assert caught.value.charged == "no"
-        assert not s.wire.submits
-        assert s.stats.in_flight == 0
-    assert "before the claim" in caplog.text
-
-
 @pytest.mark.parametrize(("waits", "builds"), [(50, 2), (70, 3)])
 async def test_a_post_that_waited_long_is_built_anew(waits, builds):
     """What it holds of the time is told to the provider."""
@@ -662,23 +540,6 @@ async def test_a_post_that_waited_long_is_built_anew(waits, builds):
         both = asyncio.gather(s.pika.generate("first"), s.pika.generate("second"))
         await s.after(3 * waits, both)
         assert len(built) == builds
-
-
-async def test_an_answer_that_is_waited_for_has_a_longer_lease():
-    """Its POST ends with the video; until then nobody may believe its owner dead."""
-    leases = []
-    for held in (False, True):
-
-        class Holding(Scripted):
-            def build_submit(self, request, call, /, held=held):
-                return evolve(Scripted.build_submit(self, request, call), held=held)
-
-        ledger = WatchedLedger()
-        async with scene(Holding(), ledger=ledger) as s:
-            await s.pika.submit(Generate("a cat"))
-            attempt, timeouts = ledger.job.newest, s.wire.timeouts
-            leases.append(attempt.lease_until - attempt.claimed_at)
-    assert leases[1] - leases[0] == pytest.approx(timeouts.held - timeouts.submit)
 
 
 async def test_in_memory_what_is_asked_for_anew_asks_the_provider():
@@ -751,53 +612,6 @@ async def test_an_order_that_another_provider_can_take_is_sent_although_a_key_wa
         assert isinstance(alone.exception(), AuthError)
         assert both.result().id == "t1"
         assert s.hosts["second"].billed == {"a dog": 1}
-
-
-async def test_an_order_with_a_key_is_not_burned_by_the_spending_cap():
-    """Whoever raises the cap and asks again with the key gets it bought; one without a key is over."""
-    ledger = WatchedLedger()
-    async with scene(ledger=ledger, max_submits=0) as s:
-        for key in (None, "k"):
-            with pytest.raises(InsufficientBalance, match="max_submits"):
-                await s.pika.generate("a cat", idempotency_key=key)
-            await s.clock.advance(0)
-        states = {record.key: record.state for record in ledger.last.values()}
-        assert states["k"] is JobState.OPEN
-        assert states[None] is not JobState.OPEN
-
-
-async def test_what_is_left_unsent_says_what_an_earlier_attempt_may_have_cost():
-    """The job is no longer under way here."""
-    async with scene(ledger=KeptLedger()) as s:
-        (account,) = s.engine.desk.accounts
-        doubtful = attempt(state=AttemptState.AMBIGUOUS, account=account, superseded=True)
-        record = job(doubtful, attempt(2, account=account))
-        flight = s.engine.desk.take_up(record)
-        wait = s.begin(flight.wait(Stage.ENDED))
-        await s.clock.advance(0)
-        error = AuthError("no", charged="no")
-        s.engine._dispatch._posts.leave(flight, error)
-        assert error.charged == "unknown"
-        assert flight.error is error
-        assert flight.id not in s.engine.desk.flights
-        await s.clock.advance(0)
-        assert wait.done()
-
-
-async def test_a_ledger_that_fails_for_a_minute_ends_the_wait_and_not_the_order():
-    """The error is the ledger's; the order is sent for whoever asks again."""
-    ledger = KeptLedger()
-    async with scene(ledger=ledger) as s:
-        ledger.failing = True
-        wait = s.begin(s.pika.generate("a cat"))
-        await s.clock.advance(55)
-        assert not wait.done()
-        assert "ledger fails" in s.stats.paused
-        await s.clock.advance(15)
-        assert isinstance(wait.exception(), LedgerError)
-        ledger.failing = False
-        assert (await s.after(40, wait.exception().job.wait())).id == "t1"
-        assert s.stats.paused is None
 
 
 async def test_a_claim_that_is_not_granted_shows_that_the_ledger_works():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 import pika_async.provider as api
 from pika_async import (
@@ -17,84 +15,12 @@ from pika_async import (
     UnsupportedRequest,
 )
 from pika_async._ledger.memory import MemoryLedger
-from pika_async._ledger.records import AttemptState
 from pika_async._transport import SendError
-from pika_async.testing import FakeClock
 from tests.download.media_host import Reply, hosting
-from tests.engine.ledgers import WatchedLedger
-from tests.engine.scripted import Host, Scripted, answer, capable, scene
+from tests.engine.scripted import Scripted, answer, capable, scene
+from tests.engine.uploading import CAT, DOG, Uploader, two_hosts, uploading
 
 pytestmark = pytest.mark.anyio
-
-CAT, DOG = b"\x89PNG cat", b"\x89PNG dog"
-UPLOADS = api.Takes(https_only=True, uploads=True, upload_limit=100)
-
-
-@frozen(kw_only=True)
-class Uploader(Scripted):
-    """Takes images as uploads in two steps: a grant from its API, then the bytes to where the grant says."""
-
-    capabilities: api.Capabilities = field(
-        factory=lambda: capable(media={"image": UPLOADS}, hosts={"cdn.scripted.test": ()})
-    )
-    seconds: float | None = None
-
-    def build_submit(self, request, call, /):
-        assert not isinstance(request.image, api.Blob)
-        built = Scripted.build_submit(self, request, call)
-        return evolve(built, body=api.Json({**built.body.value, "image": request.image}))
-
-    def build_upload(self, blob, step, /):
-        if not step.told:
-            return self._ask("POST", "/uploads", body=api.Json({"size": len(blob.data)}))
-        headers = {"x-ticket": step.told["ticket"]}
-        return api.HttpRequest(method="PUT", url=step.told["to"], headers=headers, body=blob)
-
-    def read_upload(self, response, blob, step, /):
-        if response.status == 401:
-            raise AuthError("The host knows no such key.", charged="unknown")
-        if response.status != 200:
-            raise ProviderUnavailable("The host is busy.")
-        told = response.json()
-        if not step.told:
-            return api.Uploading(told={**told, "ticket": api.Secret(told["ticket"])})
-        return api.Uploaded(told["link"], self.seconds)
-
-
-class Store(Host):
-    """A host that grants uploads, and gives each body a link of its own."""
-
-    def __init__(self, clock, to=None):
-        super().__init__(clock)
-        self.granted, self.stored, self.images = 0, [], []
-        self.to = to or "https://scripted.test/put"
-        self.failing = []
-
-    def __call__(self, request):
-        if request.url.endswith("/uploads"):
-            self.granted += 1
-            if self.failing:
-                failure = self.failing.pop(0)
-                if isinstance(failure, Exception):
-                    raise failure
-                return failure
-            return answer(200, {"to": self.to, "ticket": f"ticket-{self.granted}"})
-        if request.method == "PUT":
-            self.stored.append(request.body.data)
-            name = hashlib.sha256(request.body.data).hexdigest()[:6]
-            return answer(200, {"link": f"https://cdn.test/{name}-{len(self.stored)}.png"})
-        return super().__call__(request)
-
-    def accept(self, request):
-        self.images.append(request.body.value["image"])
-        return super().accept(request)
-
-
-def uploading(adapter=None, **options):
-    """Open a client of an uploader and its store."""
-    clock = FakeClock()
-    store = Store(clock)
-    return scene(adapter or Uploader(), clock=clock, hosts={"scripted": store}, **options)
 
 
 async def test_bytes_are_uploaded_and_submitted_as_a_link():
@@ -152,18 +78,6 @@ async def test_a_refused_link_is_made_again_once():
         assert s.host.stored == [CAT, CAT, CAT]
 
 
-async def test_an_upload_holds_no_slot():
-    """Others are sent meanwhile."""
-    async with uploading(max_concurrency=1) as s:
-        s.host.failing = [SendError("the line is cut", sent=True)] * 2
-        slow = s.begin(s.pika.generate("a cat", image=CAT))
-        await s.clock.advance(0.1)
-        assert await s.after(0.1, s.pika.submit(Generate("words"))) is not None
-        assert not slow.done()
-        await s.clock.advance(60)
-        assert slow.result()
-
-
 @pytest.mark.parametrize(
     ("failures", "kind"),
     [
@@ -184,41 +98,6 @@ async def test_a_failed_upload_buys_nothing(failures, kind):
         assert "nothing was bought" in error.message
         assert not s.host.billed
         assert s.stats.in_flight == 0
-
-
-async def test_a_failed_upload_goes_on_to_the_next_provider():
-    """Nothing was sent, so it is a proven refusal: the job says why it went on, and one video is bought."""
-    clock = FakeClock()
-    hosts = {name: Store(clock, f"https://{name}.test/put") for name in ("scripted", "second")}
-    second = Uploader(capabilities=evolve(Uploader().capabilities, name="second"))
-    ledger = WatchedLedger()
-    async with scene(Uploader(), second, clock=clock, hosts=hosts, ledger=ledger) as s:
-        hosts["scripted"].failing = [answer(503, {})] * 3
-        wait = s.begin(s.pika.submit(Generate("a cat", image=CAT)))
-        await clock.advance(30)
-        job = wait.result()
-        assert (await s.after(60, job.wait())).id == "t1"
-        why = "scripted could not take its media (ProviderUnavailable)"
-        assert (job.provider, job.why_provider) == ("second", why)
-        assert not hosts["scripted"].billed
-        assert hosts["second"].billed == {"a cat": 1}
-    first, last = ledger.job.attempts
-    assert (first.state, first.claimed_at, last.state) == (AttemptState.REFUSED, None, AttemptState.SUCCEEDED)
-
-
-async def test_the_last_providers_failed_upload_ends_the_order():
-    """Then nobody is left to go on to, and the caller is told; no money went."""
-    clock = FakeClock()
-    hosts = {name: Store(clock, f"https://{name}.test/put") for name in ("scripted", "second")}
-    second = Uploader(capabilities=evolve(Uploader().capabilities, name="second"))
-    async with scene(Uploader(), second, clock=clock, hosts=hosts) as s:
-        for host in hosts.values():
-            host.failing = [answer(503, {})] * 3
-        wait = s.begin(s.pika.generate("a cat", image=CAT))
-        await clock.advance(60)
-        assert isinstance(wait.exception(), ProviderUnavailable)
-        assert (wait.exception().charged, wait.exception().provider) == ("no", "second")
-        assert not any(host.billed for host in hosts.values())
 
 
 async def test_a_short_trouble_is_outlasted():
@@ -250,30 +129,6 @@ async def test_bytes_go_to_listed_hosts_alone():
         assert isinstance(error, ConfigError)
         assert "elsewhere.test" in error.message
         assert not s.host.stored
-
-
-async def test_closing_cuts_an_upload_short():
-    """What is not sent is not bought."""
-    async with uploading() as s:
-        s.host.failing = [SendError("the line is cut", sent=True)] * 3
-        job = s.begin(s.pika.generate("a cat", image=CAT))
-        await s.clock.advance(0.1)
-        closing = s.begin(s.pika.aclose())
-        await s.clock.advance(1)
-        assert closing.done()
-        assert job.exception().charged == "no"
-        assert not s.host.billed
-
-
-async def test_a_job_cancelled_while_it_uploads_is_not_sent():
-    """And costs nothing."""
-    async with uploading() as s:
-        s.host.failing = [answer(503, {})]
-        job = s.begin(s.pika.generate("a cat", image=CAT))
-        await s.clock.advance(0.1)
-        job.cancel()
-        await s.clock.advance(30)
-        assert not s.host.billed
 
 
 @frozen(kw_only=True)
@@ -320,54 +175,6 @@ async def test_a_link_into_the_network_is_not_read():
     async with scene(FilesOnly()) as s:
         with pytest.raises(UnsupportedRequest, match="image could not be read from its link"):
             await s.pika.submit(Generate("a cat", image="http://127.0.0.1:9/cat.png"))
-
-
-def two_hosts(**options):
-    """Open a client of an uploader, its store, and a second provider that takes bytes."""
-    from pika_async.testing import FakeClock
-
-    clock = FakeClock()
-    hosts = {"scripted": Store(clock), "second": Host(clock)}
-    return scene(Uploader(), Scripted(capabilities=capable("second")), clock=clock, hosts=hosts, **options)
-
-
-@pytest.mark.parametrize("kind", ["memory", "file"])
-async def test_both_ledgers_say_whose_media_failed(kind, tmp_path):
-    """Nothing was sent, which is as good a proof as a refusal; the job and the ledger say why."""
-    async with two_hosts(ledger=MemoryLedger() if kind == "memory" else tmp_path / "jobs.db") as s:
-        s.host.failing = [answer(401, {})]
-        job = await s.pika.submit(Generate("a cat", image=CAT))
-        assert (job.provider, job.why_provider) == (
-            "second",
-            "scripted could not take its media (AuthError)",
-        )
-        first, second = (await s.engine.desk.ledger.get(job.id)).attempts
-        assert (first.state, first.slot, second.account) == ("refused", False, "second:default")
-        assert "not uploaded, and nothing was bought" in first.outcome.message
-        assert not s.host.billed
-        assert s.hosts["second"].billed.total() == 1
-        assert [account.in_flight for account in s.pika.stats().values()] == [0, 1]
-
-
-async def test_a_short_trouble_is_outlasted_before_the_next_provider_is_asked():
-    """Three tries, as where there is no other."""
-    async with two_hosts() as s:
-        s.host.failing = [answer(503, {})] * 2
-        job = await s.after(10, s.pika.submit(Generate("a cat", image=CAT)))
-        assert job.provider == "scripted"
-        s.host.failing = [answer(503, {})] * 3
-        job = await s.after(10, s.pika.submit(Generate("a dog", image=DOG)))
-        assert job.provider == "second"
-
-
-async def test_a_file_that_only_the_next_provider_takes_goes_there(tmp_path):
-    """How large a file is is known only when it is read."""
-    path = tmp_path / "cat.png"
-    path.write_bytes(CAT * 20)
-    async with two_hosts() as s:
-        job = await s.pika.submit(Generate("a cat", image=path))
-        assert job.provider == "second"
-        assert not s.host.granted
 
 
 async def test_a_link_refused_anew_goes_on_to_the_next_provider():
