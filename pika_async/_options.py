@@ -187,6 +187,7 @@ def load(
     With *needs_key* False, a provider without a key is loaded as well: nobody will call it.
     """
     from pika_async import _registry
+    from pika_async._default_provider import decided, with_keys
 
     api_key = _registry.given_key(api_key)
     if not isinstance(base_url, str | None):
@@ -197,12 +198,12 @@ def load(
         elif not hasattr(provider, "capabilities"):
             raise check.refuse("providers", 'names such as "acedata", or adapters', provider)
     if not providers:
-        names = _registry.with_keys()
-        if (decided := _registry.decided(names)) is None:
+        names = with_keys()
+        if (name := decided(names)) is None:
             found = f"keys of {' and '.join(names)} are" if names else "no API key is"
             also = ", or set PIKA_ASYNC_PROVIDER" if names else ""
             raise ConfigError(f'Name a provider, as in Pika("acedata"){also}: {found} in the environment.')
-        providers = (decided,)
+        providers = (name,)
     if (api_key or base_url) and (len(providers) != 1 or not isinstance(providers[0], str)):
         raise ConfigError("api_key= and base_url= go with exactly one provider given by its name.")
     loaded = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
@@ -18,11 +18,11 @@ from pika_async._contract import check_provider
 from pika_async._http import HttpRequest, origin
 from pika_async._secret import Secret, key_fault
 from pika_async.errors import ConfigError, PikaError, UnsupportedRequest
-from pika_async.provider import Call, Capabilities, Provider, ProviderFactory
-from pika_async.requests import Blob, VideoRequest, fields_set, media_of, with_media
+from pika_async.provider import Capabilities, Provider, ProviderFactory
+from pika_async.requests import VideoRequest
 
 GROUP = "pika_async.providers"
-_NO_KEY = "unset"
+NO_KEY = "unset"
 """Stands for a key where an adapter is made and never asked to call."""
 
 
@@ -151,7 +151,7 @@ def _plugin(name: str) -> Plugin:
     distribution = " and ".join(sorted({point.dist.name if point.dist else "unknown" for point in points}))
     try:
         factory = _factory(points)
-        provider = factory(api_key=_NO_KEY)
+        provider = factory(api_key=NO_KEY)
         powers = check_provider(provider, name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may fail in any way
         reason = str(error) or type(error).__name__
@@ -202,7 +202,7 @@ def make(
         )
     key, source = (api_key, "api_key") if api_key else _found_key(plugin.capabilities, environment)
     if not key and not needs_key:
-        key = Secret(_NO_KEY)
+        key = Secret(NO_KEY)
     if not key:
         variables = " or ".join(plugin.capabilities.key_variables) or "no variable"
         raise ConfigError(f"There is no API key for {name}; set {variables}, or pass api_key=.")
@@ -244,76 +244,3 @@ def _found_key(capabilities: Capabilities, environment: Mapping[str, str]) -> tu
     """Return the first key that is set, and the name of its variable."""
     found = ((Secret(environment.get(name, "").strip()), name) for name in capabilities.key_variables)
     return next(((key, name) for key, name in found if key), (Secret(""), ""))
-
-
-def with_keys(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Name the installed providers whose key is in the environment."""
-    environment = os.environ if environment is None else environment
-    return [
-        name
-        for name, plugin in plugins().items()
-        if plugin.capabilities is not None and key_in(plugin.capabilities, environment)
-    ]
-
-
-_CHOICE = "PIKA_ASYNC_PROVIDER"
-_FIRST = frozenset({"acedata", "duomi"})
-
-
-def decided(names: Collection[str], environment: Mapping[str, str] | None = None) -> str | None:
-    """Return which of the providers with keys is meant, None where nothing decides.
-
-    The variable `PIKA_ASYNC_PROVIDER` does, then a key that is the only one, then the one of acedata and
-    duomi that has a key, because programs of 0.1 know no others.
-
-    >>> decided(["duomi", "fal"], {}), decided(["fal", "pika"], {})
-    ('duomi', None)
-    """
-    environment = os.environ if environment is None else environment
-    if chosen := environment.get(_CHOICE, "").strip():
-        return chosen
-    of_the_first = sorted(_FIRST & set(names))
-    only = [*names] if len(names) == 1 else of_the_first
-    return only[0] if len(only) == 1 else None
-
-
-def alternatives(request: VideoRequest) -> list[str]:
-    """Name the installed providers that can express *request*."""
-    return [
-        name
-        for name, plugin in plugins().items()
-        if plugin.factory is not None and _can(plugin.factory, request)
-    ]
-
-
-_BLANK = Blob(b"\0", "image/png", "image.png")
-
-
-def _without_files(request: VideoRequest) -> VideoRequest:
-    """Put a blank blob where media would have to be read, so that a trial touches no file."""
-    return with_media(request, [m if isinstance(m, str | Blob) else _BLANK for _, m in media_of(request)])
-
-
-def _can(factory: ProviderFactory, request: VideoRequest) -> bool:
-    """Return whether an adapter can express *request*; asks it, for nothing waits on this answer."""
-    try:
-        provider = factory(api_key=_NO_KEY)
-        provider.capabilities.check(request)
-        address = Secret("https://callback.invalid/check") if provider.capabilities.takes_address else None
-        call = Call(callback_url=address, attempt_id="", now=0.0)
-        request = provider.capabilities.stand_in(_without_files(request))
-        return bool(provider.build_submit(request, call))
-    except Exception:  # noqa: BLE001 - an adapter nobody chose must not spoil the error about another
-        return False
-
-
-def unsupported(refusals: Mapping[str, str], request: VideoRequest) -> UnsupportedRequest:
-    """Make the error for a request that none of the chosen providers can express."""
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
-    others = [name for name in alternatives(request) if name not in refusals]
-    able = f"installed providers that can: {', '.join(others)}" if others else "no installed provider can"
-    named = ", ".join(fields_set(request))
-    return UnsupportedRequest(
-        f"{reasons.rstrip('.')}. Change the request ({named}) or the provider; {able}.",
-        provider=next(iter(refusals), None),
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pika_async import _registry
+from pika_async import _default_provider, _registry
 from pika_async._crossing import Value
 from pika_async._secret import Secret
 from pika_async.errors import PikaError
@@ -48,7 +48,7 @@ def decided(names: Collection[str]) -> str | None:
     The variable `PIKA_ASYNC_PROVIDER` decides, then a key that is the only one, then the one of acedata and
     duomi that has a key.
     """
-    return _registry.decided(names)
+    return _default_provider.decided(names)
 
 
 def adapter(name: str, *, api_key: str, base_url: str | None = None) -> Provider:

@@ -8,9 +8,18 @@ import pytest
 
 from tests import postgres
 from tests.canary import canary, pytest_runtest_makereport
+from tests.entry_points import installed
 from tests.wheels import ROOT, build_wheel
 
-__all__ = ["anyio_backend", "canary", "dsn", "postgres_cluster", "pytest_runtest_makereport", "wheel"]
+__all__ = [
+    "anyio_backend",
+    "canary",
+    "dsn",
+    "installed",
+    "postgres_cluster",
+    "pytest_runtest_makereport",
+    "wheel",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

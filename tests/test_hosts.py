@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pika_async import _hosts, _registry
-from pika_async.errors import ConfigError
 from pika_async.provider import HttpRequest, Secret
 from tests.engine.scripted import KEY, Scripted, capable
 
@@ -51,16 +50,3 @@ def test_an_address_is_named_by_what_it_reaches():
     assert one == _hosts.fingerprint("https://GW.test:443/pika/")
     others = ("http://gw.test/pika", "https://gw.test", "https://gw.test:444/pika", "https://gw.test/PIKA")
     assert one not in {_hosts.fingerprint(other) for other in others}
-
-
-def test_names_decide_between_keys():
-    """The variable first, then the only key, then the one of the first release's two."""
-    both = {"PIKA_ASYNC_PROVIDER": "fal"}
-    assert _registry.decided(["pika", "acedata"], both) == "fal"
-    assert _registry.decided(["pika"], {}) == "pika"
-    assert _registry.decided(["fal", "pika", "duomi"], {}) == "duomi"
-    assert _registry.decided(["acedata", "duomi", "fal"], {}) is None
-    assert _registry.decided(["fal", "pika"], {}) is None
-    assert _registry.decided([], {}) is None
-    with pytest.raises(ConfigError, match="No provider is called 'nobody'"):
-        _registry.make("nobody", environment={})

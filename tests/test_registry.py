@@ -1,6 +1,5 @@
 """Adapters are checked once, when they are loaded; a broken one is listed and harmless."""
 
-from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -13,24 +12,6 @@ from pika_async._contract import check_provider
 from pika_async.errors import PikaError
 from pika_demo import Demo
 from tests import broken_adapters as broken
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Install entry points, by name, instead of the real ones."""
-
-    def install(**named):
-        points = [
-            EntryPoint(name, value, _registry.GROUP)
-            for name, values in named.items()
-            for value in ([values] if isinstance(values, str) else values)
-        ]
-        monkeypatch.setattr(_registry, "entry_points", lambda group: points)
-        _registry.forget()
-
-    yield install
-    monkeypatch.undo()
-    _registry.forget()
 
 
 @pytest.mark.parametrize(
@@ -189,13 +170,6 @@ def test_an_address_in_the_environment_may_end_in_a_blank():
     assert _registry.make("acedata", api_key="k", environment=environment).origin == "https://proxy.test:443"
 
 
-def test_the_providers_with_a_key_are_named():
-    """The client takes the one, and refuses to guess between several."""
-    assert _registry.with_keys({}) == []
-    assert _registry.with_keys({"DUOMI_API_KEY": "k", "ACEDATA_API_KEY": " "}) == ["duomi"]
-    assert _registry.with_keys({"DUOMI_API_KEY": "k", "ACEDATACLOUD_API_TOKEN": "t"}) == ["acedata", "duomi"]
-
-
 def test_a_key_that_cannot_be_used_is_not_shown():
     """Neither in the error, nor in any frame of it."""
     import traceback
@@ -207,40 +181,6 @@ def test_a_key_that_cannot_be_used_is_not_shown():
     assert ours
     assert not [frame for frame in ours if "4f1d" in str(frame.locals)]
     assert "4f1d" not in str(refused.value)
-
-
-def test_an_unsupported_request_names_the_installed_providers_that_can():
-    """The reason first, then the way out."""
-    request = Ingredients("They dance", ["https://media.test/a.png"])
-    duomi = _registry.make("duomi", api_key="k", environment={})
-    assert not duomi.can(request)
-    error = _registry.unsupported({"duomi": "Ingredients is not offered"}, request)
-    assert isinstance(error, UnsupportedRequest)
-    assert error.provider == "duomi"
-    assert "duomi: Ingredients is not offered." in error.message
-    assert "installed providers that can: acedata" in error.message
-
-
-def test_a_request_nobody_can_express_says_so():
-    """Nobody is named in vain."""
-    error = _registry.unsupported(
-        {"acedata": "motion cannot be expressed"}, Ingredients("x", ["https://a.test"], motion=1)
-    )
-    assert error.message.endswith("no installed provider can.")
-
-
-def test_an_adapter_that_fails_is_not_an_alternative(installed):
-    """An adapter that nobody chose must not spoil the error about another."""
-    installed(demo="pika_demo:Demo", rude="tests.test_registry:Rude")
-    assert _registry.plugins()["rude"].broken is None
-    assert _registry.alternatives(Generate("A cat")) == ["demo"]
-
-
-class Rude(Demo):
-    """Fails on every request."""
-
-    def build_submit(self, request, call, /):
-        raise KeyError("prompt")
 
 
 def test_capabilities_are_checked_before_the_adapter_is_asked():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from pika_async import _registry
+from pika_async._alternatives import unsupported
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock
@@ -55,4 +55,4 @@ class Building:
             if built is not None:
                 flight.built = flight.record.newest.id, self._clock.now(), built
             return
-        raise _registry.unsupported(refusals, request)
+        raise unsupported(refusals, request)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import evolve
 
-from pika_async import _registry
+from pika_async._alternatives import unsupported
 from pika_async._engine.account import Account
 from pika_async._engine.asking import ask_to_cancel
 from pika_async._engine.building import Building
@@ -159,7 +159,7 @@ class Orders:
             else:
                 able.append(account)
         if not able:
-            raise _registry.unsupported(refusals, request)
+            raise unsupported(refusals, request)
         return able
 
     async def _created(self, flight: Flight) -> Change:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from attrs import asdict
 
 from pika_async import _registry
+from pika_async._alternatives import unsupported
 from pika_async._engine.files import with_blobs
 from pika_async._prices import Price, price_of, read_prices
 from pika_async._secret import Secret
@@ -47,7 +48,7 @@ def check(request: VideoRequest, able: Sequence[Loaded]) -> None:
             refusals[adapter.name] = error.message
         else:
             return
-    raise _registry.unsupported(refusals, request)
+    raise unsupported(refusals, request)
 
 
 def user_prices() -> Sequence[Price]:
