@@ -17,7 +17,8 @@ from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.orders import Decision
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.schema import MIGRATIONS, OLDEST
-from pika_async._ledger.postgres.statements import Statement, statements
+from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.postgres.writes import statements
 from pika_async._ledger.records import JobRecord
 from pika_async.errors import ConfigError
 

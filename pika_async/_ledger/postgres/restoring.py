@@ -24,7 +24,8 @@ from pika_async._ledger.postgres.link import answers
 from pika_async._ledger.postgres.listing import open_jobs
 from pika_async._ledger.postgres.rows import JOBS, Row
 from pika_async._ledger.postgres.schema import LOCK, Connection, put_meta, read_meta
-from pika_async._ledger.postgres.statements import Statement, statements
+from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.postgres.writes import statements
 from pika_async._ledger.records import JobRecord
 from pika_async._ledger.standing import UNSENT
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
 from pika_async._ledger.postgres.batch import Batch
+from pika_async._ledger.postgres.charges import SUM_WIDTH
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.faults import ConflictError, DuplicateError, not_open
 from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look
@@ -29,7 +30,8 @@ from pika_async._ledger.postgres.orders import (
 from pika_async._ledger.postgres.restoring import Recent
 from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.session import Session
-from pika_async._ledger.postgres.statements import SUM_WIDTH, Statement, statements
+from pika_async._ledger.postgres.statements import Statement
+from pika_async._ledger.postgres.writes import statements
 from pika_async._ledger.records import JobRecord
 from pika_async.errors import LedgerError
 
