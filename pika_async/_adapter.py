@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from attrs import frozen
 
@@ -29,10 +29,6 @@ class Call(Value):
     now: float
 
 
-Snapshots: TypeAlias = Mapping[str, Snapshot]
-"""What a look-up told, by task id; a task that is not in it is not known now."""
-
-
 class Provider(Protocol):
     """An adapter. `read_submit` raises one of the refusals as proof that nothing was bought."""
 
@@ -41,7 +37,7 @@ class Provider(Protocol):
     def build_submit(self, request: VideoRequest, call: Call, /) -> HttpRequest: ...
     def read_submit(self, response: HttpResponse, request: VideoRequest, /) -> Snapshot: ...
     def build_poll(self, tasks: Sequence[Task], /) -> HttpRequest: ...
-    def read_poll(self, response: HttpResponse, tasks: Sequence[Task], /) -> Snapshots: ...
+    def read_poll(self, response: HttpResponse, tasks: Sequence[Task], /) -> Mapping[str, Snapshot]: ...
 
 
 class ProviderFactory(Protocol):

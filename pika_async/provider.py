@@ -6,6 +6,9 @@ what it needs (time, keys, media) as arguments. See docs/providers.md for a comp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from pika_async._adapter import (
     Balance,
     Call,
@@ -22,7 +25,6 @@ from pika_async._adapter import (
     ReportsBalance,
     Reroutes,
     Signs,
-    Snapshots,
     Uploads,
 )
 from pika_async._capabilities import SPEC_VERSION, Capabilities
@@ -203,3 +205,6 @@ REFUSALS = (
     SubmitRefused,
 )
 """Raised by `read_submit`, these are proof that nothing was bought; anything else is unknown."""
+
+Snapshots: TypeAlias = Mapping[str, Snapshot]
+"""What a look-up told, by task id; a task that is not in it is not known now."""
