@@ -14,6 +14,11 @@ from pika_async.results import Task
 _PREFIX = "pika1."
 
 
+def is_token(text: str) -> bool:
+    """Return whether *text* looks like a token, and not like an id."""
+    return text.strip().startswith(_PREFIX)
+
+
 @frozen(kw_only=True)
 class JobToken:
     """What a token says: whose job it is, on which account, and the provider's task if it is known.

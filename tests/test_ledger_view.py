@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from attrs import evolve
 
-from pika_async import ConfigError, LedgerError, Pika, _job_view
+from pika_async import ConfigError, Pika, _job_view
 from pika_async._hosts import fingerprint
 from pika_async._job_view import view_of
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, JobState
@@ -108,24 +108,6 @@ async def test_old_jobs_are_forgotten(file):
         counted = await ledger.prune(1.9e9, dry_run=True)
         assert counted == await ledger.prune(1.9e9) == 4
         assert await ledger.prune(1.9e9) == 0
-
-
-async def test_a_file_that_is_not_there_is_an_error_or_empty(tmp_path):
-    """A slip in a name is noticed, and nothing is made either way."""
-    with pytest.raises(ConfigError, match="no ledger at"):
-        async with open_ledger(tmp_path / "jobs.db"):
-            pass
-    async with open_ledger(tmp_path / "jobs.db", missing_ok=True) as ledger:
-        assert await ledger.jobs() == []
-    assert not list(tmp_path.iterdir())
-
-
-async def test_a_file_that_is_no_ledger_is_an_error(tmp_path):
-    """It is named, and left alone."""
-    (tmp_path / "jobs.db").write_text("not a database")
-    with pytest.raises(LedgerError):
-        async with open_ledger(tmp_path / "jobs.db"):
-            pass
 
 
 def test_further_tasks_of_a_job_cost_money_as_well():
