@@ -78,7 +78,7 @@ class Map(AsyncIterator[Item]):
         """Return *item*, from now on the caller's."""
         if flight is not None:
             flight.held = True
-            self._orders.desk.told(flight)
+            self._orders.desk.flights.told(flight)
         return item
 
     async def aclose(self) -> list[Item]:

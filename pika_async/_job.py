@@ -92,7 +92,7 @@ class Job:
         """Every video of the job; empty before it has succeeded."""
         results: tuple[VideoResult, ...] = getattr(self._flight.snapshot, "results", ())
         if results:
-            self._orders.desk.told(self._flight)
+            self._orders.desk.flights.told(self._flight)
         return results
 
     @property

@@ -77,7 +77,7 @@ class Ordering:
 
         await wait_for_order(orders, flight, timeout=None, queue_timeout=queue_timeout, accepted=True)
         if flight.error is not None:
-            orders.desk.told(flight)
+            orders.desk.flights.told(flight)
             raise flight.error
         flight.held = True
         return Job(orders, flight)

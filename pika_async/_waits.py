@@ -136,7 +136,7 @@ async def timed_out(orders: Orders, flight: Flight, timeout: float | None) -> Pi
 
 def first_result(orders: Orders, flight: Flight) -> VideoResult:
     """Return the first video of an ended job to its caller, or raise its error."""
-    orders.desk.told(flight)
+    orders.desk.flights.told(flight)
     return end_of(orders, flight)
 
 

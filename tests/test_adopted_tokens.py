@@ -54,7 +54,7 @@ async def test_tokens_that_are_only_looked_at_leave_nothing_behind():
             assert s.pika.job(made_up(number)).state is State.RUNNING
         gc.collect()
         assert not s.engine.desk.flights
-        assert not s.engine.desk.named
+        assert not s.engine.desk.flights.named
         one, same = s.pika.job(made_up(0)), s.pika.job(made_up(0))
         assert one._flight is same._flight
 

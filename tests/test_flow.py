@@ -30,6 +30,7 @@ DOORS = {"desk": "_engine/desk.py", "account": "_engine/account.py"}
 """The way to the ledger and the way to the adapter: the two that may be entered again."""
 STORES = {
     "addresses": "_engine/addresses.py",
+    "callers": "_engine/callers.py",
     "choosing": "_engine/choosing.py",
     "clock": "_engine/clock.py",
     "confirmations": "_engine/looks/confirmations.py",
@@ -37,6 +38,7 @@ STORES = {
     "effects": "_engine/effects.py",
     "files": "_engine/files.py",
     "flight": "_engine/flight.py",
+    "flights": "_engine/flights.py",
     "ids": "_engine/ids.py",
     "line": "_engine/line.py",
     "lines": "_engine/lines.py",

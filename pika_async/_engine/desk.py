@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 from pika_async._engine.account import Account
+from pika_async._engine.callers import Callers
 from pika_async._engine.clock import Clock
-from pika_async._engine.effects import Accepted, Effect, Ended, Forget, Moved, Progress, Trouble, effects
-from pika_async._engine.flight import Flight, Stage
+from pika_async._engine.effects import Effect, Forget, effects
+from pika_async._engine.flight import Flight
+from pika_async._engine.flights import Flights
 from pika_async._engine.outbox import Outbox
 from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
@@ -34,10 +35,8 @@ from pika_async._ledger.events import (
 from pika_async._ledger.evolve import evolve
 from pika_async._ledger.machine import settle
 from pika_async._ledger.records import AttemptState, JobRecord, Usage
-from pika_async._ledger.standing import LOST, OPEN, moves, spent
-from pika_async.errors import ConfigError, JobHandle, LedgerError, PikaError
-from pika_async.requests import VideoRequest
-from pika_async.results import Failed, Pending, Succeeded
+from pika_async._ledger.standing import moves
+from pika_async.errors import ConfigError, JobHandle, LedgerError
 
 T = TypeVar("T")
 log = logging.getLogger("pika_async")
@@ -63,20 +62,11 @@ class Desk:
         self.clock = clock
         self.owner = owner
         self.closing = False
-        self.flights: dict[str, Flight] = {}
-        self.ended: dict[str, Flight] = {}
-        # Only a token names these and nobody has waited for them: made-up ones must not pile up.
-        self.named: WeakValueDictionary[str, Flight] = WeakValueDictionary()
+        self.flights = Flights(accounts, clock, remembers=ledger.remembers)
         self.outbox = Outbox(ledger, clock, self._delivered, self.spawn)
-        self._handle = handle
-        self._acts: dict[type, Callable[[Flight, Any], None]] = {
-            Moved: _log,
-            Progress: _progressed,
-            Accepted: _accepted,
-            Ended: self._ended,
-            Trouble: self._trouble,
-            Forget: self._forget,
-        }
+        callers = Callers(handle)
+        self.explain = callers.explain
+        self._acts: dict[type, Callable[[Flight, Any], None]] = {**callers.acts, Forget: self._forget}
         self._errands: set[asyncio.Task[Any]] = set()
 
     def carries_out(self, effect: type, act: Callable[[Flight, Any], None]) -> None:
@@ -198,10 +188,10 @@ class Desk:
 
     def take_up(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger, made when there is none; raises `ConfigError`."""
-        self.account_of(record)
+        self.flights.account_of(record)
         flight = self.flights.get(record.id)
         if flight is None:
-            flight = self.flight_of(record)
+            flight = self.flights.of(record)
         if not flight.entered:
             self.enter(flight)
         return flight
@@ -212,59 +202,13 @@ class Desk:
         Its tasks on that account are looked up; what belongs to another account is left to other processes.
         """
         here = [self.accounts[a.account] for a in record.attempts if a.account in self.accounts]
-        self.enter(self._flight_of(record, here[-1]))
-
-    def flight_of(self, record: JobRecord) -> Flight:
-        """Return a flight of a job of the ledger: the one that its token made here before, or a new one."""
-        return self._flight_of(record, self.account_of(record))
-
-    def _flight_of(self, record: JobRecord, account: Account) -> Flight:
-        request = record.request
-        request = request if isinstance(request, VideoRequest) else None
-        if (flight := self.named.pop(record.id, None)) is None:
-            return Flight(record, account, self.clock, request)
-        flight.account, flight.record, flight.request = account, record, request
-        flight.recorded, flight.adopted = True, False
-        return flight
-
-    def account_of(self, record: JobRecord) -> Account:
-        """Return the account of the newest attempt; raises `ConfigError` if it is not open here.
-
-        So it does for an older one that has not ended; one that was refused, say, concerns nobody any more.
-        """
-        for attempt in record.attempts:
-            matters = attempt is record.newest or attempt.state in OPEN
-            if matters and attempt.account not in self.accounts:
-                provider, _, label = attempt.account.partition(":")
-                raise ConfigError(
-                    f"Job {record.id} belongs to {provider} (account {label}); open the client with that "
-                    "provider.",
-                    provider=provider,
-                    charged=spent(record),
-                )
-        return self.accounts[record.newest.account]
+        self.enter(self.flights.on(here[-1], record))
 
     def _carry_out(self, flight: Flight, change: Change) -> None:
         acts = self._acts
         for effect in effects(change, self.owner):
             if (act := acts.get(type(effect))) is not None:
                 act(flight, effect)
-
-    def progress(self, flight: Flight, snapshot: Pending) -> None:
-        """Show those who watch that a job is under way."""
-        _progressed(flight, Progress(snapshot))
-
-    def told(self, flight: Flight) -> None:
-        """Note that a caller has seen how the job ended."""
-        if flight.ended:
-            flight.told = True
-            self.ended.pop(flight.id, None)
-
-    def explain(self, flight: Flight, error: PikaError) -> PikaError:
-        """Complete *error* with the job it is about."""
-        error.job = error.job or self._handle(flight)
-        error.provider = error.provider or flight.account.name
-        return error
 
     def spawn(self, errand: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run *errand* in a task that closing the client waits for."""
@@ -283,24 +227,8 @@ class Desk:
             flight.recorded, flight.adopted = True, False
             self.follow(flight, evolve(change, moved=True))
 
-    def _ended(self, flight: Flight, ended: Ended) -> None:
-        if flight.ended:
-            return
-        if isinstance(ended.outcome, Succeeded):
-            flight.snapshot = ended.outcome
-            flight.end()
-        else:
-            if isinstance(last := flight.record.newest.outcome, Failed):
-                flight.snapshot = last
-            flight.end(self.explain(flight, ended.outcome))
-
-    def _trouble(self, flight: Flight, trouble: Trouble) -> None:
-        flight.trouble(self.explain(flight, trouble.error))
-
     def _forget(self, flight: Flight, _: Forget) -> None:
-        known_elsewhere = flight.held and self.ledger.remembers
-        if self.flights.pop(flight.id, None) is not None and flight.wanted and not known_elsewhere:
-            self.ended[flight.id] = flight
+        self.flights.forget(flight)
 
 
 def _to_record(flight: Flight) -> JobRecord:
@@ -310,26 +238,3 @@ def _to_record(flight: Flight) -> JobRecord:
         return record
     # Neither a slot nor a row before the provider vouched for the task that the token names.
     return evolve(record, attempts=(evolve(record.newest, state=AttemptState.AMBIGUOUS, task=None),))
-
-
-def _progressed(flight: Flight, progress: Progress) -> None:
-    if not flight.ended:
-        flight.snapshot = progress.snapshot
-        flight.notify()
-
-
-def _accepted(flight: Flight, _: Accepted) -> None:
-    if flight.stage is Stage.WAITING:
-        flight.reach(Stage.ACCEPTED)
-
-
-def _log(flight: Flight, moved: Moved) -> None:
-    attempt = moved.attempt
-    level = logging.WARNING if attempt is not None and attempt.state in LOST else logging.INFO
-    if not log.isEnabledFor(level):
-        return
-    if attempt is None:
-        log.log(level, "job %s: %s", flight.id, moved.state)
-    else:
-        what = (flight.id, attempt.number, attempt.account, moved.state)
-        log.log(level, "job %s: attempt %d on %s is %s", *what)

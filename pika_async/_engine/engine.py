@@ -202,7 +202,7 @@ class Engine:
     async def _let_go(self) -> None:
         desk = self.desk
         flights = tuple(desk.flights.values())
-        everything = (*flights, *desk.ended.values())
+        everything = (*flights, *desk.flights.ended.values())
         # Before anything is awaited: closing may be cancelled again and again.
         farewell.say(everything, remembers=desk.ledger.remembers)
         for flight in flights:

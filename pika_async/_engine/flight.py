@@ -16,7 +16,7 @@ from pika_async._ledger.standing import in_doubt
 from pika_async._token import JobToken
 from pika_async.errors import PikaError
 from pika_async.requests import VideoRequest
-from pika_async.results import Snapshot, State, Succeeded, Task
+from pika_async.results import Pending, Snapshot, State, Succeeded, Task
 
 if TYPE_CHECKING:
     from pika_async._engine.account import Account
@@ -236,6 +236,12 @@ class Flight:
                 self._waits.append(wait)
             else:
                 wait.settle()
+
+    def progressed(self, snapshot: Pending) -> None:
+        """Show those who watch that the job is under way."""
+        if not self.ended:
+            self.snapshot = snapshot
+            self.notify()
 
     def trouble(self, error: PikaError) -> None:
         """End all present waits with *error*; the job itself goes on."""

@@ -23,9 +23,9 @@ class Known:
 
         What is under way for its look-ups alone may have an account that is not open here.
         """
-        known = self._desk.flights.get(job_id) or self._desk.ended.get(job_id)
+        known = self._desk.flights.get(job_id) or self._desk.flights.ended.get(job_id)
         if known is not None and not known.wanted:
-            self._desk.account_of(known.record)
+            self._desk.flights.account_of(known.record)
         return known
 
     def taken_up(self, record: JobRecord) -> Flight:
@@ -34,7 +34,7 @@ class Known:
 
     def by_token(self, token: JobToken) -> Flight:
         """Find a job by its token, with what is known of it; nothing is asked before a caller waits."""
-        known = self.get(token.job_id) or self._desk.named.get(token.job_id)
+        known = self.get(token.job_id) or self._desk.flights.named.get(token.job_id)
         if known is not None:
             return known
         if (record := self._desk.ledger.known(token.job_id)) is not None:
@@ -68,14 +68,14 @@ class Known:
         )
         flight = Flight(record, account, self._clock)
         flight.recorded, flight.adopted = False, True
-        self._desk.named[flight.id] = flight
+        self._desk.flights.named[flight.id] = flight
         return flight
 
     def of_record(self, record: JobRecord) -> Flight:
         """Return the flight of a job of the ledger; nothing is asked before a caller waits for it."""
         if (known := self.get(record.id)) is not None:
             return known
-        flight = self._desk.flight_of(record)
+        flight = self._desk.flights.of(record)
         if record.state is JobState.OPEN:
             self._desk.flights[flight.id] = flight
         else:

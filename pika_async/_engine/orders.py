@@ -121,7 +121,7 @@ class Orders:
         if record_on is not None:
             # Whether the ledger will ever have it is known when somebody waits.
             flight.built, flight.entered = None, False
-            return self.desk.named.setdefault(job_id, flight)
+            return self.desk.flights.named.setdefault(job_id, flight)
         if kept:
             flight.built = None
             flight.posted_at = self._clock.now()  # others post it: what bounds a wait for it runs from now

@@ -79,7 +79,7 @@ class Resuming:
                 charged="unknown",
             )
         if known is not None:
-            flight.account = self._desk.account_of(known)
+            flight.account = self._desk.flights.account_of(known)
             flight.record, flight.request = known, _request(known)
             flight.recorded, flight.adopted = True, False
         flight.asked(self._desk.ledger.now())

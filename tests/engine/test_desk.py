@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from pika_async._engine.effects import Accepted, Ended, Forget, Look, Moved, Queue, SlotTaken
+from pika_async._engine.effects import Ended, Forget, Look, Moved, Queue, SlotTaken
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Abandon, Cancel, Claim, Evidence, NextAttempt, Resubmit, Unknown
-from pika_async._ledger.memory import MemoryLedger
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async._token import JobToken
-from pika_async.errors import ConfigError, LedgerError, SubmitRefused
+from pika_async.errors import LedgerError
 from pika_async.results import Pending, Task
 from tests.engine.ledgers import FailingLedger, SharedLedger, WatchedLedger
-from tests.engine.scripted import LOST, scene
+from tests.engine.scripted import scene
 from tests.ledger.records import attempt, pending, succeeded
 from tests.ledger.records import job as job_of
 
@@ -107,28 +106,6 @@ async def test_a_claim_needs_the_ledger(monkeypatch):
         assert change.after.cancel_requested
         assert s.engine.desk.outbox.holds(job.id)
         monkeypatch.undo()
-
-
-async def test_an_account_that_is_not_open_is_named():
-    """Its adapter is not here."""
-    async with scene() as s:
-        job = await s.pika.submit("a cat")
-        record = job._flight.record
-        other = evolve(record, attempts=(evolve(record.newest, account="other:default"),))
-        with pytest.raises(ConfigError, match="other"):
-            s.engine.desk.account_of(other)
-
-
-async def test_what_has_ended_is_let_go():
-    """Nothing more can be learned about it; who ordered it may not have looked yet."""
-    async with scene() as s:
-        wait = s.begin(s.pika.generate("a cat"))
-        await s.clock.advance(1)
-        wait.cancel()
-        await s.clock.advance(60)
-        assert not s.engine.desk.flights
-        (flight,) = s.engine.desk.ended.values()
-        assert flight.record.state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize("sending", [True, False])
@@ -226,58 +203,6 @@ async def test_a_job_of_long_ago_does_not_pass_for_a_new_one():
         assert desk.take_up(record) is flight
 
 
-async def test_an_end_is_told_once():
-    """Whatever is learned afterwards, nobody is told another error."""
-    async with scene() as s:
-        job = await s.pika.submit("a cat")
-        video = await s.after(30, job.wait())
-        s.engine.desk.act(job._flight, Ended(SubmitRefused("too late")))
-        assert job._flight.error is None
-        assert (await job.wait()).id == video.id
-
-
-@pytest.mark.parametrize(
-    ("ledger", "held", "wanted", "kept"),
-    [
-        (MemoryLedger, False, True, True),
-        (MemoryLedger, True, True, True),
-        (SharedLedger, False, True, True),
-        (SharedLedger, True, True, False),
-        (MemoryLedger, False, False, False),
-    ],
-)
-async def test_an_ended_job_is_kept_until_its_end_is_told(ledger, held, wanted, kept):
-    """Unless nobody asked, or its token is held and the ledger knows the rest."""
-    async with scene(ledger=ledger()) as s:
-        desk = s.engine.desk
-        job = await s.pika.submit("a cat")
-        flight = job._flight
-        flight.held, flight.wanted = held, wanted
-        await s.clock.advance(30)
-        assert flight.ended
-        assert (flight.id in desk.ended) is kept
-        desk.told(flight)
-        assert flight.told
-        assert not desk.ended
-
-
-async def test_a_job_that_goes_on_is_not_told():
-    """The closing client still says that it may be paid."""
-    async with scene() as s:
-        job = await s.pika.submit("a cat")
-        s.engine.desk.told(job._flight)
-        assert not job._flight.told
-
-
-async def test_acceptance_never_takes_an_end_back():
-    """Evidence of another task may come later."""
-    async with scene() as s:
-        job = await s.pika.submit("a cat")
-        await s.after(30, job.wait())
-        s.engine.desk.act(job._flight, Accepted())
-        assert job._flight.ended
-
-
 async def test_what_the_outbox_delivered_is_followed_even_where_nothing_moved():
     """This process went on from memory: the ledger's record may say something else."""
     async with scene() as s:
@@ -300,22 +225,6 @@ async def test_an_adopted_task_is_recorded_as_a_doubt():
         await s.engine.desk.tell(flight, Cancel())
         first = ledger.last["0pf3k2"].newest
         assert (first.state, first.task, first.slot) == (AttemptState.AMBIGUOUS, None, False)
-
-
-async def test_a_doubt_is_a_warning_in_the_log(caplog):
-    """Everything else is told at INFO."""
-    async with scene() as s:
-        caplog.set_level("INFO", logger="pika_async")
-        s.host.at_submit.append(LOST)
-        s.begin(s.pika.generate("a cat"))
-        await s.clock.advance(1)
-    levels = {
-        r.getMessage().rpartition(" ")[2]: r.levelname
-        for r in caplog.records
-        if "attempt 1" in r.getMessage()
-    }
-    assert levels["ambiguous"] == "WARNING"
-    assert levels["submitting"] == "INFO"
 
 
 def test_every_effect_is_a_plain_value():

@@ -178,7 +178,7 @@ class Looks:
                 progress.append((flight, reading.progress))
         await self._desk.tell_all(events)
         for flight, pending in progress:
-            self._desk.progress(flight, pending)
+            flight.progressed(pending)
 
     def _read(self, flight: Flight, attempt: Attempt, found: Snapshot | None) -> Reading:
         named: str | None = None

@@ -179,7 +179,7 @@ class Bindings:
             self._bound[attempt_id] = binding.job_id
             flight = self._desk.flights.get(binding.job_id)
             if flight is not None and isinstance(snapshot, Pending):
-                self._desk.progress(flight, snapshot)
+                flight.progressed(snapshot)
         else:
             log.warning("job %s: a callback names a task that belongs to another job", binding.job_id)
         self._settle(account, binding)

@@ -185,7 +185,7 @@ class Hints:
         else:
             self._looks[account.key].called_back()
             if (news := _progress(flight.snapshot, attempt.task, snapshot)) is not None:
-                self._desk.progress(flight, news)
+                flight.progressed(news)
 
 
 def _progress(known: Snapshot | None, task: Task, told: Pending) -> Pending | None:
