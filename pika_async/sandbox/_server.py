@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import os
@@ -10,36 +9,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from attrs import frozen
 
 from pika_async import _arguments as check
 from pika_async._client import Pika
 from pika_async._crossing import process_bound
-from pika_async._http import HttpRequest, HttpResponse
+from pika_async._http import HttpResponse
 from pika_async.emulator import Emulator
 from pika_async.errors import ConfigError
-from pika_async.sandbox._callbacks import CallbackFault, CallbackSender, ChoosesFault, chooser, sleep_until
+from pika_async.sandbox._callbacks import CallbackFault, ChoosesFault, chooser
+from pika_async.sandbox._delivery import CallbackSender
 from pika_async.sandbox._guard import cross_site, host_names, refusal
+from pika_async.sandbox._hosted import Hosted, to_host
 from pika_async.sandbox._http import METHODS, answered, headers_of, plain, translate
 from pika_async.sandbox._journal import Remembering, last_port
 from pika_async.sandbox._media import shipped_media
 from pika_async.sandbox._world import SandboxWorld
 
 _log = logging.getLogger("pika_async.sandbox")
-
-_GROUP: Final = "pika_async.emulators"
-
-
-@frozen
-class _Hosted:
-    emulator: Emulator
-    world: SandboxWorld
 
 
 @process_bound("hand over sandbox.url, and call Pika(base_url=url) in the other process")
@@ -85,7 +76,7 @@ class Sandbox:
         self.billed: Counter[str] = Counter()
         self.requests: Counter[tuple[str, str]] = Counter()
         self.broken: dict[str, str] = {}
-        self._host, self._port, self._clock = host, port, clock
+        self._host, self._port = host, port
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
         if not callable(render_time) and not _is_time(render_time):
@@ -110,8 +101,11 @@ class Sandbox:
         self._media = shipped_media(video)
         choose_fault = chooser(callback_faults)
 
-        def world() -> SandboxWorld:
-            return SandboxWorld(
+        self._journal = None if journal is None else Path(journal)
+        self._forgotten: list[tuple[Remembering, SandboxWorld]] = []
+
+        def hosted(emulator: Emulator) -> Hosted:
+            world = SandboxWorld(
                 clock=clock,
                 render_times=render_time if callable(render_time) else lambda: render_time,
                 address=lambda: self.url,
@@ -121,20 +115,13 @@ class Sandbox:
                 choose_fault=choose_fault,
                 files=self._media,
             )
-
-        self._journal = None if journal is None else Path(journal)
-        self._forgotten: list[tuple[Remembering, SandboxWorld]] = []
-
-        def hosted(emulator: Emulator) -> _Hosted:
-            own = world()
             if self._journal is not None:
                 emulator = Remembering(emulator, self._journal)
-                self._forgotten.append((emulator, own))
-            return _Hosted(emulator, own)
+                self._forgotten.append((emulator, world))
+            return Hosted(emulator, world)
 
-        owners: dict[str, str] = {}
-        self._routes: dict[str, _Hosted] = {}
-        for emulator in self._installed(owners) if emulators is None else _given(emulators, owners):
+        self._routes: dict[str, Hosted] = {}
+        for emulator in to_host(emulators, self.broken):
             self._routes |= dict.fromkeys(emulator.paths, hosted(emulator))
         self._prefixes = sorted(self._routes, key=len, reverse=True)
 
@@ -178,10 +165,9 @@ class Sandbox:
         except BaseException:
             await self.stop()
             raise
-        host, port = self._runner.addresses[0][:2]
-        self._port = port
+        host, self._port = self._runner.addresses[0][:2]
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+        self._url = f"http://[{shown}]:{self._port}" if ":" in shown else f"http://{shown}:{self._port}"
         while self._forgotten:
             emulator, world = self._forgotten.pop()
             emulator.remember(world)
@@ -208,16 +194,6 @@ class Sandbox:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-    def _installed(self, owners: dict[str, str]) -> Iterable[Emulator]:
-        for entry_point in sorted(entry_points(group=_GROUP), key=lambda point: point.name):
-            try:
-                emulator = entry_point.load()()
-                _own_paths(entry_point.name, emulator, owners)
-                yield emulator
-            except Exception as error:  # noqa: BLE001  a stranger's plug-in may raise anything
-                self.broken[entry_point.name] = f"{type(error).__name__}: {error}"
-                _log.warning("The emulator %s could not be loaded: %s", entry_point.name, error)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
@@ -250,7 +226,7 @@ class Sandbox:
                 return plain(404, f"There is no {path} here.")
 
     async def _ask(
-        self, hosted: _Hosted, request: web.BaseRequest, path: str, query: str
+        self, hosted: Hosted, request: web.BaseRequest, path: str, query: str
     ) -> HttpResponse | None:
         """Return the emulator's answer when its time has come; None closes the connection without one."""
         method = METHODS.get(request.method)
@@ -264,42 +240,10 @@ class Sandbox:
             # The body broke off, so nothing was ordered: the emulator is not asked.
             return None
         try:
-            return await self._wait_for_answer(hosted, translated)
+            return await hosted.answer(translated)
         except Exception:  # noqa: BLE001  a stranger's emulator may raise anything
             _log.exception("The emulator of %s crashed.", path)
             return plain(500, f"The emulator of {path} crashed; its log says why.")
-
-    async def _wait_for_answer(self, hosted: _Hosted, request: HttpRequest) -> HttpResponse | None:
-        with hosted.world.one_moment():
-            answer = hosted.emulator.answer(request, hosted.world)
-            awaited = hosted.world.post()
-        if awaited:
-            await asyncio.wait(awaited)
-        if isinstance(answer, HttpResponse):
-            return answer
-        await sleep_until(answer.until, self._clock)
-        if answer.answer is None:
-            return None
-        response = answer.answer()
-        hosted.world.post()
-        return response
-
-
-def _given(emulators: Iterable[Emulator], owners: dict[str, str]) -> Iterable[Emulator]:
-    for number, emulator in enumerate(emulators, 1):
-        _own_paths(f"{type(emulator).__name__} (number {number})", emulator, owners)
-        yield emulator
-
-
-def _own_paths(name: str, emulator: Emulator, owners: dict[str, str]) -> None:
-    """Note the paths of *emulator* as its own; raises `ConfigError` for one that another answers."""
-    for path in emulator.paths:
-        if path in owners:
-            raise ConfigError(
-                f"The emulators {owners[path]} and {name} both answer {path}; give each a path of its own, "
-                "or leave one out."
-            )
-    owners |= dict.fromkeys(emulator.paths, name)
 
 
 def _is_time(seconds: object) -> bool:

@@ -13,7 +13,8 @@ from attrs import Factory, define
 
 from pika_async._http import HttpRequest, HttpResponse
 from pika_async.results import JSON
-from pika_async.sandbox._callbacks import Callback, CallbackFault, CallbackSender, ChoosesFault, spoil
+from pika_async.sandbox._callbacks import Callback, CallbackFault, ChoosesFault, spoil
+from pika_async.sandbox._delivery import CallbackSender
 from pika_async.sandbox._media import Media
 
 _NONE: Mapping[str, str] = {}

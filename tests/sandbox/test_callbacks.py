@@ -1,6 +1,5 @@
 """Callbacks really POSTed, whole and with each fault on demand."""
 
-import asyncio
 import time
 from functools import partial
 
@@ -52,30 +51,6 @@ async def test_duomi_calls_back_progress_then_the_end(client, receiver):
         task_id = await submit_duomi(client, sandbox, receiver.url + TOKEN)
         bodies = await receiver.bodies(2)
     assert [(body["task_id"], body["status"]) for body in bodies] == [(task_id, "1"), (task_id, "3")]
-
-
-async def test_an_address_nobody_has_is_left_alone(client):
-    """Hosts under `.invalid` are never called."""
-    async with sandbox_with() as sandbox:
-        await submit_acedata(client, sandbox, "https://callback.invalid/token")
-        assert not sandbox._sender._deliveries
-
-
-async def test_a_dead_receiver_harms_nobody(client, receiver_at):
-    """A callback that cannot be delivered is dropped, as the documents promise no repeat."""
-    async with receiver_at() as gone:
-        pass
-    async with sandbox_with() as sandbox:
-        await submit_acedata(client, sandbox, gone.url + TOKEN)
-        await asyncio.wait_for(asyncio.gather(*sandbox._sender._deliveries), 5)
-        await submit_acedata(client, sandbox, gone.url + TOKEN)
-
-
-async def test_stopping_drops_what_is_not_due(client, receiver):
-    """A stopped sandbox sends nothing more and does not wait."""
-    async with sandbox_with(render_time=600) as sandbox:
-        await submit_acedata(client, sandbox, receiver.url + TOKEN)
-    assert receiver.got.empty()
 
 
 async def test_lost_callbacks_are_not_sent(client, receiver):
