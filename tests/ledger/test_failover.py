@@ -65,7 +65,7 @@ async def claimed(ledger, name, patience=20.0):
 async def test_nothing_is_in_doubt_when_every_process_says_what_it_sent():
     """What the standby lost is put back, and what nobody sent is sent."""
     async with failed_over() as (one, two):
-        one._reading._ready = None  # otherwise it may answer before it is asked
+        one._link._ready = None  # otherwise it may answer before it is asked
         held = await two.apply("queued", claim(1, "queued"))
         assert (held.moved, held.obstacle.reason) == (False, "pace")
         assert states(held.after) == "queued"
@@ -78,7 +78,7 @@ async def test_nothing_is_in_doubt_when_every_process_says_what_it_sent():
 async def test_who_does_not_come_back_leaves_doubt(caplog):
     """A person decides on what was queued then; what is ordered afterwards is sent."""
     async with failed_over(roll_call=0.3) as (one, two):
-        one._reading._ready = None  # it is away, and comes when all is decided
+        one._link._ready = None  # it is away, and comes when all is decided
         with caplog.at_level(logging.WARNING, "pika_async"):
             other = await claimed(two, "queued")
             again = await two.apply("sent", claim(1, "sent"))

@@ -164,7 +164,7 @@ async def test_a_change_of_which_nobody_was_told_is_seen_all_the_same(opened, mo
     await one.create(job())
     await heard(two, "j")
     await two.get("j")
-    monkeypatch.setattr(one._writer, "_tell", lambda _: None)
+    monkeypatch.setattr(one._writer._deciding, "_tell", lambda _: None)
     assert (await one.apply("j", claim())).moved
     await heard(two, "j")
 

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
 
 from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Event
-from pika_async._ledger.faults import unreadable_job
-from pika_async._ledger.forgetting import UPLOADS, forgotten, is_over
-from pika_async._ledger.postgres import accounts, inbox, listing, pruning
+from pika_async._ledger.postgres import accounts, inbox, listing
 from pika_async._ledger.postgres.borrowed import create_on
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.connecting import Address
-from pika_async._ledger.postgres.faults import not_open, outdated
-from pika_async._ledger.postgres.jobs import load, read_jobs, read_query
+from pika_async._ledger.postgres.deciding import Deciding
+from pika_async._ledger.postgres.faults import outdated
+from pika_async._ledger.postgres.forgetting import forget, prune
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.link import Link
 from pika_async._ledger.postgres.listening import Listening
-from pika_async._ledger.postgres.orders import too_often
+from pika_async._ledger.postgres.orders import has_row, no_answer
+from pika_async._ledger.postgres.reading import Reading
 from pika_async._ledger.postgres.restoring import PATIENCE, Recent, put_back, settle_restored
-from pika_async._ledger.postgres.rows import JOBS, Row, holdable
+from pika_async._ledger.postgres.rows import Row, holdable
 from pika_async._ledger.postgres.schema import Connection, migrate
 from pika_async._ledger.postgres.session import COMMIT, Session
-from pika_async._ledger.postgres.statements import Statement
 from pika_async._ledger.postgres.writer import Writer
 from pika_async._ledger.records import AttemptState, JobRecord, Member, Move, Received, Usage
-from pika_async._ledger.standing import OPEN, settled
+from pika_async._ledger.standing import OPEN
 from pika_async._secret import Secret
-
-T = TypeVar("T")
-_TRIES = 20
-"""Of what others keep changing."""
 
 
 @process_bound("open the same database with Pika(ledger=dsn) in the other process")
@@ -79,16 +72,18 @@ class PostgresLedger:
             roll_call=roll_call,
         )
         self._recent = Recent()
-        self._reading = Link(self._address, patience, self._reconnected)
+        self._link = Link(self._address, patience, self._reconnected)
         heard = self._address if listen_dsn is None else Address.of(listen_dsn)
-        self._listening = Listening(heard, self._reading, self._known, self._owner)
-        self._writer = Writer(self._session, self._known, self._clock, self._listening.tell, self._recent)
-        self._was_reading = False
-        self._wanted: dict[str, asyncio.Future[JobRecord | None]] = {}
+        self._listening = Listening(heard, self._link, self._known, self._owner)
+        deciding = Deciding(self._session, self._known, self._clock, self._listening.tell, self._recent)
+        self._writer = Writer(self._session, self._clock, deciding)
+        self._reading = Reading(self._link, self._known, self._writer)
+        self._was_connected = False
 
     async def open(self, wall: Callable[[], float] = time.time) -> None:  # noqa: ARG002
         """Connect, and make or change the tables; the database's own clock stamps, whatever *wall* says."""
         await self._session.link.use()
+        self._reading.open()
         self._listening.open(self.id)
         self._writer.start()
 
@@ -96,7 +91,7 @@ class PostgresLedger:
         """Finish what was asked for, and let the connections go."""
         await self._writer.stop()
         await self._listening.close()
-        await self._reading.close()
+        await self._link.close()
         await self._session.close()
 
     def now(self) -> float:
@@ -113,32 +108,7 @@ class PostgresLedger:
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Read one job, as it is now."""
-        if not holdable(job_id):
-            return None
-        await self._writer.caught_up(job_id)
-        future = self._wanted.get(job_id)
-        if future is None:
-            future = self._wanted[job_id] = asyncio.get_running_loop().create_future()
-            if len(self._wanted) == 1:
-                task = asyncio.get_running_loop().create_task(self._get_wanted())
-                future.add_done_callback(lambda _: task)
-        return await asyncio.shield(future)
-
-    async def _get_wanted(self) -> None:
-        await asyncio.sleep(0)
-        wanted, self._wanted = self._wanted, {}
-        try:
-            found = await read_jobs(self._reading.ask, self._known, wanted)
-        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of anything
-            for future in wanted.values():
-                future.set_exception(error)
-                future.exception()
-            return
-        for job_id, future in wanted.items():
-            if found.get(job_id, "") is None:
-                future.set_exception(unreadable_job(job_id))
-            else:
-                future.set_result(found.get(job_id))
+        return await self._reading.job(job_id)
 
     def known(self, job_id: str) -> JobRecord | None:
         """Return a job as this process saw it last."""
@@ -151,7 +121,7 @@ class PostgresLedger:
 
     async def sent(self, attempt_id: str) -> bytes | None:
         """Read the bytes that an attempt was sent with, while they are kept."""
-        rows = await self._rows(listing.SENT, attempt_id)
+        rows = await self._reading.rows(listing.SENT, attempt_id)
         return bytes(rows[0][0]) if rows else None
 
     async def open_jobs(
@@ -164,14 +134,11 @@ class PostgresLedger:
     ) -> Sequence[JobRecord]:
         """Read a page of the jobs with an attempt in one of *states*; finished jobs cost nothing."""
         values = (after, limit) if account is None else (after, limit, account)
-        return await self._jobs(listing.open_jobs(states, account), *values)
+        return await self._reading.jobs(listing.open_jobs(states, account), *values)
 
     async def usage(self, account: str) -> Usage:
         """Read what *account* uses, and all submits ever claimed here."""
-        await self._writer.caught_up(None)
-        known = Known.nothing()
-        await load(self._ask, known, (), accounts=True)
-        return known.usage(account)
+        return await self._reading.usage(account)
 
     async def present(self, account: str, member: Member, seconds: float) -> Usage:
         """Say that a process sends for *account*, for *seconds* from now on."""
@@ -187,20 +154,22 @@ class PostgresLedger:
 
     async def members(self, account: str) -> Sequence[Member]:
         """Read the processes that send for *account* and are alive."""
-        return [accounts.member_of(row) for row in await self._rows(accounts.MEMBERS, account, self.now())]
+        return [
+            accounts.member_of(row) for row in await self._reading.rows(accounts.MEMBERS, account, self.now())
+        ]
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""
         if seconds and self._session.outdated:
             return False  # it is for newer releases
-        return await self._writer.do(partial(accounts.lease, name, owner, seconds), _answered)
+        return await self._writer.do(partial(accounts.lease, name, owner, seconds), has_row)
 
     async def learned(self, account: str, state: str | None = None) -> str | None:
         """Read what pollers learned of *account*; with *state*, keep that first."""
         if state is not None:
-            await self._writer.do(lambda _: accounts.learn(account, state), _nothing)
+            await self._writer.do(lambda _: accounts.learn(account, state), no_answer)
             return state
-        rows = await self._rows(accounts.LEARNED, account)
+        rows = await self._reading.rows(accounts.LEARNED, account)
         return rows[0][0] if rows else None
 
     async def news(self) -> Collection[str] | None:
@@ -215,56 +184,26 @@ class PostgresLedger:
         """Read the job with that id, or attempt's id, or unique start of an id."""
         if not text or not text.isascii() or not holdable(text):
             return None
-        found = await self._jobs(listing.FIND, text)
+        found = await self._reading.jobs(listing.FIND, text)
         return found[0] if found else None
 
     async def jobs(
         self, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> Sequence[JobRecord]:
         """Read jobs, newest first; finished states are found by going through all."""
-        return await self._jobs(listing.jobs(state), before, limit)
+        return await self._reading.jobs(listing.jobs(state), before, limit)
 
     async def history(self, job_id: str) -> Sequence[Move]:
         """Read what happened to a job, oldest first."""
-        rows = await self._rows(listing.HISTORY, job_id)
-        return [
-            Move(subject=subject, at=at, before=before, after=after, note=note)
-            for subject, at, before, after, note in rows
-        ]
+        return listing.moves(await self._reading.rows(listing.HISTORY, job_id))
 
     async def forget(self, job_id: str, *, media_only: bool = False) -> bool:
         """Forget the prompt and media of a job that has ended."""
-        for _ in range(_TRIES):
-            job = await self.get(job_id)
-            if job is None or not settled(job):
-                return False
-            left = forgotten(job, media_only=media_only)
-            done = await self._writer.do_on(pruning.forget_one(left, self._known.jobs[job_id].revision))
-            self._known.forget([job_id])
-            if done is not None:
-                return True
-        raise too_often()
+        return await forget(self._reading, self._writer, self._known, job_id, media_only=media_only)
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs made before *older_than*, some in each of many transactions."""
-        links = await self._rows(pruning.LINKS, UPLOADS)
-        if over := [name for name, state in links if is_over(name, state, self.now())]:
-            await self._writer.do(lambda _: [Statement(pruning.FORGET_LINKS, (over,))], _nothing)
-        pruned = last = races = 0
-        while settled := await self._rows(pruning.SETTLED, float(older_than), last, pruning.AT_ONCE):
-            ids = [job_id for job_id, *_ in settled]
-            outcomes = await self._rows(pruning.OUTCOMES, ids)
-            done = await self._writer.do_on(pruning.forget(settled, outcomes))
-            self._known.forget(ids)
-            if done is None:
-                races += 1
-                if races >= _TRIES:
-                    raise too_often()
-                continue  # one of them was forgotten, or found its task, since they were read
-            pruned, last = pruned + len(settled), settled[-1][-1]
-        while await self._writer.do(lambda _: [Statement(pruning.ORPHANS, (float(older_than),))], _answered):
-            pass
-        return pruned
+        return await prune(self._reading, self._writer, self._known, older_than, self.now())
 
     async def secret(self) -> bytes:
         """Return the secret that signs callback tokens."""
@@ -272,29 +211,15 @@ class PostgresLedger:
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
-        return await self._writer.do(partial(inbox.put, attempt_id, body, headers), _answered)
+        return await self._writer.do(partial(inbox.put, attempt_id, body, headers), has_row)
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
         """Read the callbacks nobody has dealt with, oldest first."""
-        return inbox.received(await self._rows(inbox.PENDING, after, limit))
+        return inbox.received(await self._reading.rows(inbox.PENDING, after, limit))
 
     async def inbox_done(self, received_id: int) -> None:
         """Mark a callback as dealt with."""
-        await self._writer.do(lambda _: inbox.done(received_id), _nothing)
-
-    async def _ask(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        if not self.id:
-            raise not_open()
-        return await self._reading.ask(statements)
-
-    async def _rows(self, sql: bytes, *values: Any) -> list[Row]:
-        await self._writer.caught_up(None)
-        (rows,) = await self._ask([Statement(sql, values)])
-        return rows
-
-    async def _jobs(self, query: str, *values: object) -> list[JobRecord]:
-        await self._writer.caught_up(None)
-        return await read_query(self._ask, self._known, JOBS + query, *values)
+        await self._writer.do(lambda _: inbox.done(received_id), no_answer)
 
     async def _prepare(self, connection: Connection) -> None:
         meta = await migrate(connection)
@@ -308,14 +233,6 @@ class PostgresLedger:
 
     async def _reconnected(self, _: Connection) -> None:
         """Have the writer connect as well: after a failover others wait until this process answers."""
-        if self._was_reading:
-            self._writer.do(lambda _: [], _nothing).add_done_callback(lambda done: done.exception())
-        self._was_reading = True
-
-
-def _answered(rows: list[list[Row]]) -> bool:
-    return bool(rows[0])
-
-
-def _nothing(_: list[list[Row]]) -> None:
-    return None
+        if self._was_connected:
+            self._writer.do(lambda _: [], no_answer).add_done_callback(lambda done: done.exception())
+        self._was_connected = True

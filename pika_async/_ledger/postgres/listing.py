@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
+from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.schema import OPEN_STATES
-from pika_async._ledger.records import AttemptState, JobState
+from pika_async._ledger.records import AttemptState, JobState, Move
 from pika_async._ledger.standing import OPEN
 
 _OPEN_ROWS: Final = f"FROM pika.attempts WHERE state IN {OPEN_STATES}"
@@ -53,3 +54,11 @@ def jobs(state: str | None) -> str:
         where += f" AND state = '{JobState(state)}'"
     newest = f"SELECT seq FROM pika.jobs WHERE {where} ORDER BY seq DESC LIMIT $2"
     return f"WHERE j.seq IN ({newest}) ORDER BY j.seq DESC, a.number"
+
+
+def moves(rows: Sequence[Row]) -> list[Move]:
+    """Return the lines of a history that the rows of `HISTORY` stand for."""
+    return [
+        Move(subject=subject, at=at, before=before, after=after, note=note)
+        for subject, at, before, after, note in rows
+    ]

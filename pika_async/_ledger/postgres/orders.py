@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
@@ -16,6 +16,9 @@ from pika_async._ledger.postgres.rows import Row
 from pika_async._ledger.postgres.statements import Statement
 from pika_async._ledger.records import JobRecord
 from pika_async.errors import LedgerError
+
+TRIES: Final = 20
+"""Of what others keep changing."""
 
 
 @frozen
@@ -59,6 +62,15 @@ def answered(order: Decision, batch: Batch) -> Answer:
         return order, batch.apply(order.job_id, order.event), None
     except LedgerError as error:
         return order, None, error
+
+
+def has_row(rows: list[list[Row]]) -> bool:
+    """Return whether the first statement of a deed answered with a row."""
+    return bool(rows[0])
+
+
+def no_answer(_: list[list[Row]]) -> None:
+    """Return nothing: the deed is only to be done."""
 
 
 def resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
