@@ -35,6 +35,7 @@ STORES = {
     "clock": "_engine/clock.py",
     "confirmations": "_engine/looks/confirmations.py",
     "digest": "_engine/digest.py",
+    "demand": "_engine/schedule/demand.py",
     "effects": "_engine/effects.py",
     "files": "_engine/files.py",
     "flight": "_engine/flight.py",

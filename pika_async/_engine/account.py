@@ -228,7 +228,7 @@ class Account:
     async def _budget(self) -> bool:
         if self._closing or self.refused_look is not None:
             return False
-        when = self.schedule.spend(self._clock.now())
+        when = self.schedule.pace.spend(self._clock.now())
         if when <= self._clock.now():
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

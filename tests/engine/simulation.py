@@ -97,7 +97,7 @@ def simulate(
                     schedule.failed(look, now)
                 case "429":
                     schedule.failed(look, now)
-                    schedule.slow_down(now)
+                    schedule.pace.slow_down(now)
                 case "400":
                     schedule.failed(look, now)
                     schedule.halve_batch(len(look))

@@ -113,7 +113,7 @@ class Leader:
                 pause = _TRY
             elif key not in self._complete:
                 if (learned := await self._desk.ledger.learned(key)) is not None:
-                    self._desk.accounts[key].schedule.restore(learned)
+                    self._desk.accounts[key].schedule.times.restore(learned)
                 await self._take_over(key)
                 self._complete.add(key)
             elif self._clock.now() - self._read_at[key] >= _AGAIN:
@@ -155,7 +155,7 @@ class Leader:
     async def _give_back(self, key: str) -> None:
         """Keep what was learned, and let another process lead."""
         if self._looks[key].leading:
-            await self._desk.ledger.learned(key, self._desk.accounts[key].schedule.learned())
+            await self._desk.ledger.learned(key, self._desk.accounts[key].schedule.times.text())
             await self._desk.ledger.lease(_name(key), self._desk.owner, 0.0)
             self._looks[key].lead(leading=False)
         self._complete.discard(key)

@@ -247,7 +247,7 @@ class Looks:
             case AuthError() | PikaError(status=401 | 403):
                 self._key_refused(error, now)
             case RateLimited():
-                self._schedule.slow_down(now, error.retry_after)
+                self._schedule.pace.slow_down(now, error.retry_after)
             case PikaError(status=400) if len(keys) > 1:
                 self._schedule.halve_batch(len(keys))
             case _:

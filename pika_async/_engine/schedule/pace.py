@@ -33,6 +33,12 @@ class Pace:
         """Note a request."""
         self._sent = now
 
+    def spend(self, now: float) -> float:
+        """Take the next place for a request, and return the time at which it may be sent."""
+        when = max(now, self.opens(now))
+        self.sent(when)
+        return when
+
     def answered(self) -> None:
         """Note an answer: failures before it no longer count."""
         self._failures = 0
@@ -45,7 +51,7 @@ class Pace:
         if self._failures > 1:
             self._resumes = now + min(self._interval * 2.0 ** min(self._failures - 2, 16), _LONGEST)
 
-    def slow_down(self, now: float, retry_after: float | None) -> None:
+    def slow_down(self, now: float, retry_after: float | None = None) -> None:
         """Note a 429: half the rate, and nothing for *retry_after* seconds.
 
         Refusals within one interval count once, for they were under way together. Half of what was lost

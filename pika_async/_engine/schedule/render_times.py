@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import expm1, isfinite, log1p
@@ -147,6 +148,32 @@ class RenderTimes:
         bin_ = min(bisect_right(cumulative, hazard), _BINS) - 1
         low = cumulative[bin_]
         return min(bin_ + (hazard - low) / (cumulative[bin_ + 1] - low), _END)
+
+
+class LearnedTimes:
+    """The render times of every kind; *hint* is what a render of any kind takes, in seconds."""
+
+    def __init__(self, hint: float) -> None:
+        self._hint = hint
+        self._kinds: dict[str, RenderTimes] = {}
+
+    def of(self, kind: str) -> RenderTimes:
+        """Return the render times of *kind*."""
+        if (times := self._kinds.get(kind)) is None:
+            times = self._kinds[kind] = RenderTimes(self._hint)
+        return times
+
+    def text(self) -> str:
+        """Return what was learned, for the next process that looks."""
+        return json.dumps({kind: times.state() for kind, times in self._kinds.items()})
+
+    def restore(self, text: str) -> None:
+        """Go on from what another process learned; text that is none of ours teaches nothing."""
+        try:
+            for kind, state in json.loads(text).items():
+                self.of(kind).restore(state)
+        except (ValueError, TypeError, AttributeError):
+            return
 
 
 def _position(age: float) -> float:

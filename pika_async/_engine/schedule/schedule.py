@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
 from typing import Final
 
+from pika_async._engine.schedule.demand import HAZARD_BUDGETED, Demand
 from pika_async._engine.schedule.pace import Pace
-from pika_async._engine.schedule.render_times import RenderTimes
+from pika_async._engine.schedule.render_times import LearnedTimes
 from pika_async._engine.schedule.waiting import PendingJob, Waiting
 
-_LONGEST: Final = 32.0  # intervals between two looks
-_HAZARD: Final = 0.05  # between two looks, when there is no budget
-_HAZARD_BUDGETED: Final = 0.5
 _CHOICE: Final = 10  # jobs in line beyond a batch, among which the likeliest are found
-_MISSES: Final = 3  # ends found by look-ups, before callbacks are no longer relied on
-_CALLBACK_LONGEST: Final = 600.0
 _SWEEP: Final = 5_000  # jobs placed anew per take, about 12 ms
 
 
@@ -28,10 +23,7 @@ class Schedule:
     A request goes out full as soon as enough jobs are due; otherwise once per *interval*, with whatever is
     due and the next in line. A single job never waits for company. The budget is `Pace`'s.
 
-    While the budget lets every job be looked at once per *interval*, it is. Beyond that, a job is due once
-    it is likely enough to have ended since its last look, and the likeliest go first. Nothing starves:
-    `longest_gap()` seconds after a look a job is due whatever its chances, and after as many more it
-    goes before all others. Without a budget (*rate* None) likelihood and interval alone space the looks.
+    When a job is due is `Demand`'s to say; with *rate* None there is no budget.
 
     With *free_results* the look at once that a provider asks for (its render is over, the result is fetched
     by another request) is outside the budget.
@@ -48,17 +40,14 @@ class Schedule:
         render_time: float = 90.0,
         free_results: bool = False,
     ) -> None:
-        self.batch = batch
         self.pace = Pace(rate, interval)
+        self.demand = Demand(batch, self.pace, interval)
+        self.times = LearnedTimes(render_time)
         self._interval = interval
-        self._render_time = render_time
-        self._times: dict[str, RenderTimes] = {}
         self._jobs: dict[str, PendingJob] = {}
         self._waiting = Waiting()
         self._sweep: Iterator[PendingJob] | None = None
         self._topped_up = -inf
-        self._callbacks = 0
-        self._misses = 0
         self._free_results = free_results
         self._results: deque[PendingJob] = deque()
 
@@ -68,41 +57,18 @@ class Schedule:
     def __contains__(self, key: str) -> bool:
         return key in self._jobs
 
-    def times(self, kind: str) -> RenderTimes:
-        """Return the learned render times of *kind*."""
-        if (times := self._times.get(kind)) is None:
-            times = self._times[kind] = RenderTimes(self._render_time)
-        return times
-
-    def learned(self) -> str:
-        """Return the learned times of every kind as text, for the next process that looks."""
-        return json.dumps({kind: times.state() for kind, times in self._times.items()})
-
-    def restore(self, learned: str) -> None:
-        """Go on from what another process learned; text that is none of ours teaches nothing."""
-        try:
-            for kind, state in json.loads(learned).items():
-                self.times(kind).restore(state)
-        except (ValueError, TypeError, AttributeError):
-            return
-
-    def longest_gap(self) -> float:
-        """Return within how many seconds of a look a job is due again: 32 intervals, or 4 rounds of all."""
-        rounds = len(self._jobs) * self.pace.spacing / self.batch
-        return max(_LONGEST * self._interval, 4.0 * rounds)
-
     def add(
         self, key: str, kind: str, submitted_at: float, now: float, *, expect_callback: bool = False
     ) -> None:
         """Enter a pending job, submitted now or long ago. A key that is there already stays as it is."""
         if key in self._jobs:
             return
-        times = self.times(kind)
+        times = self.times.of(kind)
         submitted = min(submitted_at, now)
-        known = times.hazard(now - submitted) < _HAZARD_BUDGETED
+        known = times.hazard(now - submitted) < HAZARD_BUDGETED
         job = PendingJob(key, times, submitted, submitted, expect_callback, known)
         self._jobs[key] = job
-        self._callbacks += expect_callback
+        self.demand.added(job)
         self._place(job)
 
     def due(self, key: str) -> float:
@@ -113,7 +79,7 @@ class Schedule:
         """Forget a job, if it is there."""
         if (job := self._jobs.pop(key, None)) is not None:
             self._waiting.remove(job)
-            self._callbacks -= job.callback
+            self.demand.removed(job)
             if job.free:
                 self._results.remove(job)
 
@@ -129,21 +95,22 @@ class Schedule:
         if now < self.pace.opens(now):
             return ()
         self._place_anew()
-        due = self._waiting.collect(now, self.batch + _CHOICE)
-        full = due >= self.batch or self._hurried()
-        if not full and now < self._topped_up + self._top_up_gap():
+        batch = self.demand.batch
+        due = self._waiting.collect(now, batch + _CHOICE)
+        full = due >= batch or self._hurried()
+        if not full and now < self._topped_up + self.demand.top_up_gap():
             return ()
-        short = self.pace.spacing > 0.0 and self._crowded()
-        wanted = self.batch + _CHOICE if short else min(due, self.batch) if full else self.batch
-        look = self._waiting.pop(wanted, allowed=lambda job: self._earliest(job) <= now)
+        short = self.pace.spacing > 0.0 and self.demand.crowded()
+        wanted = batch + _CHOICE if short else min(due, batch) if full else batch
+        look = self._waiting.pop(wanted, allowed=lambda job: self.demand.earliest(job) <= now)
         if not full:
             self._topped_up = now
         if not look:
             # Nobody may be looked at yet: ask again a little later.
             wait = min(self._interval / 8.0, (self._waiting.next_due() or now) - now)
-            self._topped_up = now - self._top_up_gap() + wait
+            self._topped_up = now - self.demand.top_up_gap() + wait
             return ()
-        if len(look) > self.batch:
+        if len(look) > batch:
             look = self._likeliest(look, now)
         for job in look:
             job.taken = now
@@ -154,17 +121,18 @@ class Schedule:
         """Return when to call `take` next, None while nobody waits. That `take` may still give nothing."""
         if self._results:
             return now
-        lined_up = self._waiting.collect(now, self.batch)
+        batch = self.demand.batch
+        lined_up = self._waiting.collect(now, batch)
         due = self._waiting.next_due()
         if not lined_up and due is None:
             return None
         opens = max(now, self.pace.opens(now))
-        missing = self.batch - lined_up
+        missing = batch - lined_up
         if missing <= 0 or self._hurried() or self._sweep is not None:
             return opens
-        at = self._topped_up + self._top_up_gap()
+        at = self._topped_up + self.demand.top_up_gap()
         if due is not None:
-            if not lined_up and not self._crowded():
+            if not lined_up and not self.demand.crowded():
                 at = max(at, due)
             # A batch may fill up earlier; finding out when, exactly, would cost more than a few idle takes.
             at = min(at, due if missing == 1 else max(due, now + self._interval / 8.0))
@@ -206,16 +174,17 @@ class Schedule:
         if (job.known or called_back) and job.times.ended(since - job.submitted, at - job.submitted):
             self._start_sweep()
         if job.callback and not called_back:
-            self._misses += 1
-            if self._misses == _MISSES:
+            relied = self.demand.relies_on_callbacks
+            self.demand.callback_missed()
+            if relied and not self.demand.relies_on_callbacks:
                 self._start_sweep()
         self.discard(key)
 
     def callback_seen(self) -> None:
         """Note that callbacks arrive: jobs that expect one are left to it, with a slow look as a net."""
-        if self._misses >= _MISSES:
+        if not self.demand.relies_on_callbacks:
             self._start_sweep()
-        self._misses = 0
+        self.demand.callback_seen()
 
     def failed(self, keys: Iterable[str], now: float) -> None:
         """Note a look that told nothing of *keys*: they are due again, an interval later."""
@@ -226,32 +195,15 @@ class Schedule:
                 job.hold = max(job.hold, now + self._interval)
                 self._place(job)
 
-    def slow_down(self, now: float, retry_after: float | None = None) -> None:
-        """Note a 429, beside `failed` for its jobs: half the rate, nothing for *retry_after* seconds."""
-        self.pace.slow_down(now, retry_after)
-
     def halve_batch(self, refused: int) -> None:
         """Note, beside `failed`, that *refused* keys were too many for one request."""
         self.pace.answered()
-        self.batch = min(self.batch, max(1, refused // 2))
-
-    def spend(self, now: float) -> float:
-        """Take a place in the budget for a request of another kind; gives the time it may be sent."""
-        when = max(now, self.pace.opens(now))
-        self.pace.sent(when)
-        return when
+        self.demand.batch = min(self.demand.batch, max(1, refused // 2))
 
     def hurry(self, key: str) -> None:
         """Put a job first in line; one whose look is under way stays as it is."""
         if (job := self._jobs.get(key)) is not None and job.taken is None and not job.free:
             self._put_first(job)
-
-    def _crowded(self) -> bool:
-        polled = len(self._jobs) - (self._callbacks if self._misses < _MISSES else 0)
-        return polled * (self.pace.spacing or self._interval) > self.batch * self._interval
-
-    def _top_up_gap(self) -> float:
-        return self.pace.spacing if self.pace.spacing and self._crowded() else self._interval
 
     def _hurried(self) -> bool:
         first = self._waiting.first()
@@ -262,43 +214,18 @@ class Schedule:
         self._waiting.push_first(job)
 
     def _likeliest(self, line: list[PendingJob], now: float) -> list[PendingJob]:
-        overdue = now - self.longest_gap()
-
-        def rank(job: PendingJob) -> tuple[float, float]:
-            if job.due <= overdue:
-                return job.due, 0.0
-            hazard = job.times.hazard
-            return inf, hazard(job.seen - job.submitted) - hazard(now - job.submitted)
-
-        ranked = sorted(line, key=rank)
-        chosen = frozenset(ranked[: self.batch])
+        ranked = self.demand.likeliest_first(line, now)
+        look, rest = ranked[: self.demand.batch], frozenset(ranked[self.demand.batch :])
         for job in reversed(line):
-            if job not in chosen:
+            if job in rest:
                 if job.due > now:
                     self._waiting.push(job)
                 else:
                     self._waiting.push_first(job)
-        return ranked[: self.batch]
-
-    def _left_to_callback(self, job: PendingJob) -> bool:
-        return job.callback and self._misses < _MISSES
-
-    def _earliest(self, job: PendingJob) -> float:
-        return job.due if self._left_to_callback(job) else max(job.hold, job.seen + self._interval)
+        return look
 
     def _place(self, job: PendingJob) -> None:
-        earliest = max(job.hold, job.seen + self._interval)
-        age = job.seen - job.submitted
-        if self._left_to_callback(job):
-            late = 1.5 * job.times.age(2.3)  # nine of ten have ended
-            wait = max(late, min(1.5 * age, age + _CALLBACK_LONGEST))
-            job.due = max(earliest, job.submitted + wait)
-        elif self._crowded():
-            hazard = _HAZARD_BUDGETED if self.pace.spacing else _HAZARD
-            likely = job.submitted + job.times.age(job.times.hazard(age) + hazard)
-            job.due = max(earliest, min(likely, job.seen + self.longest_gap()))
-        else:
-            job.due = earliest
+        job.due = self.demand.due(job)
         self._waiting.push(job)
 
     def _looked_at(self, job: PendingJob, now: float) -> float:

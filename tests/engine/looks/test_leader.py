@@ -144,7 +144,7 @@ async def test_learned_times_go_to_the_next_leader():
     assert "Generate" in learned
     async with scene(ledger=ledger, clock=clock, hosts=first.hosts) as s:
         schedule = s.engine.desk.accounts["scripted:default"].schedule
-        assert schedule.times("Generate").state()[3] == [3.0]
+        assert schedule.times.of("Generate").state()[3] == [3.0]
 
 
 async def test_a_leader_looks_for_its_account_though_another_of_the_job_is_not_open_here():

@@ -474,6 +474,6 @@ async def test_a_bad_request_about_one_task_says_nothing_about_the_batch():
     async with scene() as s:
         looks, schedule = s.engine.looks["scripted:default"], s.engine.looks["scripted:default"]._schedule
         looks._refused(["a"], PikaError("bad", status=400))
-        assert schedule.batch == 50
+        assert schedule.demand.batch == 50
         looks._refused(["a", "b"], PikaError("bad", status=400))
-        assert schedule.batch < 50
+        assert schedule.demand.batch < 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import ceil, inf
+from math import ceil
 from random import Random
 
 import pytest
@@ -11,18 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pika_async._engine.schedule.schedule import Schedule
+from tests.engine.schedule.strategies import FEW, batches, rates, renders
 from tests.engine.simulation import Render, simulate
-
-FEW = settings(max_examples=20, deadline=None)
-
-renders = st.builds(
-    Render,
-    at=st.floats(0, 60),
-    seconds=st.floats(0, 150),
-    kind=st.sampled_from(["Generate", "Style"]),
-)
-batches = st.sampled_from([1, 3, 50])
-rates = st.sampled_from([0.5, 1.0, 2.5, 10.0])
 
 
 def submit(schedule: Schedule, count: int, now: float = 0.0) -> None:
@@ -47,21 +37,6 @@ def test_budget_is_never_exceeded(jobs, batch, rate, random):
     for window in (1.0, 7.3):
         assert run.busiest(window) <= ceil(rate * window - 1e-9)
     assert all(size <= batch for _, size in run.requests)
-
-
-@FEW
-@given(
-    st.lists(renders, min_size=1, max_size=40), batches, st.sampled_from([0.5, 1.0, 10.0, None]), st.data()
-)
-def test_nobody_starves(jobs, batch, rate, data):
-    """A job that never ends is looked at again within two longest gaps and a round of all jobs."""
-    endless = data.draw(st.integers(1, 30))
-    jobs = [*jobs, *(Render(0.0, inf) for _ in range(endless))]
-    schedule = Schedule(batch=batch, rate=rate)
-    run = simulate(schedule, jobs, until=900)
-    round_of_all = ceil(len(jobs) / batch) * (1 / rate if rate else 0.0)
-    longest = max(32.0, 4 * round_of_all)
-    assert max(run.gaps.values()) <= 2 * longest + round_of_all + 2.0
 
 
 @FEW
@@ -102,15 +77,6 @@ def test_only_the_last_batch_of_a_tick_is_partial():
     assert [len(schedule.take(60.0)) for _ in range(4)] == [50, 50, 20, 0]
 
 
-def test_likeliest_go_first():
-    """Beyond the budget, a job about to end is preferred to one that was waiting longer but just began."""
-    schedule = Schedule(batch=1, render_time=90.0)
-    for number in range(30):
-        schedule.add(f"young-{number}", "Generate", 80.0, 80.0)
-    schedule.add("old", "Generate", 0.0, 85.0)
-    assert schedule.take(86.0) == ("old",)
-
-
 @settings(max_examples=10, deadline=None)
 @given(st.floats(5, 200), st.floats(1.1, 2.0), st.floats(0.3, 4.0))
 def test_learned_times_converge(fastest, spread, hint):
@@ -120,7 +86,7 @@ def test_learned_times_converge(fastest, spread, hint):
     jobs = [Render(random.uniform(0, 300), random.uniform(fastest, slowest)) for _ in range(400)]
     schedule = Schedule(batch=50, render_time=fastest * hint)
     simulate(schedule, jobs)
-    times = schedule.times("Generate")
+    times = schedule.times.of("Generate")
     for hazard, share in ((0.288, 0.25), (0.693, 0.5), (1.386, 0.75)):
         expected = fastest + share * (slowest - fastest)
         assert times.age(hazard) == pytest.approx(expected, rel=0.15, abs=1.0)
@@ -133,8 +99,8 @@ def test_kinds_are_learned_apart():
     ]
     schedule = Schedule(batch=50)
     simulate(schedule, jobs)
-    assert schedule.times("Style").age(0.693) == pytest.approx(10.0, rel=0.15)
-    assert schedule.times("Generate").age(0.693) == pytest.approx(100.0, rel=0.15)
+    assert schedule.times.of("Style").age(0.693) == pytest.approx(10.0, rel=0.15)
+    assert schedule.times.of("Generate").age(0.693) == pytest.approx(100.0, rel=0.15)
 
 
 @FEW
@@ -177,7 +143,7 @@ def test_429_halves_the_rate_and_it_recovers():
     schedule = Schedule(batch=1, rate=1.0)
     submit(schedule, 500)
     for at in (10.0, 10.1, 10.2):
-        schedule.slow_down(at)
+        schedule.pace.slow_down(at)
 
     def spacing(at: float) -> float:
         assert schedule.take(at)
@@ -191,7 +157,7 @@ def test_429_spaces_an_unlimited_account():
     """Without a budget, a refusal makes one, and it goes away."""
     schedule = Schedule(batch=1, rate=None, render_time=5.0)
     submit(schedule, 500)
-    schedule.slow_down(60.0)
+    schedule.pace.slow_down(60.0)
     assert [len(schedule.take(60.0)) for _ in range(3)] == [1, 0, 0]
     assert [len(schedule.take(600.0)) for _ in range(3)] == [1, 1, 1]
 
@@ -200,7 +166,7 @@ def test_retry_after_is_obeyed():
     """Nothing goes out before the provider's own time."""
     schedule = Schedule(batch=50)
     submit(schedule, 3)
-    schedule.slow_down(10.0, 45.0)
+    schedule.pace.slow_down(10.0, 45.0)
     assert schedule.take(54.9) == ()
     assert schedule.next_at(11.0) == 55.0
     assert len(schedule.take(55.0)) == 3
@@ -232,7 +198,7 @@ def test_refused_batch_is_halved_for_good():
     for look in looks:
         schedule.failed(look, 60.0)
         schedule.halve_batch(len(look))
-    assert schedule.batch == 20
+    assert schedule.demand.batch == 20
     assert len(schedule.take(100.0)) == 20
 
 
@@ -273,7 +239,7 @@ def test_other_requests_share_the_budget():
     """A place taken for something else delays the next look, and the places line up."""
     schedule = Schedule(batch=50, rate=2.0)
     submit(schedule, 3)
-    assert [schedule.spend(10.0), schedule.spend(10.0)] == [10.0, 10.5]
+    assert [schedule.pace.spend(10.0), schedule.pace.spend(10.0)] == [10.0, 10.5]
     assert schedule.take(10.9) == ()
     assert schedule.next_at(10.9) == 11.0
     assert len(schedule.take(11.0)) == 3
@@ -282,47 +248,13 @@ def test_other_requests_share_the_budget():
 def test_adopted_job_is_looked_at_at_once():
     """A job of an earlier process goes out now; that it has ended by now tells nothing of render times."""
     schedule = Schedule(batch=50, render_time=30.0)
-    before = schedule.times("Generate").age(0.693)
+    before = schedule.times.of("Generate").age(0.693)
     for number in range(40):
         schedule.add(f"job-{number}", "Generate", -86_400.0, 0.0)
     assert schedule.next_at(0.0) == 0.0
     for key in schedule.take(0.0):
         schedule.ended(key, 0.1)
-    assert schedule.times("Generate").age(0.693) == before
-
-
-def test_callback_is_given_time_first():
-    """A job with a callback is looked at well after its render time, then ever more rarely."""
-    schedule = Schedule(batch=50, render_time=60.0)
-    schedule.add("job", "Generate", 0.0, 0.0, expect_callback=True)
-    looks, now = [], 0.0
-    while now < 3_000:
-        if schedule.take(now):
-            looks.append(now)
-            schedule.looked("job", now)
-        now = schedule.next_at(now) or inf
-    assert looks[0] > 90.0
-    gaps = [after - before for before, after in pairwise(looks)]
-    assert gaps == pytest.approx(sorted(gaps))
-    assert max(gaps) == pytest.approx(600.0)
-
-
-def test_missing_callbacks_bring_normal_polling_back():
-    """After three ends that no callback told, jobs are polled as usual, until a callback comes again."""
-    schedule = Schedule(batch=50, render_time=60.0)
-    for number in range(5):
-        schedule.add(f"job-{number}", "Generate", 0.0, 0.0, expect_callback=True)
-    look = schedule.take(500.0)
-    assert len(look) == 5
-    for key in look[:3]:
-        schedule.ended(key, 500.0)
-    for key in look[3:]:
-        schedule.looked(key, 500.0)
-    assert schedule.next_at(500.0) == 501.0
-    schedule.callback_seen()
-    for _ in range(3):
-        schedule.take(501.0)
-    assert (schedule.next_at(502.0) or 0.0) > 600.0
+    assert schedule.times.of("Generate").age(0.693) == before
 
 
 def test_half_of_the_looks_failing_delays_but_loses_nothing():
