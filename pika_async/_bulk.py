@@ -20,7 +20,8 @@ from pika_async.requests import Generate, VideoRequest
 from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
-    from pika_async._engine.flight import Expectation, Flight
+    from pika_async._engine.expectation import Expectation
+    from pika_async._engine.flight import Flight
     from pika_async._engine.orders import Orders
     from pika_async._ledger.records import Receiver
 
@@ -138,7 +139,7 @@ class Map(AsyncIterator[Item]):
         return self._pull
 
     async def _admit(self, row: Row) -> None:
-        from pika_async._engine.flight import Stage
+        from pika_async._engine.expectation import Stage
 
         key, order = row if isinstance(row, tuple) else (None, row)
         asked = _Asked(self._pulled_rows, order, key)

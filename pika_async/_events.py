@@ -62,7 +62,7 @@ class JobEvents(AsyncIterator[JobEvent]):
         return self._waiting.popleft()
 
     async def _begin(self) -> asyncio.Future[None]:
-        from pika_async._engine.flight import Stage
+        from pika_async._engine.expectation import Stage
 
         flight = self._flight
         await self._orders.resuming.resume(flight)

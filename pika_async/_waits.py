@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pika_async._engine.charges import charged
-from pika_async._engine.flight import NoSlotError, Stage
+from pika_async._engine.expectation import NoSlotError, Stage
 from pika_async._engine.verdict import still_queued, unresolved
 from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async._telemetry import span

@@ -12,7 +12,7 @@ from attrs import Factory, define, evolve, field, frozen
 
 from pika_acedata import AceData
 from pika_async import Generate, Pika, State
-from pika_async._engine.flight import Stage
+from pika_async._engine.expectation import Stage
 from pika_async._token import JobToken
 from pika_async._transport import Timeouts, Transport
 from pika_async.errors import (

@@ -37,6 +37,7 @@ STORES = {
     "digest": "_engine/digest.py",
     "demand": "_engine/schedule/demand.py",
     "effects": "_engine/effects.py",
+    "expectation": "_engine/expectation.py",
     "files": "_engine/files.py",
     "flight": "_engine/flight.py",
     "flights": "_engine/flights.py",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pika_async._engine.effects import Accepted, Ended, Moved, Progress, Trouble
-from pika_async._engine.flight import Flight, Stage
+from pika_async._engine.expectation import Stage
+from pika_async._engine.flight import Flight
 from pika_async._ledger.standing import LOST
 from pika_async.errors import JobHandle, PikaError
 from pika_async.results import Failed, Succeeded

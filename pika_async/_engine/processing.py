@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pika_async._engine.flight import Flight, Stage
+from pika_async._engine.expectation import Stage
+from pika_async._engine.flight import Flight
 from pika_async._engine.orders import Orders
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger.records import AttemptState, JobRecord, JobState

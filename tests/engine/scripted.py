@@ -15,6 +15,7 @@ from attrs import Factory, define, evolve, field, frozen
 import pika_async.provider as api
 from pika_async import Pika
 from pika_async._transport import SendError
+from pika_async.errors import PikaError
 from pika_async.testing import FakeClock, ScriptedTransport, settle
 
 KEY = "canary-7d1f"
@@ -288,3 +289,11 @@ async def scene(
         await settle()
     left = asyncio.all_tasks() - before
     assert not left, f"tasks are left: {left}"
+
+
+async def failed(task):
+    """Return the error of a task that has ended."""
+    assert task.done()
+    error = task.exception()
+    assert isinstance(error, PikaError), error
+    return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pika_async._engine import posts
-from pika_async._engine.flight import Stage
+from pika_async._engine.expectation import Stage
 from pika_async._ledger.records import AttemptState, JobState
 from pika_async.errors import (
     AuthError,
