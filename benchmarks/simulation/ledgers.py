@@ -81,7 +81,7 @@ class Store(MemoryLedger):
     @property
     def slots(self) -> dict[str, int]:
         """Return the slots that are counted, by account."""
-        return {key: usage.slots for key, usage in self._accounts.items()}
+        return {key: usage.slots for key, usage in self._accounts.figures.items()}
 
     def remove(self) -> None:
         """Do nothing: it is memory."""
@@ -201,7 +201,7 @@ class Port:
         return await self._write(lambda: self.store.inbox_put(attempt_id, body, headers))
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
-        if not self.store._pending:
+        if not self.store._inbox.waiting:
             return ()  # it is asked ten times a second
         return await self._read(lambda: self.store.inbox_pending(limit, after))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pika_async._ledger import memory
 from pika_async._ledger.events import Cancel
-from pika_async._ledger.memory import MemoryLedger
+from pika_async._ledger.memory import MemoryLedger, inbox
+from pika_async._ledger.memory import ledger as kept
 from tests.ledger.records import claim, job, pending, refused, succeeded, told
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ async def test_settled_jobs_lose_their_requests():
 
 async def test_a_key_that_moved_on_leaves_no_more_than_other_ends(clock, monkeypatch):
     """Retrying an empty balance for weeks leaves one job with the key, and few that were refused."""
-    monkeypatch.setattr(memory, "_ENDED_REMEMBERED", 1)
+    monkeypatch.setattr(kept, "_ENDED_REMEMBERED", 1)
     ledger = MemoryLedger()
     await ledger.open(clock)
     for name in "abc":
@@ -41,7 +41,7 @@ async def test_a_key_that_moved_on_leaves_no_more_than_other_ends(clock, monkeyp
 
 async def test_only_so_many_ends_are_remembered(monkeypatch):
     """The oldest go first; jobs with a key stay."""
-    monkeypatch.setattr(memory, "_ENDED_REMEMBERED", 2)
+    monkeypatch.setattr(kept, "_ENDED_REMEMBERED", 2)
     ledger = MemoryLedger()
     await ledger.create(job(name="keyed", key="k"), Cancel())
     for name in "abc":
@@ -51,7 +51,7 @@ async def test_only_so_many_ends_are_remembered(monkeypatch):
 
 async def test_callbacks_that_nobody_takes_are_bounded(monkeypatch):
     """The oldest go first."""
-    monkeypatch.setattr(memory, "_CALLBACKS_REMEMBERED", 2)
+    monkeypatch.setattr(inbox, "_REMEMBERED", 2)
     ledger = MemoryLedger()
     for name in ("a", "b", "c"):
         await ledger.inbox_put(name, b"", {})
@@ -60,7 +60,7 @@ async def test_callbacks_that_nobody_takes_are_bounded(monkeypatch):
 
 async def test_old_callbacks_are_no_longer_known(monkeypatch):
     """The oldest go first."""
-    monkeypatch.setattr(memory, "_CALLBACKS_REMEMBERED", 2)
+    monkeypatch.setattr(inbox, "_REMEMBERED", 2)
     ledger = MemoryLedger()
     for name in ("a", "b", "c"):
         assert await ledger.inbox_put(name, b"", {})

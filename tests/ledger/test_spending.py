@@ -240,7 +240,7 @@ async def test_a_sum_that_is_too_small_is_told():
     ledger = MemoryLedger()
     await create(ledger, "a")
     await ledger.apply("a", capped("a"))
-    ledger._spent = {}
+    ledger._accounts.spent = {}
     assert await LedgerView(ledger).check() == [
         "The ledger counts 0 USD as spent, and its attempts may cost 0.4 USD."
     ]

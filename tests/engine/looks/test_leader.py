@@ -24,7 +24,7 @@ async def test_alone_in_memory_nobody_needs_a_lease():
     """There is no one to share with."""
     async with scene() as s:
         assert s.stats.polls
-        assert not s.engine.desk.ledger._leases
+        assert not s.engine.desk.ledger._accounts._leases
 
 
 async def test_the_lease_is_taken_with_the_first_task_and_given_back_with_the_last():

@@ -1,36 +1,26 @@
-"""A ledger that lives as long as the process: the library's default."""
+"""The ledger in memory, as the engine sees it."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice, zip_longest
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 
 from pika_async._crossing import process_bound
 from pika_async._ledger.change import Change, refused_by
 from pika_async._ledger.events import Event, Evidence
 from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import task_taken, unknown_job
-from pika_async._ledger.forgetting import forgotten, is_over
+from pika_async._ledger.forgetting import forgotten
 from pika_async._ledger.machine import account_of, settle
-from pika_async._ledger.pacing import paced
-from pika_async._ledger.records import (
-    CALLBACKS_PER_ATTEMPT,
-    Attempt,
-    AttemptState,
-    JobRecord,
-    Member,
-    Move,
-    Received,
-    Usage,
-)
+from pika_async._ledger.memory import listing
+from pika_async._ledger.memory.accounts import Accounts
+from pika_async._ledger.memory.inbox import Inbox
+from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Member, Move, Received, Usage
 from pika_async._ledger.sent import sent_bytes
-from pika_async._ledger.sharing import shared
-from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import OPEN, frees_its_key, settled
 
-_CALLBACKS_REMEMBERED = 10_000
 _ENDED_REMEMBERED = 1_000
 """Settled jobs without a key that stay readable, without their requests."""
 
@@ -50,16 +40,9 @@ class MemoryLedger:
         self._ended: dict[str, JobRecord] = {}
         self._by_key: dict[str, str] = {}
         self._by_task: dict[tuple[str, str], str] = {}
-        self._accounts: dict[str, Usage] = {}
         self._sent: dict[str, bytes] = {}
-        self._submits = 0
-        self._spent: Mapping[str, int] = {}
-        self._leases: dict[str, tuple[str, float]] = {}
-        self._members: dict[str, dict[str, Member]] = {}
-        self._learned: dict[str, str] = {}
-        self._had: dict[str, set[bytes]] = {}
-        self._received = 0
-        self._pending: dict[int, Received] = {}
+        self._accounts = Accounts()
+        self._inbox = Inbox()
 
     async def open(self, wall: Callable[[], float] = time.time) -> None:
         """Take over the clock: memory is always there."""
@@ -101,7 +84,7 @@ class MemoryLedger:
 
     async def apply(self, job_id: str, event: Event) -> Change:
         """Let the machine decide on *event* and keep the outcome."""
-        before = self._jobs.get(job_id) or self._ended.get(job_id)
+        before = self.known(job_id)
         if before is None:
             raise unknown_job(job_id)
         return self._decided(before, event)
@@ -112,7 +95,7 @@ class MemoryLedger:
         holder = None
         if isinstance(event, Evidence):
             holder = self._jobs.get(self._by_task.get((account, event.snapshot.task.id), ""))
-        usage = self._usage(account)
+        usage = self._accounts.usage(account)
         after, freed = settle(before, event, now, usage, holder)
         if holder is not None and freed is not None:
             self._keep(holder, freed)
@@ -127,9 +110,7 @@ class MemoryLedger:
                 self._sent.pop(attempt_id, None)
             else:
                 self._sent[attempt_id] = data
-        kept = self._usage(account)
-        if (usage := paced(kept, event, now)) is not kept:
-            self._accounts[account] = usage
+        usage = self._accounts.pace(account, event, now)
         return Change(before=before, after=after, event=event, at=now, usage=usage)
 
     async def sent(self, attempt_id: str) -> bytes | None:
@@ -145,54 +126,27 @@ class MemoryLedger:
         limit: int = 500,
     ) -> Sequence[JobRecord]:
         """Read a page of the jobs that have an attempt in one of *states*."""
-        ids = list(self._jobs)
-        later = ids[ids.index(after) + 1 :] if after in self._jobs else ids
-        jobs = (self._jobs[job_id] for job_id in later)
-        found = (
-            job
-            for job in jobs
-            if any(a.state in states and account in {None, a.account} for a in job.attempts)
-        )
-        return list(islice(found, limit))
+        return listing.open_jobs(self._jobs, states, account, after, limit)
 
     async def usage(self, account: str) -> Usage:
         """Read what *account* uses, and all submits ever claimed here."""
-        return self._usage(account)
-
-    def _usage(self, account: str) -> Usage:
-        usage = self._accounts.get(account)
-        if usage is None:
-            return Usage(submits=self._submits, spent=self._spent)
-        if usage.submits == self._submits and usage.spent == self._spent:
-            return usage
-        return evolve(usage, submits=self._submits, spent=self._spent)
+        return self._accounts.usage(account)
 
     async def present(self, account: str, member: Member, seconds: float) -> Usage:
         """Say that a process sends for *account*, for *seconds* from now on."""
-        now = self.now()
-        members = self._members.setdefault(account, {})
-        members[member.owner] = evolve(member, until=now + seconds)
-        self._members[account] = {m.owner: m for m in members.values() if m.until > now}
-        self._accounts[account] = shared(self._usage(account), self._members[account].values(), now)
-        return self._accounts[account]
+        return self._accounts.present(account, member, seconds, self.now())
 
     async def members(self, account: str) -> Sequence[Member]:
         """Read the processes that send for *account* and are alive."""
-        return [m for m in self._members.get(account, {}).values() if m.until > self.now()]
+        return self._accounts.members(account, self.now())
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Take or keep the lease *name*, unless another owner has it."""
-        holder, until = self._leases.get(name, (owner, 0.0))
-        if holder != owner and until > self.now():
-            return False
-        self._leases[name] = owner, self.now() + seconds
-        return True
+        return self._accounts.lease(name, owner, seconds, self.now())
 
     async def learned(self, account: str, state: str | None = None) -> str | None:
         """Read what pollers learned of *account*; with *state*, keep that first."""
-        if state is not None:
-            self._learned[account] = state
-        return self._learned.get(account)
+        return self._accounts.learned(account, state)
 
     async def news(self) -> Collection[str] | None:
         """Return nothing: no other process writes here."""
@@ -206,19 +160,13 @@ class MemoryLedger:
         exact = self.known(text) or self.known(text.partition("-")[0])
         if exact is not None and (exact.id == text or exact.attempt(text) is not None):
             return exact
-        every = (*self._jobs.values(), *self._ended.values())
-        found = [job for job in every if text and job.id.startswith(text)]
-        return found[0] if len(found) == 1 else None
+        return listing.beginning_with(self._every(), text)
 
     async def jobs(
         self, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> Sequence[JobRecord]:
         """Read the jobs still kept, newest first."""
-        kept = (job for job in self._jobs.values() if not _is_pruned(job))
-        every = sorted((*kept, *self._ended.values()), key=_arrival, reverse=True)
-        ids = [job.id for job in every]
-        older = every[ids.index(before) + 1 :] if before in ids else every
-        return [job for job in older if state is None or _is_in(job, state)][:limit]
+        return listing.newest(self._every(), state, limit, before)
 
     async def history(self, job_id: str) -> Sequence[Move]:  # noqa: ARG002
         """Return nothing: memory keeps no history."""
@@ -235,13 +183,12 @@ class MemoryLedger:
 
     async def prune(self, older_than: float) -> int:
         """Forget settled jobs; of those with a key all but the request stays."""
-        for name in [name for name, state in self._learned.items() if is_over(name, state, self.now())]:
-            del self._learned[name]
+        self._accounts.forget_links(self.now())
         ended = [job.id for job in self._ended.values() if job.created_at < older_than]
         for job_id in ended:
             del self._ended[job_id]
         keyed = [job for job in self._jobs.values() if settled(job) and job.created_at < older_than]
-        keyed = [job for job in keyed if not _is_pruned(job)]
+        keyed = [job for job in keyed if not listing.is_pruned(job)]
         for job in keyed:
             if frees_its_key(job):
                 self._forget(job)
@@ -255,32 +202,18 @@ class MemoryLedger:
 
     async def inbox_put(self, attempt_id: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Keep a callback; False for a repeat, or when the attempt has had too many."""
-        had = self._had.setdefault(attempt_id, set())
-        if len(self._had) > _CALLBACKS_REMEMBERED:
-            del self._had[next(iter(self._had))]
-        if body in had or len(had) >= CALLBACKS_PER_ATTEMPT:
-            return False
-        had.add(body)
-        self._received += 1
-        self._pending[self._received] = Received(
-            id=self._received,
-            attempt_id=attempt_id,
-            received_at=self.now(),
-            headers=headers,
-            body=body,
-        )
-        if len(self._pending) > _CALLBACKS_REMEMBERED:
-            del self._pending[next(iter(self._pending))]
-        return True
+        return self._inbox.put(attempt_id, body, headers, self.now())
 
     async def inbox_pending(self, limit: int = 100, after: int = 0) -> Sequence[Received]:
         """Read the callbacks nobody has dealt with, oldest first."""
-        newer = (received for received in self._pending.values() if received.id > after)
-        return list(islice(newer, limit))
+        return self._inbox.pending(limit, after)
 
     async def inbox_done(self, received_id: int) -> None:
         """Mark a callback as dealt with."""
-        self._pending.pop(received_id, None)
+        self._inbox.done(received_id)
+
+    def _every(self) -> Iterator[JobRecord]:
+        return chain(self._jobs.values(), self._ended.values())
 
     def _keep(self, before: JobRecord, after: JobRecord) -> None:
         # Attempts keep their places, and new ones come last. A task may go from one to another.
@@ -300,15 +233,7 @@ class MemoryLedger:
             del self._ended[next(iter(self._ended))]
 
     def _count(self, old: Attempt | None, new: Attempt) -> None:
-        held = old is not None and old.slot
-        if new.claimed_at is not None and (old is None or old.claimed_at is None):
-            self._submits += 1
-        if new.price is not None and (money := added(old, new)) is not None:
-            self._spent = total(self._spent, money)
-        if new.slot is not held:
-            usage = self._accounts.get(new.account) or Usage()
-            slots = usage.slots + new.slot - held
-            self._accounts[new.account] = evolve(usage, slots=slots, submits=self._submits)
+        self._accounts.count(old, new)
         if new.task is not None:
             self._by_task[new.account, new.task.id] = new.job_id
 
@@ -319,16 +244,3 @@ class MemoryLedger:
         for attempt in job.attempts:
             if attempt.task is not None:
                 self._by_task.pop((attempt.account, attempt.task.id), None)
-
-
-def _is_pruned(job: JobRecord) -> bool:
-    """Return whether only what keeps a key from being bought again is left."""
-    return job.key is not None and job.request is None and settled(job)
-
-
-def _arrival(job: JobRecord) -> tuple[float, str]:
-    return job.created_at, job.id
-
-
-def _is_in(job: JobRecord, state: str) -> bool:
-    return job.state == state or any(a.state == state and a.state in OPEN for a in job.attempts)
