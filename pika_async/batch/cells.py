@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pika_async.batch.content import Cells, WrongRowError
 from pika_async.batch.describe import shortened
-from pika_async.batch.lists import Cells, WrongRowError
 from pika_async.errors import PikaError
 from pika_async.requests import Camera
 

@@ -16,8 +16,9 @@ from attrs import frozen
 from pika_async._crossing import Value
 from pika_async._engine.files import check_files
 from pika_async.batch.cells import read_cells
+from pika_async.batch.content import Cells, Content, WrongRowError
 from pika_async.batch.describe import shortened
-from pika_async.batch.lists import Cells, Content, Source, WrongRowError, lines_of
+from pika_async.batch.lists import Source, lines_of
 from pika_async.errors import ConfigError, PikaError
 from pika_async.requests import MEDIA_FIELDS, Edit, Generate, Ingredients, Media, Style, VideoRequest
 

@@ -4,7 +4,7 @@ import pytest
 
 from pika_async import Camera
 from pika_async.batch.cells import read_cells
-from pika_async.batch.lists import Cells, WrongRowError
+from pika_async.batch.content import Cells, WrongRowError
 
 
 def test_each_cell_becomes_the_value_of_its_field():

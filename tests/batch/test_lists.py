@@ -1,13 +1,13 @@
-"""Lists as programs write them: encodings, line ends, and the tables of Excel."""
+"""Lists as programs write them: encodings, line ends and formats."""
 
-import csv
 import random
 import time
 
 import pytest
 
 from pika_async import ConfigError
-from pika_async.batch.lists import Cells, Source, WrongRowError, lines_of
+from pika_async.batch.content import Cells, WrongRowError
+from pika_async.batch.lists import Source, lines_of
 
 
 def read(name, content):
@@ -62,51 +62,9 @@ def test_a_carriage_return_inside_a_line_is_refused():
     assert read("p.csv", 'prompt\n"A dog\rA fox"\n') == {2: {"prompt": "A dog\rA fox"}}
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_tables_of_excel(delimiter):
-    """The delimiter is found in the heading; names are read in any case."""
-    table = f"PROMPT{delimiter}Negative Prompt{delimiter}\r\nA cat{delimiter}rain{delimiter}\r\n"
-    assert read("p.csv", table) == {2: {"prompt": "A cat", "negative_prompt": "rain"}}
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_a_delimiter_may_be_named(delimiter):
-    """Excel says it on a line of its own, which shifts the others."""
-    table = f"sep={delimiter}\r\nPrompt{delimiter}Seed\r\nA cat{delimiter}7\r\n"
-    assert read("p.csv", table) == {3: {"prompt": "A cat", "seed": "7"}}
-
-
-def test_empty_rows_above_the_heading_and_second_marks_are_no_rows():
-    """Tables do not always begin in the first cell, and some programs write the mark twice."""
-    assert read("p.csv", "\r\n;\r\nPrompt;Seed\r\nA cat;7\r\n") == {4: {"prompt": "A cat", "seed": "7"}}
+def test_a_second_mark_is_no_part_of_a_name():
+    """Some programs write the mark of the byte order twice."""
     assert read("p.csv", "\ufeffprompt\nA cat\n".encode("utf-16")) == {2: {"prompt": "A cat"}}
-
-
-def test_commas_in_a_table_with_semicolons():
-    """The other delimiters are letters like any."""
-    assert read("p.csv", 'Prompt;images\nA cat, surfing;"a.png;b.png"\n') == {
-        2: {"prompt": "A cat, surfing", "images": "a.png;b.png"}
-    }
-
-
-def test_a_cell_of_any_length_is_read_and_the_limit_put_back():
-    """Python's limit of 128 kB a cell belongs to the process, and media may be written as text."""
-    before = csv.field_size_limit()
-    assert read("p.csv", f"prompt,image\nA cat,data:{'A' * 400_000}\n")[2]["image"][:6] == "data:A"
-    assert csv.field_size_limit() == before
-
-
-def test_a_cell_without_a_column_name_is_told():
-    """Empty columns are left alone."""
-    assert read("p.csv", "prompt,,\nA cat,,\n") == {2: {"prompt": "A cat"}}
-    assert wrong("p.csv", "prompt,,\nA cat,,x\n") == {2: ("the cell 'x' stands in a column without a name.",)}
-
-
-def test_an_open_quote_is_told_in_our_words():
-    """The line on which it opens is named."""
-    ((line, reasons),) = wrong("p.csv", 'prompt\nA cat\n"A dog\nA fox\n').items()
-    assert line == 3
-    assert "a quote opens here and is not closed" in reasons[0]
 
 
 @pytest.mark.parametrize("seed", ['"', "sep=;", "data:;", "\r", "a,", "\ufeff", "{", '"a"b', "\n", ";\t,"])
