@@ -13,7 +13,6 @@ from pika_async.provider import (
     Failed,
     HttpResponse,
     Outcome,
-    Page,
     Pending,
     PikaError,
     State,
@@ -25,10 +24,9 @@ from pika_async.provider import (
 )
 from pika_async.testing._builds import KEY, NOW, hold
 from pika_async.testing._drive import Drive, shown, told_by
+from pika_async.testing._history import check_history
 from pika_async.testing._world import FakeWorld
 
-_HISTORY: Final = 120
-_PAGES: Final = 12
 # `pending` is not here: it means running at some gateways.
 _PLAIN: Final[Mapping[State, frozenset[str]]] = {
     State.QUEUED: frozenset({"queued", "in_queue"}),
@@ -43,7 +41,7 @@ def check_look_ups(drive: Drive) -> None:
     _addresses_are_ours(drive)
     _unknown_task(drive)
     _many_tasks(drive)
-    _finds(drive)
+    check_history(drive)
 
 
 def _is_pending_until_done(drive: Drive) -> None:
@@ -216,39 +214,6 @@ def _partly(drive: Drive, world: FakeWorld, tasks: list[Task]) -> HttpResponse |
         return None
     del lists[0][:1]
     return evolve(answer, body=json.dumps(body).encode())
-
-
-def _finds(drive: Drive) -> None:
-    """Page through a history that is longer than a page, where there is one."""
-    if "finds" not in drive.builds.powers:
-        return
-    own: Any = drive.provider
-    world, tasks = FakeWorld(now=NOW), set()
-    for number in range(_HISTORY):
-        world.now = NOW + number
-        tasks.add(drive.accepted(world, evolve(drive.builds.kinds[0], prompt=f"Cat {number}")).id)
-    found: dict[str, object] = {}
-    cursor: str | None = None
-    for _ in range(_PAGES):
-        wire = drive.builds.sound(own.build_find(NOW - 10, world.now + 10, cursor))
-        answer = drive.ask(world, wire)
-        page = None if answer is None else told_by(own.read_find, answer)
-        hold(isinstance(page, Page), f"A page of the history is read as {page!r}.")
-        assert isinstance(page, Page)  # noqa: S101 - for the types
-        found |= {one.snapshot.task.id: one.callback_url for one in page.found}
-        if (cursor := page.next_cursor) is None:
-            break
-    hold(
-        cursor is None,
-        f"The history of {_HISTORY} tasks does not end within {_PAGES} pages: a cursor must move.",
-    )
-    hold(found.keys() == tasks, f"The history tells of {len(found.keys() & tasks)} of {_HISTORY} tasks.")
-    held = drive.builds.submit(drive.builds.kinds[0]).held  # such a request carries no address
-    echoed = held or not drive.provider.capabilities.echoes_token or all(found.values())
-    hold(echoed, "echoes_token is declared, and the history tells of tasks without their callback address.")
-    empty = drive.ask(world, drive.builds.sound(own.build_find(NOW - 3600, NOW - 1800, None)))
-    page = None if empty is None else told_by(own.read_find, empty)
-    hold(isinstance(page, Page) and not page.found, f"A time without orders is read as {page!r}.")
 
 
 def _same(one: object, other: object) -> bool:

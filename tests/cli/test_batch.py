@@ -19,7 +19,7 @@ from pika_async._ledger.sqlite import opening
 from pika_async._ledger.times import Times
 from pika_async.batch import folder
 from pika_async.batch.folder import BatchFolder
-from pika_async.cli import batch
+from pika_async.cli import _batch_run
 from pika_async.cli._app import app
 from pika_async.emulator import Held
 from pika_async.gallery import MANIFEST, Manifest, RowState
@@ -312,8 +312,8 @@ def test_the_question_is_asked_at_a_terminal(tried, listed, videos, monkeypatch)
     (videos / "001-a-cat.mp4").unlink()
     (videos / "jobs.db").unlink()
     asked = []
-    monkeypatch.setattr(batch, "_at_a_terminal", lambda: True)
-    monkeypatch.setattr(batch.click, "confirm", lambda text, **_: asked.append(text) or len(asked) > 1)
+    monkeypatch.setattr(_batch_run, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(_batch_run.click, "confirm", lambda text, **_: asked.append(text) or len(asked) > 1)
     assert [tried(*words).exit_code for _ in range(2)] == [1, 0]
     assert "by their tokens" in asked[0]
 
