@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from pika_async._balances import AccountBalance
     from pika_async._bulk import Map
     from pika_async._download import Downloaded
-    from pika_async._engine.account import AccountStats
     from pika_async._engine.clock import Clock
     from pika_async._engine.engine import Engine
+    from pika_async._engine.stats import AccountStats
     from pika_async._events import JobEvent
     from pika_async._item import Order, Row
     from pika_async._job_view import JobState

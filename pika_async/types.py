@@ -13,7 +13,7 @@ if typing.TYPE_CHECKING:
     from pika_async._balances import AccountBalance
     from pika_async._bulk import Map
     from pika_async._download import Downloaded
-    from pika_async._engine.account import AccountStats
+    from pika_async._engine.stats import AccountStats
     from pika_async._events import JobEvent, JobEvents
     from pika_async._item import Item, Order, Row
     from pika_async._prices import Quote
@@ -54,7 +54,7 @@ _HOMES = {
     "_balances": ("AccountBalance",),
     "_bulk": ("Map",),
     "_download": ("Downloaded",),
-    "_engine.account": ("AccountStats",),
+    "_engine.stats": ("AccountStats",),
     "_events": ("JobEvent", "JobEvents"),
     "_item": ("Item", "Order", "Row"),
     "_prices": ("Quote",),

@@ -7,10 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
-from attrs import frozen
-
 from pika_async._concealing import named_secrets
-from pika_async._crossing import Value
 from pika_async._engine.answers import complete
 from pika_async._engine.clock import Clock
 from pika_async._engine.schedule.schedule import Schedule
@@ -39,38 +36,6 @@ LONGEST_REPLAY: Final = 600.0
 """T at most, where the provider publishes for how long it keeps a key: seconds."""
 UNPUBLISHED_REPLAY: Final = 600.0
 """T where it publishes nothing, unless the user says otherwise."""
-
-
-@frozen(kw_only=True)
-class AccountStats(Value):
-    """What an account is doing: jobs *queued* and *in_flight* of *max_concurrency*, POSTs *on_the_wire*.
-
-    *polled* counts tasks under look-up, *poll_lag* is how late the most overdue look is, in seconds;
-    *polls* says whether this process does the look-ups of the account, *poller* which one does where several
-    share the ledger. Of all of them, *workers* is how many send, *places* how many tasks workers run at once,
-    *oldest_queued* for how many seconds an order has waited; these are at most ten seconds old while jobs are
-    under way, and 0 or None for a ledger in memory. *submit_spacing* is the pace that a
-    429 left, in seconds between submits. *unresolved* counts jobs of this process that only a person can
-    settle; *oldest_unresolved* is the age of the oldest such order, in seconds. *outbox_age* is for how many
-    seconds something learned has waited for the ledger; *paused* says why nothing moves.
-    """
-
-    queued: int
-    in_flight: int
-    max_concurrency: int
-    on_the_wire: int
-    polled: int
-    polls: bool
-    poll_lag: float
-    workers: int
-    places: int
-    oldest_queued: float | None
-    poller: str | None
-    submit_spacing: float
-    unresolved: int
-    oldest_unresolved: float | None
-    outbox_age: float | None
-    paused: str | None
 
 
 class Account:

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from pika_async._engine import farewell
-from pika_async._engine.account import UNPUBLISHED_REPLAY, Account, AccountStats
+from pika_async._engine.account import UNPUBLISHED_REPLAY, Account
 from pika_async._engine.addresses import Addresses
-from pika_async._engine.attendance import Attendance, Crew
+from pika_async._engine.attendance import Attendance
 from pika_async._engine.building import Building
 from pika_async._engine.choosing import Rule
 from pika_async._engine.claims import Claims, Price
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.dispatch import Dispatch
-from pika_async._engine.effects import Look, Stop
 from pika_async._engine.flight import Flight
 from pika_async._engine.ids import random_id
 from pika_async._engine.inherited import Inherited
 from pika_async._engine.lines import Lines
 from pika_async._engine.looks.leader import Leader
 from pika_async._engine.looks.looks import Looks
-from pika_async._engine.looks.watched import Watched
+from pika_async._engine.looks.watched import Watched, look_up_tasks
 from pika_async._engine.news import News
 from pika_async._engine.orders import Orders
 from pika_async._engine.posts import Posts
 from pika_async._engine.preparing import Preparing
 from pika_async._engine.retention import drop_media
 from pika_async._engine.schedule.schedule import Schedule
+from pika_async._engine.stats import AccountStats, stats
 from pika_async._engine.sweeper import Sweeper
 from pika_async._engine.unsent import Unsent
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
 from pika_async._ledger.records import Receiver
-from pika_async._ledger.standing import in_doubt, spent, unsent
+from pika_async._ledger.standing import unsent
 from pika_async._money import Money
 from pika_async._registry import Loaded
 from pika_async._secret import Secret
 from pika_async._sender import Sender
-from pika_async.errors import JobHandle, JobTimeout
+from pika_async.errors import JobHandle
 
 if TYPE_CHECKING:
     from pika_async._download.media import MediaSession
@@ -99,7 +98,7 @@ class Engine:
         if not settings.keep_media and ledger.remembers:
             drop_media(self.desk)
         watched = {a.key: Watched(a, clock, self.addresses, self.desk.owner) for a in accounts}
-        _carry_out_looks(self.desk, watched)
+        look_up_tasks(self.desk, watched)
         working = settings.work
         self.looks = {
             a.key: Looks(self.desk, watched[a.key], clock, self.addresses, working=working) for a in accounts
@@ -207,13 +206,7 @@ class Engine:
         farewell.say(everything, remembers=desk.ledger.remembers)
         for flight in flights:
             unread = desk.ledger.shared and unsent(flight.record) and flight.id not in self._reread
-            if desk.ledger.remembers and unsent(flight.record) and not unread:
-                error = left_unsent("The client was closed before the order was sent")
-            else:
-                error = JobTimeout(
-                    "The client was closed while the job was under way; any client can go on from its token.",
-                    charged="unknown" if unread else spent(flight.record),
-                )
+            error = farewell.error_of(flight, remembers=desk.ledger.remembers, unread=unread)
             flight.trouble(desk.explain(flight, error))
         for looks in self.looks.values():
             await looks.aclose()
@@ -229,54 +222,7 @@ class Engine:
 
     def stats(self) -> Mapping[str, AccountStats]:
         """Return what each account is doing now."""
-        desk = self.desk
-        wall = desk.ledger.now()
-        ages: dict[str, float] = {}
-        doubts: Counter[str] = Counter()
-        for flight in desk.flights.values():
-            if (doubtful := in_doubt(flight.record)) is not None:
-                age = wall - (doubtful.claimed_at or wall)
-                doubts[doubtful.account] += 1
-                ages[doubtful.account] = max(age, ages.get(doubtful.account, 0.0))
-        found = {}
-        for key, account in desk.accounts.items():
-            line, looks, refused = self._lines[key], self.looks[key], account.refused_look
-            crew = self.attendance.crews.get(key, Crew())
-            oldest = crew.oldest_queued
-            found[key] = AccountStats(
-                queued=len(line),
-                in_flight=line.slots + line.claiming,
-                max_concurrency=line.limit,
-                on_the_wire=line.on_the_wire,
-                polled=len(looks),
-                polls=looks.leading,
-                poll_lag=looks.lag if looks.leading else crew.lag,
-                workers=crew.workers,
-                places=crew.places,
-                oldest_queued=None if oldest is None else max(0.0, wall - oldest),
-                poller=crew.poller,
-                submit_spacing=line.usage.spacing,
-                unresolved=doubts[key],
-                oldest_unresolved=ages.get(key),
-                outbox_age=desk.outbox.age,
-                paused=refused.message if refused is not None else line.paused(wall),
-            )
-        return found
-
-
-def _carry_out_looks(desk: Desk, watched: Mapping[str, Watched]) -> None:
-    """Have tasks looked up whose account is open here; those of other accounts are left to others."""
-
-    def look(flight: Flight, effect: Look) -> None:
-        if (here := watched.get(effect.attempt.account)) is not None:
-            here.add(flight, effect)
-
-    def stop(_: Flight, effect: Stop) -> None:
-        if (here := watched.get(effect.attempt.account)) is not None:
-            here.forget(effect.attempt.id)
-
-    desk.carries_out(Look, look)
-    desk.carries_out(Stop, stop)
+        return stats(self.desk, self._lines, self.looks, self.attendance.crews)
 
 
 def _account(loaded: Loaded, settings: Settings, transport: Sender, clock: Clock) -> Account:

@@ -1,4 +1,4 @@
-"""What a closing client says of jobs that may be paid and that nobody has seen the end of."""
+"""What a closing client says of jobs whose end nobody has seen: in the log, and to those who wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable
 
 from pika_async._engine.flight import Flight
-from pika_async._ledger.standing import spent
+from pika_async._engine.verdict import left_unsent
+from pika_async._ledger.standing import spent, unsent
+from pika_async.errors import JobTimeout
 
 log = logging.getLogger("pika_async")
 
@@ -36,3 +38,16 @@ def say(flights: Iterable[Flight], *, remembers: bool) -> None:
     if rest := unseen[_LINES:]:
         listed = "`pika-async jobs` lists them" if remembers else " ".join(f.token for f in rest)
         log.warning("%d more jobs may be paid, and their results were not read: %s", len(rest), listed)
+
+
+def error_of(flight: Flight, *, remembers: bool, unread: bool) -> JobTimeout:
+    """Return the error for who waits for a job that is not over.
+
+    *unread* says that another process may have sent the order, and that the ledger was not asked.
+    """
+    if remembers and unsent(flight.record) and not unread:
+        return left_unsent("The client was closed before the order was sent")
+    return JobTimeout(
+        "The client was closed while the job was under way; any client can go on from its token.",
+        charged="unknown" if unread else spent(flight.record),
+    )

@@ -14,8 +14,8 @@ from typing import Literal, Self, Unpack
 from pika_async import _item
 from pika_async._balances import AccountBalance
 from pika_async._download import Downloaded
-from pika_async._engine.account import AccountStats
 from pika_async._engine.clock import Clock
+from pika_async._engine.stats import AccountStats
 from pika_async._events import JobEvent
 from pika_async._item import Order, Row
 from pika_async._job import Timeout, Unset

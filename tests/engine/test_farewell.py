@@ -70,3 +70,20 @@ def test_twenty_lines_and_one(remembers, caplog):
     assert told[-1][1].startswith("5 more jobs")
     assert ("pika-async jobs" in told[-1][1]) is remembers
     assert (flights[-1].token in told[-1][1]) is not remembers
+
+
+@pytest.mark.parametrize(
+    ("state", "remembers", "unread", "charged"),
+    [
+        (AttemptState.QUEUED, True, False, "no"),
+        (AttemptState.QUEUED, True, True, "unknown"),
+        (AttemptState.QUEUED, False, False, "no"),
+        (AttemptState.RUNNING, True, False, "yes"),
+    ],
+)
+def test_who_waits_is_told_what_the_order_may_have_cost(state, remembers, unread, charged):
+    """What another process may have sent meanwhile is not called free; what stays queued says so."""
+    error = farewell.error_of(flight(state), remembers=remembers, unread=unread)
+    assert error.charged == charged
+    stays = state is AttemptState.QUEUED and remembers and not unread
+    assert ("stays queued" in error.message) is stays

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock, Timer
-from pika_async._engine.effects import Look
+from pika_async._engine.desk import Desk
+from pika_async._engine.effects import Look, Stop
 from pika_async._engine.flight import Flight
 from pika_async._engine.looks.confirmations import Confirmations
 from pika_async._engine.looks.readings import Seen
@@ -151,3 +152,18 @@ class Watched:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def look_up_tasks(desk: Desk, watched: Mapping[str, Watched]) -> None:
+    """Have tasks looked up whose account is open here; those of other accounts are left to others."""
+
+    def look(flight: Flight, effect: Look) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.add(flight, effect)
+
+    def stop(_: Flight, effect: Stop) -> None:
+        if (here := watched.get(effect.attempt.account)) is not None:
+            here.forget(effect.attempt.id)
+
+    desk.carries_out(Look, look)
+    desk.carries_out(Stop, stop)
