@@ -179,7 +179,7 @@ BUGS = (
         '"idempotency-key": call.attempt_id',
         '"idempotency-key": __import__("uuid").uuid4().hex',
     ),
-    Bug("pika", "no key of a replay", '            **{"idempotency-key": call.attempt_id},\n', ""),
+    Bug("pika", "no key of a replay", ', **{"idempotency-key": call.attempt_id}', ""),
     Bug("pika", "one key for all orders", '"idempotency-key": call.attempt_id', '"idempotency-key": "1"'),
     Bug(
         "pika",
@@ -220,7 +220,7 @@ BUGS = (
         "pika",
         "the key goes to the upload's host",
         'headers = step.told["headers"]',
-        'headers = {**step.told["headers"], **self._headers}',
+        'headers = {**step.told["headers"], "x-api-key": self.api_key}',
     ),
     Bug(
         "pika",
@@ -262,8 +262,8 @@ BUGS = (
     Bug(
         "pika",
         "the trace is another header",
-        '"x-request-id"))\n\n\ndef _operation',
-        '"x-trace-id"))\n\n\ndef _operation',
+        '"x-request-id"))\n\n\n@frozen',
+        '"x-trace-id"))\n\n\n@frozen',
     ),
     # fal.
     Bug("fal", "the key as Bearer", '.within("Key {}")', '.within("Bearer {}")'),
@@ -355,7 +355,7 @@ BUGS = (
     Bug(
         "comfy",
         "the model is left out of what is kept",
-        'locator: Any = {"model": _model(request)[0]}',
+        'locator: Any = {"model": model(request)[0]}',
         "locator: Any = {}",
     ),
     Bug(

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from attrs import asdict, frozen
 
-from benchmarks._adapter_bugs import BUGS, EQUIVALENT
+from benchmarks._adapter_bugs import BUGS, EQUIVALENT, Bug
 from benchmarks._adapter_mutations import mutations
 from benchmarks._report import Figure, Report
 from pika_async.testing import check_provider
@@ -37,7 +37,7 @@ _LONGEST = 20
 class Subject:
     """An adapter to be spoilt: its module, the names of its class and emulator, what the kit is told.
 
-    *passed* are functions of the module that its emulator uses.
+    *passed* are functions of the module that its emulator uses, *parts* are further modules of the adapter.
     """
 
     module: str
@@ -45,23 +45,33 @@ class Subject:
     emulator: str
     options: Mapping[str, object]
     passed: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return (self.module, *self.parts)
 
 
 SUBJECTS: Mapping[str, Subject] = {
     "acedata": Subject("pika_acedata._adapter", "AceData", "pika_acedata:AceDataEmulator", {}),
     "comfy": Subject(
-        "pika_comfy._adapter", "Comfy", "pika_comfy:ComfyEmulator", {"refused_by_status": (413,)}
+        "pika_comfy._adapter",
+        "Comfy",
+        "pika_comfy:ComfyEmulator",
+        {"refused_by_status": (413,)},
+        parts=("pika_comfy._submit",),
     ),
     "demo": Subject("pika_demo", "Demo", "pika_demo:DemoEmulator", {}, ("answer", "error")),
     "duomi": Subject(
         "pika_duomi._adapter", "Duomi", "pika_duomi:DuomiEmulator", {"refused_by_status": (404,)}
     ),
-    "fal": Subject("pika_fal._adapter", "Fal", "pika_fal:FalEmulator", {}),
+    "fal": Subject("pika_fal._adapter", "Fal", "pika_fal:FalEmulator", {}, parts=("pika_fal._submit",)),
     "pika": Subject(
         "pika_official._adapter",
         "PikaOfficial",
         "pika_official:PikaEmulator",
         {"secret": b"whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="},
+        parts=("pika_official._submit",),
     ),
 }
 
@@ -78,15 +88,25 @@ class Finding:
 
 
 @cache
-def source(adapter: str) -> str:
-    """Return the source of an adapter as it is on the disk."""
+def sources(adapter: str) -> Mapping[str, str]:
+    """Return the source of an adapter as it is on the disk, by module."""
     if (example := str(_EXAMPLES / "pika_demo")) not in sys.path:
         sys.path.append(example)
-    return Path(importlib.import_module(SUBJECTS[adapter].module).__file__ or "").read_text("utf-8")
+    files = {name: importlib.import_module(name).__file__ or "" for name in SUBJECTS[adapter].modules}
+    return {name: Path(file).read_text("utf-8") for name, file in files.items()}
 
 
-def verdict(subject: Subject, spoilt: ast.Module) -> str | None:
-    """Return the kit's sentence about a spoilt adapter, or None if it found nothing."""
+def home_of(bug: Bug) -> str:
+    """Return the module in which the text of *bug* stands; raises ValueError unless it is there once."""
+    times = {name: text.count(bug.old) for name, text in sources(bug.adapter).items()}
+    if sum(times.values()) != 1:
+        raise ValueError(f"{bug.old!r} is {times} times in {bug.adapter}; correct the bug.")
+    return next(name for name, count in times.items() if count)
+
+
+def verdict(adapter: str, spoilt: Mapping[str, ast.Module]) -> str | None:
+    """Return the kit's sentence about an adapter with *spoilt* modules, or None if it found nothing."""
+    subject = SUBJECTS[adapter]
     name = f"spoilt_{subject.adapter}"
     module = types.ModuleType(name)
     sys.modules[name] = module
@@ -95,12 +115,27 @@ def verdict(subject: Subject, spoilt: ast.Module) -> str | None:
     try:
         with contextlib.redirect_stderr(None), warnings.catch_warnings(), _limited():
             warnings.simplefilter("ignore")
-            exec(compile(spoilt, name, "exec"), module.__dict__)
             emulator = getattr(importlib.import_module(home), kind)()
+            with _in_the_place_of({part: spoilt[part] for part in subject.parts if part in spoilt}):
+                tree = spoilt.get(subject.module) or ast.parse(sources(adapter)[subject.module])
+                exec(compile(tree, name, "exec"), module.__dict__)
             check_provider(getattr(module, subject.adapter), emulator=emulator, **options)
     except Exception as found:  # noqa: BLE001 - whatever the kit raises is its finding
         return str(found)[:200] or type(found).__name__
     return None
+
+
+@contextlib.contextmanager
+def _in_the_place_of(parts: Mapping[str, ast.Module]) -> Iterator[None]:
+    """Let an adapter that is loaded now find *parts* where its own modules are."""
+    kept = {name: sys.modules[name] for name in parts}
+    try:
+        for name, tree in parts.items():
+            sys.modules[name] = types.ModuleType(name)
+            exec(compile(tree, name, "exec"), sys.modules[name].__dict__)
+        yield
+    finally:
+        sys.modules.update(kept)
 
 
 @contextlib.contextmanager
@@ -116,16 +151,25 @@ def _limited() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def seeded() -> Iterator[tuple[str, Literal["hand", "operator"], str, Callable[[], ast.Module]]]:
+Spoilt: TypeAlias = Callable[[], Mapping[str, ast.Module]]
+"""Makes the module of an adapter that is spoilt, by its name."""
+
+
+def seeded() -> Iterator[tuple[str, Literal["hand", "operator"], str, Spoilt]]:
     """Yield every bug: the adapter, who made it, what it is, and what makes the spoilt module."""
     for bug in BUGS:
-        text = source(bug.adapter)
-        if text.count(bug.old) != 1:
-            raise ValueError(f"{bug.old!r} is {text.count(bug.old)} times in {bug.adapter}; correct the bug.")
-        yield bug.adapter, "hand", bug.what, partial(ast.parse, text.replace(bug.old, bug.new))
-    for adapter in SUBJECTS:
-        for what, spoilt in mutations(ast.parse(source(adapter)), SUBJECTS[adapter].passed):
-            yield adapter, "operator", what, spoilt
+        home = home_of(bug)
+        text = sources(bug.adapter)[home].replace(bug.old, bug.new)
+        yield bug.adapter, "hand", bug.what, partial(_of, home, partial(ast.parse, text))
+    for adapter, subject in SUBJECTS.items():
+        for home, text in sources(adapter).items():
+            part = "" if home == subject.module else f"{home.rpartition('.')[2]} "
+            for what, make in mutations(ast.parse(text), subject.passed):
+                yield adapter, "operator", f"{part}{what}", partial(_of, home, make)
+
+
+def _of(home: str, make: Callable[[], ast.Module]) -> Mapping[str, ast.Module]:
+    return {home: make()}
 
 
 def campaign(per_adapter: int | None, seed: int, *, kept: Path | None = None) -> Iterator[Finding]:
@@ -140,7 +184,7 @@ def campaign(per_adapter: int | None, seed: int, *, kept: Path | None = None) ->
         ]
     known = _known(kept)
     for adapter, by, what, spoilt in chosen:
-        said = known[adapter, what] if (adapter, what) in known else verdict(SUBJECTS[adapter], spoilt())
+        said = known[adapter, what] if (adapter, what) in known else verdict(adapter, spoilt())
         found = Finding(
             adapter, by, what, said, EQUIVALENT.get(f"{adapter} {what}") if said is None else None
         )

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 from attrs import evolve, field, frozen
 
 import pika_async.provider as api
+from pika_comfy._submit import model
 
 _RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
 _FINE = ("480p", "720p", "768p", "1080p", "2k", "4k")
@@ -90,33 +91,6 @@ def _capabilities(*, held: bool) -> api.Capabilities:
     )
 
 
-def _model(request: api.VideoRequest) -> tuple[str, dict[str, Any]]:
-    """Return the model that a request needs, and its own fields; refuses what it cannot express."""
-    image, seconds = getattr(request, "image", None), request.duration
-    if isinstance(request, api.Ingredients) or request.model == "h3-flex":
-        if request.model == "2.5":
-            raise api.UnsupportedRequest("model must be h3-flex with ingredients; leave it out.")
-        if request.negative_prompt is not None or request.prompt is None or request.resolution == "720p":
-            raise api.UnsupportedRequest(
-                "negative_prompt and resolution 720p cannot go with h3-flex, and prompt is required."
-            )
-        if seconds is not None and seconds % 1:
-            raise api.UnsupportedRequest("duration must be whole seconds, 5 to 15.")
-        fields = api.given(duration=seconds, aspect_ratio=request.aspect_ratio, image=image)
-        if isinstance(request, api.Ingredients):
-            images = [{"type": "image", "url": link} for link in request.images]
-            return "pika-h3-flex-reference-to-video", fields | {"references": images}
-        return f"pika-h3-flex-{'image' if image else 'text'}-to-video", fields
-    if request.aspect_ratio is not None or request.resolution not in {None, "720p", "1080p"}:
-        raise api.UnsupportedRequest(
-            "aspect_ratio and resolution other than 720p or 1080p need model h3-flex."
-        )
-    if seconds not in ({None, 5, 10} if image else {None, 5}):
-        raise api.UnsupportedRequest("duration must be 5, or 10 beside an image, but for model h3-flex.")
-    fields = api.given(image=image, duration_s=seconds, negative_prompt=request.negative_prompt)
-    return f"pika-2.5-{'image' if image else 'text'}-to-video", fields
-
-
 @frozen(kw_only=True)
 class Comfy:
     """Translates to the API of Comfy Router's queue; *held* waits for the video in the submit's own answer.
@@ -134,7 +108,7 @@ class Comfy:
         return _capabilities(held=self.held)
 
     def check_request(self, request: api.VideoRequest, /) -> None:
-        _model(request)
+        model(request)
 
     def other_route(self, error: api.PikaError, /) -> "Comfy | None":
         """Return the held route, for a workspace without a queue and for nothing else."""
@@ -143,14 +117,13 @@ class Comfy:
     def build_submit(self, request: api.VideoRequest, call: api.Call, /) -> api.HttpRequest:
         """Build the paid POST; another seller is never let in, for it would have another price."""
         self.capabilities.check(request)
-        model, fields = _model(request)
-        body = fields | api.given(prompt=request.prompt, resolution=request.resolution, seed=request.seed)
+        name, fields = model(request)
         return api.HttpRequest(
             method="POST",
-            url=f"{self._home(model)}{'' if self.held else '/requests'}",
+            url=f"{self._home(name)}{'' if self.held else '/requests'}",
             headers=self._headers | {"idempotency-key": call.attempt_id},
             query={"fallback_provider": "false"},
-            body=api.Json(api.merged(body, request.extra_body)),
+            body=api.Json(api.merged(fields, request.extra_body)),
             held=self.held,
         )
 
@@ -158,7 +131,7 @@ class Comfy:
         """Read the answer: a request id of the queue, or the job itself on the held route."""
         body = api.decoded(response.body)
         told = api.structure(api.members(body), Told)
-        locator: Any = {"model": _model(request)[0]}
+        locator: Any = {"model": model(request)[0]}
         good, trace = response.status // 100 == 2, _trace(response)
         if _is_id(told.request_id) and (good or not told.error_type):
             task = api.Task(told.request_id, locator)
@@ -254,8 +227,8 @@ class Comfy:
     def _headers(self) -> dict[str, str | api.Secret]:
         return {"x-api-key": self.api_key, "accept": "application/json"}
 
-    def _home(self, model: object) -> str:
-        return f"{self.base_url}/v2/models/pika/{quote(str(model), safe='')}"
+    def _home(self, name: object) -> str:
+        return f"{self.base_url}/v2/models/pika/{quote(str(name), safe='')}"
 
     def _about(self, task: api.Task, what: str, method: Any = "GET") -> api.HttpRequest:
         url = f"{self._home(task.locator.get('model'))}/requests/{quote(task.id, safe='')}{what}"

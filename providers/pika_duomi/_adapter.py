@@ -80,15 +80,8 @@ class Told:
         return "yes" if self.refund == 0 and self.point else "unknown"
 
 
-@frozen
-class Account:
-    """What is left, in points."""
-
-    total: float | None = None
-
-
 def _envelope(body: Any) -> Envelope:
-    return api.structure(body if isinstance(body, Mapping) else {}, Envelope)
+    return api.structure(api.members(body), Envelope)
 
 
 def _tasks(data: Any) -> dict[str, tuple[Told, Any]]:
@@ -211,11 +204,10 @@ class Duomi:
 
     def read_balance(self, response: api.HttpResponse, /) -> api.Balance:
         """Read the points left; one account serves all of Duomi's products."""
-        data = self._data(response)
-        account = api.structure(data if isinstance(data, Mapping) else {}, Account)
-        if account.total is None:
+        total = api.number(api.members(self._data(response)).get("total"))
+        if total is None:
             raise REFUSALS.at_lookup(response, api.ErrorInfo(), self.api_key)
-        return api.Balance(account.total, "points")
+        return api.Balance(total, "points")
 
     def _data(self, response: api.HttpResponse) -> Any:
         """Return the data of a look-up's answer, None for "not known"; raises what speaks of the call."""

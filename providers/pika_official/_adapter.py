@@ -7,6 +7,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 import pika_async.provider as api
+from pika_official._submit import operation
 
 _IMAGES = api.Takes(https_only=True, uploads=True, upload_limit=20 * 1024 * 1024)
 _VIDEOS = api.Takes(https_only=True, uploads=True, upload_limit=50 * 1024 * 1024)
@@ -64,41 +65,6 @@ def _wrong(body: Any, response: api.HttpResponse) -> api.ErrorInfo:
     return api.ErrorInfo(code=code, message=message, trace_id=response.headers.get("x-request-id"))
 
 
-def _operation(request: api.VideoRequest) -> tuple[str, dict[str, Any]]:
-    """Return the operation that a request needs, and its own fields; refuses what it cannot express."""
-    image, video, seconds = (getattr(request, name, None) for name in ("image", "video", "duration"))
-    match request:
-        case api.Style(style=style):
-            if (image is None) == (video is None):
-                raise api.UnsupportedRequest("image or video, one of the two, must come with an effect.")
-            kind = "video" if image is None else "image"
-            return f"pikaffects/{kind}-to-video", {"pikaffect": style, kind: video or image}
-        case _ if frames := api.key_frames(request):
-            return "pikaframes/image-to-video", _between(request, frames)
-        case _ if seconds not in ({None, 5, 10} if image or video else {None, 5}):
-            raise api.UnsupportedRequest("duration must be 5, or 10 beside an image or a video.")
-        case api.Edit(region=region, mask=mask):
-            name = "pikadditions" if region is mask is None else "pikaswaps"
-            where = api.given(modify_region_roi=region, modify_region_mask=mask)
-            return f"{name}/video-to-video", api.given(video=video, image=image, duration_s=seconds) | where
-    name = "image" if image else "text"
-    return f"pika-2.5/{name}-to-video", api.given(image=image, duration_s=seconds)
-
-
-def _between(request: api.VideoRequest, frames: Sequence[api.Frame]) -> dict[str, Any]:
-    """Return the fields of key frames: one time for all gaps, over five seconds for a single gap only."""
-    seconds = {frame.seconds or request.duration for frame in frames} - {None}
-    most = 10 if len(frames) == 2 else 5
-    if request.model is not None:
-        raise api.UnsupportedRequest("model cannot go with frames or last_image; leave it out.")
-    if len(seconds) > 1 or any(frame.prompt for frame in frames):
-        raise api.UnsupportedRequest("frames must have the same seconds between all, and no own prompts.")
-    if not seconds <= {*range(1, most + 1)}:
-        raise api.UnsupportedRequest(f"duration between frames must be 1 to {most} whole seconds.")
-    images = [frame.image for frame in frames]
-    return {"images": images} | api.given(transition_duration_s=next(iter(seconds), None))
-
-
 @frozen(kw_only=True)
 class PikaOfficial:
     """Translates to Pika's own API.
@@ -134,21 +100,12 @@ class PikaOfficial:
     )
 
     def check_request(self, request: api.VideoRequest, /) -> None:
-        _operation(request)
+        operation(request)
 
     def build_submit(self, request: api.VideoRequest, call: api.Call, /) -> api.HttpRequest:
-        operation, body = _operation(request)
-        body |= api.given(
-            prompt=request.prompt,
-            resolution=request.resolution,
-            negative_prompt=request.negative_prompt,
-            seed=request.seed,
-        )
-        return self._post(
-            f"v1/media/pika/{operation}",
-            api.merged(body, request.extra_body),
-            **{"idempotency-key": call.attempt_id},
-        )
+        name, body = operation(request)
+        whole, url = api.Json(api.merged(body, request.extra_body)), self._url(f"v1/media/pika/{name}")
+        return self._call("POST", url, whole, **{"idempotency-key": call.attempt_id})
 
     def read_submit(self, response: api.HttpResponse, _request: api.VideoRequest, /) -> api.Snapshot:
         """Read the answer. A failed job is a refusal at any status: nothing is billed for it."""
@@ -165,7 +122,7 @@ class PikaOfficial:
         """Build the look-up; a completed job without a link is asked for its content."""
         (task,) = tasks
         content = "/content" if task.locator.get("completed") else ""
-        return self._get(f"v1/media/jobs/{quote(task.id, safe='')}{content}")
+        return self._call("GET", self._url(f"v1/media/jobs/{quote(task.id, safe='')}{content}"))
 
     def read_poll(self, response: api.HttpResponse, tasks: Sequence[api.Task], /) -> api.Snapshots:
         (task,) = tasks
@@ -211,8 +168,8 @@ class PikaOfficial:
     def build_upload(self, blob: api.Blob, step: api.Uploading, /) -> api.HttpRequest:
         """Ask for a place, then put the bytes there with exactly the headers that were told, and no key."""
         if not step.told:
-            size = len(blob.data)
-            return self._post("v1/media/uploads", {"content_type": blob.content_type, "size_bytes": size})
+            what = {"content_type": blob.content_type, "size_bytes": len(blob.data)}
+            return self._call("POST", self._url("v1/media/uploads"), api.Json(what))
         url, query = api.signed(step.told["upload_url"])
         headers = step.told["headers"]
         return api.HttpRequest(method="PUT", url=url, query=query, headers=headers, body=blob)
@@ -233,11 +190,11 @@ class PikaOfficial:
 
     def build_download(self, link: str, /) -> api.HttpRequest | None:
         """Build the GET of a link to the API itself, which redirects to one that needs no key."""
-        request = api.HttpRequest(method="GET", url=link, headers=self._headers)
+        request = self._call("GET", link)
         return request if request.origin == api.HttpRequest(method="GET", url=self.base_url).origin else None
 
     def build_balance(self) -> api.HttpRequest:
-        return self._get("billing/balance")
+        return self._call("GET", self._url("billing/balance"))
 
     def read_balance(self, response: api.HttpResponse, /) -> api.Balance:
         """Read what is left, in US dollars: of the cycle, for an organization that pays later."""
@@ -253,10 +210,9 @@ class PikaOfficial:
         """Ask the public catalogue for a quote; media that are not uploaded yet have none."""
         if not all(isinstance(medium, str) for _, medium in api.media_of(request)):
             return None
-        built = self.build_submit(request, api.Call(callback_url=None, attempt_id="", now=0.0))
-        api_id = built.url.removeprefix(self._url("v1/media/"))
-        url = self._url(f"catalog/apis/{quote(api_id, safe='')}/quote")
-        return api.HttpRequest(method="POST", url=url, body=built.body)
+        name, body = operation(request)
+        url = self._url(f"catalog/apis/{quote(f'pika/{name}', safe='')}/quote")
+        return api.HttpRequest(method="POST", url=url, body=api.Json(api.merged(body, request.extra_body)))
 
     def read_estimate(
         self, response: api.HttpResponse | None, request: api.VideoRequest, /
@@ -267,19 +223,12 @@ class PikaOfficial:
         found = api.Estimate(amount=price or 0, unit="USD", source="Pika's catalogue", model="2.5", **what)
         return found if price is not None else None
 
-    @property
-    def _headers(self) -> dict[str, str | api.Secret]:
-        return {"x-api-key": self.api_key, "accept": "application/json"}
-
     def _url(self, path: str) -> str:
         return f"{self.base_url.removesuffix('/v1')}/{path}"
 
-    def _post(self, path: str, body: Any, **more: str) -> api.HttpRequest:
-        url, headers = self._url(path), {**self._headers, **more}
-        return api.HttpRequest(method="POST", url=url, headers=headers, body=api.Json(body))
-
-    def _get(self, path: str) -> api.HttpRequest:
-        return api.HttpRequest(method="GET", url=self._url(path), headers=self._headers)
+    def _call(self, method: Any, url: str, body: Any = None, **more: str) -> api.HttpRequest:
+        headers: Any = {"x-api-key": self.api_key, "accept": "application/json", **more}
+        return api.HttpRequest(method=method, url=url, headers=headers, body=body)
 
     def _kept(self, raw: Any) -> api.Raw:
         return api.Raw(raw, secrets=[self.api_key])
