@@ -13,42 +13,15 @@ from pika_async._ledger.evidence import binds
 from pika_async._ledger.evolve import evolve
 from pika_async._ledger.faults import task_taken, unknown_job, unreadable_job
 from pika_async._ledger.machine import account_of, settle
-from pika_async._ledger.pacing import paced
+from pika_async._ledger.postgres.charges import Charges
 from pika_async._ledger.postgres.faults import outdated
 from pika_async._ledger.postgres.known import Known
 from pika_async._ledger.postgres.rows import Row, cleaned
-from pika_async._ledger.records import Attempt, JobRecord, Usage
+from pika_async._ledger.records import Attempt, JobRecord
 from pika_async._ledger.sent import sent_bytes
-from pika_async._ledger.sharing import slots_for
-from pika_async._ledger.spending import added, total
 from pika_async._ledger.standing import frees_its_key, moves
-from pika_async._money import Money
 
 _PUT_BACK: Final = "known to a process before a failover"
-
-
-@define
-class Charge:
-    """What a batch does to one account: added to what is there, and refused where that has moved too far.
-
-    *slack* is by how many slots others may have filled the account since it was read; *submits_slack* the
-    same for all submits. *pace* are the account's new figures where they are set and not added to.
-    """
-
-    slots: int = 0
-    submits: int = 0
-    claims: int = 0
-    slack: int | None = None
-    submits_slack: int | None = None
-    pace: Usage | None = None
-
-
-@define
-class Sum:
-    """What a batch adds to the sum of prices in one unit; *slack* as in `Charge`."""
-
-    micros: int = 0
-    slack: int | None = None
 
 
 @define
@@ -76,14 +49,16 @@ class Batch:
     unlooked: bool = False
     """Whether evidence was met whose task may be another job's, which no constraint tells."""
     history: list[Row] = field(factory=list)
-    charges: dict[str, Charge] = field(factory=dict)
-    sums: dict[str, Sum] = field(factory=dict)
+    charges: Charges = field(init=False)
     sent: dict[str, bytes | None] = field(factory=dict)
     """Bytes of POSTs to keep, by attempt; None for those to forget."""
     stale: set[str] = field(factory=set)
     """Jobs to read before this batch may answer."""
     stale_accounts: bool = False
-    _usages: dict[str, Usage] = field(factory=dict)
+
+    @charges.default
+    def _nothing_charged(self) -> Charges:
+        return Charges(self.known, self.held_until)
 
     def create(self, job: JobRecord, first: Event | None = None) -> Change:
         """Keep a new job and decide on its first event, or return the job with its id or key."""
@@ -109,7 +84,7 @@ class Batch:
         self.after[job.id] = job
         for attempt in job.attempts:
             self._tell(job, None, attempt, job.created_at, "created")
-            self._count(None, attempt)
+            self.charges.count(None, attempt)
         if first is None:
             return Change(before=None, after=job, at=self.now)
         return evolve(self._decided(job, first), before=None, moved=True)
@@ -122,7 +97,7 @@ class Batch:
             self.after[job.id] = job
             for attempt in job.attempts:
                 self._tell(job, None, attempt, self.now, _PUT_BACK)
-                self._count(None, attempt)
+                self.charges.count(None, attempt)
         elif moves(before) < moves(job):
             self._change(before, evolve(job, request=before.request), _PUT_BACK)
 
@@ -133,17 +108,6 @@ class Batch:
             self._rests_on(job_id)
             raise unknown_job(job_id)
         return self._decided(before, event)
-
-    def usage(self, account: str) -> Usage:
-        """Return what an account uses after what was decided so far."""
-        if account not in self._usages:
-            self._usages[account] = self.known.usage(account)
-        usage = self._usages[account]
-        submits = self.known.usage("").submits + sum(charge.submits for charge in self.charges.values())
-        spent = self.known.spent
-        for unit, sum_ in self.sums.items():
-            spent = total(spent, Money(sum_.micros, unit))
-        return evolve(usage, submits=submits, spent=spent, held_until=self.held_until)
 
     def _here(self, job_id: str) -> JobRecord | None:
         if (decided := self.after.get(job_id)) is not None:
@@ -167,7 +131,7 @@ class Batch:
         if isinstance(event, Evidence):
             holder_id = (self.tasks or {}).get((account, event.snapshot.task.id))
             holder = None if holder_id is None else self._here(holder_id)
-        usage = self.usage(account)
+        usage = self.charges.usage(account)
         after, freed = settle(before, event, self.now, usage, holder)
         if isinstance(event, Evidence) and self.tasks is None and not binds(after, event):
             self.unlooked = True
@@ -187,31 +151,13 @@ class Batch:
                 usage=usage,
             )
         if isinstance(event, Claim):
-            self._grant(account, event, usage)
+            self.charges.grant(account, event, usage)
         self._change(before, after, cleaned(described(event)))
         self.sent.update(sent_bytes(before, after, event))
-        kept = self.usage(account)
-        if (usage := paced(kept, event, self.now)) is not kept:
-            self._usages[account] = usage
-            charge = self._charge(account)
-            turned = usage.waiting != kept.waiting
-            if not isinstance(event, Claim) or turned or charge.pace is not None:
-                # Set and not added to, so it must rest on what was read now.
-                self.stale_accounts |= not self.read_accounts
-                charge.pace = usage
+        usage = self.charges.pace(account, event, self.now)
+        # A pace is set and not added to, so it must rest on what was read now.
+        self.stale_accounts |= not self.read_accounts and self.charges.set_a_pace
         return Change(before=before, after=after, event=event, at=self.now, usage=usage)
-
-    def _grant(self, account: str, claim: Claim, usage: Usage) -> None:
-        charge = self._charge(account)
-        charge.claims += 1
-        if (slots := slots_for(claim.owner, claim.max_slots, usage)) is not None:
-            charge.slack = _least(charge.slack, slots - 1 - usage.slots)
-        if claim.max_submits is not None:
-            charge.submits_slack = _least(charge.submits_slack, claim.max_submits - 1 - usage.submits)
-        if claim.max_cost is not None and (price := claim.price) is not None:
-            sum_ = self.sums.setdefault(price.unit, Sum())
-            left = claim.max_cost.micros - usage.spent.get(price.unit, 0)
-            sum_.slack = _least(sum_.slack, left - price.micros)
 
     def _change(self, before: JobRecord, after: JobRecord, note: str) -> None:
         self.before.setdefault(before.id, before)
@@ -225,27 +171,8 @@ class Batch:
             old = known.get(attempt.id)
             if old is not attempt:
                 self._tell(after, old, attempt, self.now, note)
-                self._count(old, attempt)
+                self.charges.count(old, attempt)
 
     def _tell(self, job: JobRecord, old: Attempt | None, new: Attempt, at: float, note: str) -> None:
         before = None if old is None else old.state.value
         self.history.append((job.id, new.number, new.version, float(at), before, new.state.value, note))
-
-    def _count(self, old: Attempt | None, new: Attempt) -> None:
-        slots = int(new.slot) - int(old is not None and old.slot)
-        submits = int(new.claimed_at is not None and (old is None or old.claimed_at is None))
-        if slots or submits:
-            usage = self.usage(new.account)
-            charge = self._charge(new.account)
-            charge.slots += slots
-            charge.submits += submits
-            self._usages[new.account] = evolve(usage, slots=usage.slots + slots)
-        if new.price is not None and (money := added(old, new)) is not None:
-            self.sums.setdefault(money.unit, Sum()).micros += money.micros
-
-    def _charge(self, account: str) -> Charge:
-        return self.charges.setdefault(account, Charge())
-
-
-def _least(one: int | None, other: int) -> int:
-    return other if one is None else min(one, other)

@@ -1,106 +1,110 @@
-"""What a batch does to accounts and to the sums of prices, as statements. Pure.
-
-What it rests on was read before: each statement says how far others may have gone since, and divides by zero
-where they went further.
-"""
-# ruff: noqa: S608 - statements are made of our own words; values are bound
+"""What a batch does to accounts and to the sums of prices, and what they come to by that. Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from attrs import define, field
 
-from pika_async._ledger.postgres.batch import Batch, Charge
-from pika_async._ledger.postgres.known import Account
-from pika_async._ledger.postgres.rows import FIGURES, cleaned
-from pika_async._ledger.postgres.statements import Statement
-from pika_async._ledger.records import Usage
-
-_COUNT_SUBMITS: Final = (
-    b"WITH l AS MATERIALIZED (SELECT submits FROM pika.accounts ORDER BY account FOR NO KEY UPDATE) "
-    b"SELECT 1 / (sum(submits) <= $1)::int FROM l"
-)
-_FIGURES: Final = (
-    f" RETURNING {FIGURES}) SELECT w.*, 1 / c.n FROM (SELECT count(*) AS n FROM w) c LEFT JOIN w ON true"
-).encode()
-# A claim rests on the pace that was read: whoever sets it counts `paced` up, and while there is a spacing
-# every claim moves the time of the next one.
-_ADD_TO_ACCOUNT: Final = (
-    b"WITH w AS (UPDATE pika.accounts SET slots = slots + $2, submits = submits + $3, "
-    b"next_submit_at = CASE WHEN $4 > 0 AND spacing <> 0 THEN greatest(next_submit_at, $5 + spacing) "
-    b"ELSE next_submit_at END, "
-    b"recent = CASE WHEN $4 > 0 THEN greatest(0, recent * (1 - least(1, greatest(0, $5 - recent_at)))) + $4 "
-    b"ELSE recent END, recent_at = CASE WHEN $4 > 0 THEN $5 ELSE recent_at END "
-    b"WHERE account = $1 AND ($6::int IS NULL OR slots <= $6) "
-    b"AND ($4 = 0 OR (paced = $7 AND (spacing = 0 OR next_submit_at = $8)))" + _FIGURES
-)
-_SET_PACE: Final = (
-    b"WITH w AS (UPDATE pika.accounts SET slots = slots + $2, submits = submits + $3, paced = paced + 1, "
-    b"next_submit_at = $4, spacing = $5, recent = $6, recent_at = $7, paused_until = $8, paused_why = $9, "
-    b"waiting = $13::text[] "
-    b"WHERE account = $1 AND paced = $10 AND ($11::int IS NULL OR slots <= $11) "
-    b"AND (spacing = 0 OR next_submit_at = $12)" + _FIGURES
-)
-
-_ADD_TO_SUM: Final = (
-    b"WITH w AS (INSERT INTO pika.spending AS s (unit, micros) VALUES ($1, $2) ON CONFLICT (unit) DO UPDATE "
-    b"SET micros = s.micros + excluded.micros WHERE $3::bigint IS NULL OR s.micros <= $3 "
-    b"RETURNING unit, micros) SELECT w.*, 1 / c.n FROM (SELECT count(*) AS n FROM w) c LEFT JOIN w ON true"
-)
-SUM_WIDTH: Final = 3
-"""What the statement of a sum answers with: its unit, the new sum, and a one."""
+from pika_async._ledger.events import Claim, Event
+from pika_async._ledger.evolve import evolve
+from pika_async._ledger.pacing import paced
+from pika_async._ledger.postgres.known import Known
+from pika_async._ledger.records import Attempt, Usage
+from pika_async._ledger.sharing import slots_for
+from pika_async._ledger.spending import added, total
+from pika_async._money import Money
 
 
-def charges(batch: Batch) -> list[Statement]:
-    """Return what is to be written of accounts, by name, and of sums, by unit: in the order of the locks."""
-    found: list[Statement] = []
-    slack = [c.submits_slack for c in batch.charges.values() if c.submits_slack is not None]
-    if slack:
-        total = batch.known.usage("").submits
-        found.append(Statement(_COUNT_SUBMITS, (total + min(slack),)))
-    found += [
-        _charged(account, charge, batch.known.accounts[account], batch.now)
-        for account, charge in sorted(batch.charges.items())
-    ]
-    found += [
-        Statement(_ADD_TO_SUM, (unit, sum_.micros, _limit(batch.known.spent.get(unit, 0), sum_.slack)))
-        for unit, sum_ in sorted(batch.sums.items())
-    ]
-    return found
+@define
+class Charge:
+    """What a batch does to one account: added to what is there, and refused where that has moved too far.
+
+    *slack* is by how many slots others may have filled the account since it was read; *submits_slack* the
+    same for all submits. *pace* are the account's new figures where they are set and not added to.
+    """
+
+    slots: int = 0
+    submits: int = 0
+    claims: int = 0
+    slack: int | None = None
+    submits_slack: int | None = None
+    pace: Usage | None = None
 
 
-def _limit(known: int, slack: int | None) -> int | None:
-    return None if slack is None else known + slack
+@define
+class Sum:
+    """What a batch adds to the sum of prices in one unit; *slack* as in `Charge`."""
+
+    micros: int = 0
+    slack: int | None = None
 
 
-def _charged(account: str, charge: Charge, known: Account, now: float) -> Statement:
-    limit = _limit(known.usage.slots, charge.slack)
-    if charge.pace is None:
-        values: tuple[Any, ...] = (
-            account,
-            charge.slots,
-            charge.submits,
-            charge.claims,
-            now,
-            limit,
-            known.paced,
-            known.usage.next_submit_at,
-        )
-        return Statement(_ADD_TO_ACCOUNT, values)
-    pace: Usage = charge.pace
-    why = None if pace.paused_why is None else cleaned(pace.paused_why)
-    values = (
-        account,
-        charge.slots,
-        charge.submits,
-        pace.next_submit_at,
-        pace.spacing,
-        pace.recent,
-        pace.recent_at,
-        pace.paused_until,
-        why,
-        known.paced,
-        limit,
-        known.usage.next_submit_at,
-        list(pace.waiting),
-    )
-    return Statement(_SET_PACE, values)
+@define
+class Charges:
+    """Charges by account and sums by unit, on what was read of them before."""
+
+    known: Known
+    held_until: float
+    of: dict[str, Charge] = field(factory=dict)
+    sums: dict[str, Sum] = field(factory=dict)
+    _usages: dict[str, Usage] = field(factory=dict)
+
+    @property
+    def set_a_pace(self) -> bool:
+        """Whether the figures of an account are set, and not added to."""
+        return any(charge.pace is not None for charge in self.of.values())
+
+    def usage(self, account: str) -> Usage:
+        """Return what an account uses after what was decided so far."""
+        if account not in self._usages:
+            self._usages[account] = self.known.usage(account)
+        usage = self._usages[account]
+        submits = self.known.usage("").submits + sum(charge.submits for charge in self.of.values())
+        spent = self.known.spent
+        for unit, sum_ in self.sums.items():
+            spent = total(spent, Money(sum_.micros, unit))
+        return evolve(usage, submits=submits, spent=spent, held_until=self.held_until)
+
+    def grant(self, account: str, claim: Claim, usage: Usage) -> None:
+        """Count a claim that was granted on *usage*, and by how much others may go before it."""
+        charge = self._charge(account)
+        charge.claims += 1
+        if (slots := slots_for(claim.owner, claim.max_slots, usage)) is not None:
+            charge.slack = _least(charge.slack, slots - 1 - usage.slots)
+        if claim.max_submits is not None:
+            charge.submits_slack = _least(charge.submits_slack, claim.max_submits - 1 - usage.submits)
+        if claim.max_cost is not None and (price := claim.price) is not None:
+            sum_ = self.sums.setdefault(price.unit, Sum())
+            left = claim.max_cost.micros - usage.spent.get(price.unit, 0)
+            sum_.slack = _least(sum_.slack, left - price.micros)
+
+    def pace(self, account: str, event: Event, now: float) -> Usage:
+        """Set the pace as *event*, which has moved a job, asks for; return what the account uses then."""
+        kept = self.usage(account)
+        usage = paced(kept, event, now)
+        if usage is not kept:
+            self._usages[account] = usage
+            charge = self._charge(account)
+            turned = usage.waiting != kept.waiting
+            if not isinstance(event, Claim) or turned or charge.pace is not None:
+                charge.pace = usage
+        return usage
+
+    def count(self, old: Attempt | None, new: Attempt) -> None:
+        """Count what the change from *old* to *new* takes and frees: a slot, a submit, money."""
+        slots = int(new.slot) - int(old is not None and old.slot)
+        submits = int(new.claimed_at is not None and (old is None or old.claimed_at is None))
+        if slots or submits:
+            usage = self.usage(new.account)
+            charge = self._charge(new.account)
+            charge.slots += slots
+            charge.submits += submits
+            self._usages[new.account] = evolve(usage, slots=usage.slots + slots)
+        if new.price is not None and (money := added(old, new)) is not None:
+            self.sums.setdefault(money.unit, Sum()).micros += money.micros
+
+    def _charge(self, account: str) -> Charge:
+        return self.of.setdefault(account, Charge())
+
+
+def _least(one: int | None, other: int) -> int:
+    return other if one is None else min(one, other)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final
 
+from pika_async._ledger.postgres.account_writes import SUM_WIDTH
 from pika_async._ledger.postgres.batch import Batch
-from pika_async._ledger.postgres.charges import SUM_WIDTH
 from pika_async._ledger.postgres.clock import DatabaseClock
 from pika_async._ledger.postgres.faults import ConflictError, DuplicateError
 from pika_async._ledger.postgres.jobs import Found, accounts_of, load, look

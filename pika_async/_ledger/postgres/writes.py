@@ -1,8 +1,8 @@
 """What a batch decided, as the statements of one transaction. Pure.
 
 The order is that of the locks: jobs by id, attempts that give a task up, attempts, what was sent, history,
-media, and last what `charges` writes. A statement that hits too few rows divides by zero, which undoes the
-whole transaction.
+media, and last what `account_writes` returns. A statement that hits too few rows divides by zero, which
+undoes the whole transaction.
 """
 # ruff: noqa: S608 - statements are made of our own words; values are bound
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pika_async._ledger.postgres.account_writes import account_writes
 from pika_async._ledger.postgres.batch import Batch
-from pika_async._ledger.postgres.charges import charges
 from pika_async._ledger.postgres.rows import (
     ATTEMPT_COLUMNS,
     Row,
@@ -156,7 +156,7 @@ def statements(batch: Batch) -> list[Statement]:
     found += _sent(batch)
     if batch.history:
         found.append(of_rows(_ADD_HISTORY, _LINE, batch.history))
-    return [*found, *charges(batch)]
+    return [*found, *account_writes(batch.charges, batch.now)]
 
 
 def _added(jobs: Sequence[JobRecord]) -> list[Statement]:
