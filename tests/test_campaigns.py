@@ -85,7 +85,7 @@ def test_a_part_ends_when_its_time_is_over(ran):
     assert "--from 0" in ran("--for", 0)[1]
 
 
-PLANTED = [("_engine", m.module, m.old) for m in mutants.MUTANTS] + [
+PLANTED = [(m.package, m.module, m.old) for m in mutants.MUTANTS] + [
     ("_ledger", m.module, m.old) for m in mutations.MUTANTS
 ]
 

@@ -38,6 +38,7 @@ def _options() -> argparse.Namespace:
     one.add_argument("--ledger", choices=("memory", "shared", "sqlite"), help="with this ledger")
     one.add_argument("--providers", help="with these providers, by comma")
     one.add_argument("--no-callbacks", action="store_true", help="without callbacks")
+    one.add_argument("--no-downloads", action="store_true", help="without downloads")
     one.add_argument("--quick-ledger", action="store_true", help="with a ledger that is not slow")
     one.add_argument("--all-return", action="store_true", help="with another process for each that is gone")
     one.add_argument("--faults", help="with these kinds of faults, by comma, or none")
@@ -57,6 +58,8 @@ def planned(options: argparse.Namespace) -> Plan:
         plan = evolve(plan, providers=tuple(options.providers.split(",")))
     if options.no_callbacks:
         plan = evolve(plan, pushes=False)
+    if options.no_downloads:
+        plan = evolve(plan, saves=False)
     if options.quick_ledger:
         plan = evolve(plan, slow=False)
     if options.all_return:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmarks.simulation.media import file_of
 from benchmarks.simulation.world import World
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
 from pika_async._ledger.standing import LOST, in_doubt
@@ -29,13 +30,21 @@ def broken_laws(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
 
 
 def laws_at_all_times(world: World) -> Iterator[str]:
-    """Each attempt is bought at most once, and a doubt never leads to a purchase without a word."""
+    """Each attempt is bought at most once, a doubt buys nothing without a word, and files are whole."""
     for prompt, bills in world.bills.items():
         if len(bills) > 1 + world.asked[prompt].resubmits:
             yield f"{prompt} was bought {len(bills)} times, with {world.asked[prompt].resubmits} words"
         named = [bill.attempt for bill in bills if bill.attempt is not None]
         if len(named) != len(set(named)):
             yield f"an attempt of {prompt} was bought twice"
+    if world.folder is not None:
+        for order in world.plan.orders:
+            saved, asked = world.folder.saved(order.number), world.asked[order.prompt]
+            whole = (file_of(link, n) for link in asked.videos for n in range(world.versions[link] + 1))
+            if saved is not None and saved not in whole:
+                yield f"the file of {order.prompt} is not its whole video"
+            if saved is None and asked.saved:
+                yield f"the file of {order.prompt} is gone"
 
 
 def _found(world: World, records: Sequence[JobRecord]) -> Iterator[str]:

@@ -26,7 +26,7 @@ _SHORT = 100.0
 
 @frozen
 class Mutant:
-    """What is *wrong*: in *module* of `_engine/` stands *new* for *old*.
+    """What is *wrong*: in *module* of *package* stands *new* for *old*.
 
     *equivalent* says why no world can show it.
     """
@@ -36,6 +36,7 @@ class Mutant:
     old: str
     new: str
     equivalent: str = ""
+    package: str = "_engine"
 
 
 MUTANTS = (
@@ -368,6 +369,28 @@ MUTANTS = (
         "            pass\n",
         "a POST that is cut short is a doubt, which another process looks for",
     ),
+    # Downloads.
+    Mutant(
+        "what came last is not written when a download breaks off",
+        "target",
+        "        await self._begin_to_write()\n        await self._written()\n\n",
+        "        await self._written()\n\n",
+        package="_download",
+    ),
+    Mutant(
+        "a page is kept as a video",
+        "fetch",
+        "        if not looks_like(head, self.expected):",
+        "        if False:",
+        package="_download",
+    ),
+    Mutant(
+        "any part of a file is put behind what came before",
+        "fetch",
+        "                case 206 if asked_for_rest and _continues(answer, target):",
+        "                case 206 if asked_for_rest:",
+        package="_download",
+    ),
 )
 
 
@@ -384,7 +407,7 @@ def _planted(mutant: Mutant, folder: Path) -> None:
     """Copy the package to *folder*, with the mutant in it."""
     shutil.copytree(_PACKAGE, folder / "pika_async", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "benchmarks").symlink_to(_PACKAGE.parent / "benchmarks")
-    file = folder / "pika_async" / "_engine" / f"{mutant.module}.py"
+    file = folder / "pika_async" / mutant.package / f"{mutant.module}.py"
     source = file.read_text()
     if source.count(mutant.old) < 1:
         raise ValueError(f"{mutant.module} has no text {mutant.old!r}: bring the campaign up to the engine")

@@ -27,8 +27,15 @@ Fault: TypeAlias = Literal[
     "leap",
     "sleep",
     "cancel",
+    "gone",
+    "cut",
+    "changed",
+    "no-etag",
+    "other-part",
+    "no-length",
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
+_OF_FILES: tuple[Fault, ...] = ("gone", "cut", "changed", "no-etag", "other-part", "no-length")
 RECEIVER = "https://app.test/pika"
 PROVIDERS = ("acedata", "duomi", "pika", "comfy", "fal")
 
@@ -82,7 +89,7 @@ class Plan:
 
     With *pushes* providers call back, and callbacks are lost, repeated, cut and late. Where a process that
     died or closed never *returns*, those that are left do its work. A ledger that is *slow* takes seconds for
-    every third call.
+    every third call. With *saves*, callers download what they bought.
     """
 
     seed: int
@@ -98,6 +105,7 @@ class Plan:
     pushes: bool = False
     returns: bool = True
     slow: bool = False
+    saves: bool = False
     orders: tuple[Order, ...] = field(init=False)
 
     @orders.default
@@ -110,10 +118,13 @@ class Plan:
         ledger: Kind = chance.choice(("memory", "shared", "shared", "sqlite"))
         first = chance.choice(PROVIDERS[:1] * 3 + PROVIDERS)
         others = [name for name in PROVIDERS if name != first]
-        faults: tuple[Fault, ...] = FAULTS
+        faults = tuple(fault for fault in FAULTS if fault not in _OF_FILES)
         if ledger == "memory":
-            faults = tuple(fault for fault in FAULTS if not fault.startswith(("commit", "outage")))
+            faults = tuple(fault for fault in faults if not fault.startswith(("commit", "outage")))
         share = chance.choice((0.15, 0.3, 0.5))
+        files = random.Random(f"{seed} files")
+        saves = files.random() < 0.25
+        of_files = frozenset(fault for fault in _OF_FILES if saves and files.random() < 0.6)
         return cls(
             seed=seed,
             ledger=ledger,
@@ -121,13 +132,14 @@ class Plan:
             jobs=chance.choice((1, 2, 3, 4, 6, 8)),
             providers=(first, chance.choice(others)) if chance.random() < 0.2 else (first,),
             slots=chance.choice((1, 2, 8, 32)),
-            faults=frozenset(fault for fault in faults if chance.random() < share),
+            faults=of_files.union(fault for fault in faults if chance.random() < share),
             rate=chance.choice((0.03, 0.1, 0.3)),
             render_time=chance.choice((5.0, 20.0, 60.0)),
             word=chance.choice(("resubmit", "abandon", "none")),
             pushes=random.Random(f"{seed} pushes").random() < 0.15,
             returns=random.Random(f"{seed} returns").random() > 0.15,
             slow=random.Random(f"{seed} slow").random() < 0.15,
+            saves=saves,
         )
 
     @property
@@ -142,6 +154,8 @@ class Plan:
         found += [evolve(self, faults=self.faults - {fault}) for fault in sorted(self.faults)]
         if self.pushes:
             found.append(evolve(self, pushes=False))
+        if self.saves:
+            found.append(evolve(self, saves=False))
         if self.slow:
             found.append(evolve(self, slow=False))
         if not self.returns:
@@ -166,6 +180,8 @@ class Plan:
             said.append(f"--ledger {self.ledger}")
         if self.pushes != usual.pushes:
             said.append("--no-callbacks")
+        if self.saves != usual.saves:
+            said.append("--no-downloads")
         if self.slow != usual.slow:
             said.append("--quick-ledger")
         if self.returns != usual.returns:

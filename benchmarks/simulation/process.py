@@ -9,14 +9,21 @@ from urllib.parse import urlsplit
 
 from benchmarks.simulation.clock import SimulatedClock
 from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.media import Folder, Opened, SimulatedMedia
 from benchmarks.simulation.network import SimulatedTransport
 from benchmarks.simulation.plan import RECEIVER, Order
 from pika_async import Pika
 from pika_async.callbacks import Callbacks
 from pika_async.errors import ConfigError, PikaError
+from pika_async.results import VideoResult
 
 if TYPE_CHECKING:
     from benchmarks.simulation.world import World
+
+
+_JOINS = 1.0
+_JOINS_LATE = 70.0
+"""Seconds after which a caller has found the job of its key: a ledger that fails is tried for a minute."""
 
 
 class Process:
@@ -37,7 +44,9 @@ class Process:
         self.loop = SimulatedLoop(lambda: world.now, lambda: chance.choice((0.0, 0.01)), self._broken)
         self.clock = SimulatedClock(world, self.loop)
         self._opened = asyncio.Event()
+        self.files = Opened()
         self.callers: dict[asyncio.Task[Any], str] = {}
+        self._began: dict[asyncio.Task[Any], float] = {}
 
     def _broken(self, what: str) -> None:
         if self.alive:
@@ -77,11 +86,13 @@ class Process:
         self.world.log(f"{self.name} is killed")
         self.world.happened["crash"] += 1
         self.ledger.die()
+        self.files.die()
 
     def over(self) -> None:
         """Note that the client is closed, and so the process has ended by itself."""
         self.world.log(f"{self.name} has ended")
         self.alive = False
+        self.files.die()
 
     # As the ledger's disk.
 
@@ -103,6 +114,7 @@ class Process:
     def _begin(self, name: str, coro: Any) -> asyncio.Task[Any]:
         task = self.loop.create_task(coro)
         self.callers[task] = name
+        self._began[task] = self.world.now
         return task
 
     async def _main(self, recover: bool) -> None:
@@ -122,6 +134,7 @@ class Process:
             except PikaError as error:
                 world.log(f"{self.name} cannot open: {error.message}")
                 await asyncio.sleep(1.0)
+        pika._lifecycle._media = SimulatedMedia(world, self.passed)
         self.ready = True
         self._opened.set()
         if recover:
@@ -161,9 +174,15 @@ class Process:
             self.world.happened["cancel"] += 1
             self.world.log(f"the caller of {order.prompt} leaves")
             task.cancel()
-            others = [one for one, name in self.callers.items() if name == order.prompt and one is not task]
-            if all(one.done() for one in others):
+            if all(one.done() or one is task for one in self._joined(order.prompt)):
                 self.world.asked[order.prompt].cancelled = True
+
+    def _joined(self, prompt: str) -> list[asyncio.Task[Any]]:
+        """Return the callers of an order whose call is old enough to have found its job in the ledger."""
+        plan = self.world.plan
+        within = _JOINS_LATE if plan.slow or plan.troubles_the_ledger else _JOINS
+        callers = [task for task, name in self.callers.items() if name == prompt]
+        return [task for task in callers if self.world.now - self._began[task] > within]
 
     async def _order(self, order: Order) -> None:
         asked = self.world.asked[order.prompt]
@@ -185,6 +204,24 @@ class Process:
             asked.videos.add(video.video_url)
             asked.told.append("video")
             asked.free = False
+            if self.world.folder is not None:
+                await self._save(order, video, self.world.folder)
+
+    async def _save(self, order: Order, video: VideoResult, folder: Folder) -> None:
+        """Download until the video is there, whoever brings it; the client may be closed meanwhile."""
+        while folder.saved(order.number) is None:
+            try:
+                saved = await self.pika.download(video, folder.file(order.number))
+            except ConfigError:
+                return
+            except PikaError as error:
+                self.world.log(f"{order.prompt} is not saved: {type(error).__name__}")
+                await asyncio.sleep(5.0)
+            else:
+                self.world.log(f"{order.prompt} is saved{', resumed' if saved.resumed else ''}")
+                self.world.happened["downloads"] += 1
+                self.world.happened["downloads, resumed"] += saved.resumed
+                self.world.asked[order.prompt].saved = True
 
     def _told(self, order: Order, asked: Any, error: PikaError) -> None:
         kind = type(error).__name__

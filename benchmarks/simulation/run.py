@@ -9,7 +9,8 @@ from attrs import frozen
 from benchmarks.simulation.chance import seeded
 from benchmarks.simulation.laws import at_rest, broken_laws, laws_at_all_times
 from benchmarks.simulation.ledgers import Port, Store
-from benchmarks.simulation.plan import Plan
+from benchmarks.simulation.media import Folder
+from benchmarks.simulation.plan import Order, Plan
 from benchmarks.simulation.process import Process
 from benchmarks.simulation.sqlite import File, SimulatedSqlite
 from benchmarks.simulation.world import StuckError, World
@@ -54,6 +55,8 @@ class _Run:
         world = self.world
         if self.plan.ledger == "sqlite":
             world.store = File()
+        if self.plan.saves:
+            world.folder = Folder()
         with seeded(world.chances), world.watched():
             try:
                 self._live()
@@ -63,10 +66,13 @@ class _Run:
                 for process in world.all_processes:
                     process.alive = False
                     process.ledger.die()
+                    process.files.die()
                     process.loop.drop()
                     process.loop.close()
                 if world.store is not None:
                     world.store.remove()
+                if world.folder is not None:
+                    world.folder.remove()
         posts = sum(len(asked.departures) for asked in world.asked.values())
         world.happened.update(posts=posts, bills=sum(map(len, world.bills.values())))
         return Outcome(
@@ -119,8 +125,12 @@ class _Run:
         if generation and world.remembers:
             for order in self.plan.orders:
                 mine = number in {order.process, order.again_in} and order.at <= world.now
-                if mine and order.key and "video" not in world.asked[order.prompt].told:
+                if mine and order.key and not self._has_all(order):
                     process.order(order)
+
+    def _has_all(self, order: Order) -> bool:
+        asked = self.world.asked[order.prompt]
+        return "video" in asked.told and (self.world.folder is None or asked.saved)
 
     def _await_death(self, process: Process) -> None:
         """Have another process take the place of one that dies."""

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -19,10 +20,13 @@ from attrs import define, field
 from benchmarks.simulation.chance import Chance
 from benchmarks.simulation.clock import START
 from benchmarks.simulation.ledgers import Fate, Store
+from benchmarks.simulation.media import Folder
 from benchmarks.simulation.network import Departure
 from benchmarks.simulation.plan import RECEIVER, Plan
 from benchmarks.simulation.provider import Bill, Server, attempt_in, made
 from benchmarks.simulation.sqlite import File
+from pika_async import _download as downloads
+from pika_async._download.part import Part
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.records import JobRecord
@@ -51,6 +55,7 @@ class Asked:
     """Somebody was told, last of all, that nothing was charged."""
     cancelled: bool = False
     """Whoever waited for it in one of the processes has left."""
+    saved: bool = False
     turned_away: int = 0
     """How often a provider refused it, or no connection to one was to be had."""
 
@@ -98,6 +103,9 @@ class World:
         self.servers: dict[str, Server] = {}
         self.adapters: list[Any] = []
         self.store: Store | File | None = None
+        self.folder: Folder | None = None
+        self.versions: Counter[str] = Counter()
+        self.running: Any = None
         self._outage_until = 0.0
         for name in plan.providers:
             self._serve(name)
@@ -205,20 +213,26 @@ class World:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Note what the product logs: an error with a traceback breaks a law."""
+        """Note what the product logs, and which files it opens: an error with a traceback breaks a law."""
         handler, log = _Handler(self), logging.getLogger("pika_async")
         level, propagate = log.level, log.propagate
         log.addHandler(handler)
         log.setLevel(logging.INFO if self.lines is not None else logging.ERROR)
         log.propagate = False
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        part, downloads.Part = downloads.Part, self._part
         try:
             yield
         finally:
+            downloads.Part = part
             sys.unraisablehook = hook
             log.removeHandler(handler)
             log.setLevel(level)
             log.propagate = propagate
+
+    def _part(self, final: Path) -> Part:
+        part: Part = self.running.files.part(final)
+        return part
 
     # What the parts of the world ask and tell.
 
@@ -238,11 +252,11 @@ class World:
         if what not in self.violations:
             self.violations.append(what)
 
-    def strikes(self, fault: str) -> bool:
-        """Return whether *fault* comes now."""
+    def strikes(self, fault: str, rate: float | None = None) -> bool:
+        """Return whether *fault* comes now, at the world's own rate or at *rate*."""
         if self.calm or fault not in self.plan.faults:
             return False
-        struck = self.chances[fault].random() < self.plan.rate
+        struck = self.chances[fault].random() < (self.plan.rate if rate is None else rate)
         if struck:
             self.happened[fault] += 1
             self.log(f"fault: {fault}")
@@ -354,6 +368,7 @@ class World:
             # What one process does brings others nothing before the next event.
             while ready:
                 process = ready[0] if len(ready) == 1 else order.choice(ready)
+                self.running = process
                 process.step()
                 self.steps += 1
                 self._be_patient()
