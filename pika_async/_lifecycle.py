@@ -119,7 +119,8 @@ async def _opened(options: Options, media: Callable[[], MediaSession]) -> Engine
     """Make the engine inside the running event loop; raises `LedgerError`."""
     from pika_async._deferred import Deferred
     from pika_async._engine.clock import SystemClock
-    from pika_async._engine.engine import Engine, Settings
+    from pika_async._engine.engine import Engine
+    from pika_async._engine.settings import Settings
     from pika_async._quotes import Asked, Cheapest
 
     prices, asks = options.own_prices, options.max_cost is not None

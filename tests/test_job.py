@@ -11,8 +11,8 @@ import pytest
 from pika_async import Generate, State
 from pika_async._token import JobToken
 from pika_async.errors import ContentBlocked, JobFailed, JobTimeout
+from tests.engine.lost_answers import lost
 from tests.engine.scripted import LOST, refusal, scene
-from tests.engine.test_sweeper import lost
 
 pytestmark = pytest.mark.anyio
 

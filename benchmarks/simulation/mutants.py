@@ -289,7 +289,7 @@ MUTANTS = (
     ),
     Mutant(
         "what is found in the history is not told",
-        "sweeper",
+        "searching",
         "                await self._desk.tell_of(attempt.job_id, evidence)",
         "                pass",
     ),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
-
 from pika_async._engine import farewell
-from pika_async._engine.account import UNPUBLISHED_REPLAY, Account
+from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.attendance import Attendance
 from pika_async._engine.building import Building
-from pika_async._engine.choosing import Rule
-from pika_async._engine.claims import Claims, Price
+from pika_async._engine.claims import Claims
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.dispatch import Dispatch
@@ -32,17 +28,17 @@ from pika_async._engine.posts import Posts
 from pika_async._engine.preparing import Preparing
 from pika_async._engine.retention import drop_media
 from pika_async._engine.schedule.schedule import Schedule
+from pika_async._engine.searching import Searching
+from pika_async._engine.settings import Settings
 from pika_async._engine.stats import AccountStats, stats
 from pika_async._engine.sweeper import Sweeper
+from pika_async._engine.unheard import Unheard
 from pika_async._engine.unsent import Unsent
 from pika_async._engine.uploads import Uploads
 from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
-from pika_async._ledger.records import Receiver
 from pika_async._ledger.standing import unsent
-from pika_async._money import Money
 from pika_async._registry import Loaded
-from pika_async._secret import Secret
 from pika_async._sender import Sender
 from pika_async.errors import JobHandle
 
@@ -50,29 +46,6 @@ if TYPE_CHECKING:
     from pika_async._download.media import MediaSession
     from pika_async._engine.pushes.inbox import EngineInbox
     from pika_async.callbacks.ledger_inbox import LedgerInbox
-
-
-@frozen(kw_only=True)
-class Settings:
-    """What the engine is made with; see `Pika` for the meaning of each."""
-
-    loaded: Sequence[Loaded]
-    label: str = "default"
-    max_concurrency: int = 32
-    max_submits: int | None = None
-    max_cost: Money | None = None
-    price: Price | None = None
-    poll_rate: float | None = 1.0
-    declared_rates: bool = False
-    poll_batch: int = 50
-    poll_interval: float = 1.0
-    callback_url: Receiver = None
-    secrets: tuple[bytes, ...] = field(factory=lambda: (os.urandom(32),), repr=False)
-    mounted: Callable[[str], Secret] | None = None
-    work: bool = True
-    keep_media: bool = True
-    rule: Rule | None = None
-    unpublished_replay: float = UNPUBLISHED_REPLAY
 
 
 class Engine:
@@ -132,19 +105,24 @@ class Engine:
         if working and ledger.shared:
             self._dispatch.on_wait(self.attendance.noticed)
         inherited = Inherited(self.desk, transport, clock)
-        self._sweeper = Sweeper(self.desk, self.looks, clock, self.addresses, inherited) if working else None
+        unheard = Unheard(self.desk)
+        searching = Searching(self.desk, self.addresses, unheard)
+        self._sweeper: Sweeper | None = None
+        if working:
+            self._sweeper = Sweeper(
+                self.desk, self.looks, clock, searching=searching, inherited=inherited, unheard=unheard
+            )
         self._news = News(self.desk, self._leader, clock, self._dispatch.reread)
         self.orders = Orders(self.desk, building, self._dispatch, self.looks, clock, rule=settings.rule)
         self.inbox: EngineInbox | LedgerInbox | None = None
-        if settings.mounted is not None and self._sweeper is None:
+        if settings.mounted is not None and working:
+            from pika_async._engine.pushes.inbox import EngineInbox
+
+            self.inbox = EngineInbox(self.desk, self.looks, clock, self.addresses, searching.search)
+        elif settings.mounted is not None:
             from pika_async.callbacks.ledger_inbox import LedgerInbox
 
             self.inbox = LedgerInbox(ledger)
-        elif settings.mounted is not None and self._sweeper is not None:
-            from pika_async._engine.pushes.inbox import EngineInbox
-
-            search = self._sweeper.search_history
-            self.inbox = EngineInbox(self.desk, self.looks, clock, self.addresses, search)
 
     async def open(self) -> None:
         """Begin to work; raises `LedgerError`."""

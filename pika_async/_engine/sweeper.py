@@ -1,4 +1,4 @@
-"""Attempts that got no answer: expired leases and lost answers, found by time and by the provider's history.
+"""Attempts that got no answer: what time says of them, and when the provider's history is searched for them.
 
 Time only ever leads to a look-up here, or to the same bytes again (`inherited`), never to a new purchase. It
 runs in every process that has the ledger open.
@@ -7,33 +7,28 @@ runs in every process that has the ledger open.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
-from pika_async._engine.account import Account
-from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.inherited import Inherited
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.rounds import Rounds
-from pika_async._ledger.events import Evidence, LeaseOver, NextAttempt, NothingFound, ReplayOver, SlotOver
+from pika_async._engine.searching import Searching
+from pika_async._engine.unheard import Unheard
+from pika_async._ledger.events import LeaseOver, NextAttempt, NothingFound, ReplayOver, SlotOver
 from pika_async._ledger.records import Attempt, AttemptState, JobRecord, Replayable
 from pika_async._ledger.standing import CLAIMED, LOST, UNANSWERED, is_question
-from pika_async._sender import SendError
-from pika_async.errors import LedgerError, PikaError
-from pika_async.provider import Found, Page
+from pika_async.errors import LedgerError
 
 log = logging.getLogger("pika_async")
 
 _PERIOD = 5.0
-_HISTORY_SLACK = 120.0
 _WAITING_FIRST = 3 * _PERIOD
 """Seconds for which a claim that was never sent is left to a process that waits for its job."""
 _SEARCH_LEASE = 4.0
 """Seconds for which one process searches; less than a period, so that nobody waits for one that died."""
-_PAGES = 20
 _PAGE = 500
 _ANSWER_DUE = 4.0
 """Seconds after its claim from which another process's attempt is searched for, then ever more rarely: its
@@ -48,18 +43,19 @@ class Sweeper:
         desk: Desk,
         looks: Mapping[str, Looks],
         clock: Clock,
-        addresses: Addresses,
+        *,
+        searching: Searching,
         inherited: Inherited,
+        unheard: Unheard,
     ) -> None:
         self._desk = desk
+        self._searching = searching
         self._inherited = inherited
+        self._unheard = unheard
         self._looks = looks
-        self._addresses = addresses
         self._rounds = Rounds(desk, clock, self._due)
         self._search_at: dict[str, float] = {}
         self._full: set[str] = set()
-        # Jobs of which it is not known whether the ledger took what time said.
-        self._unheard: dict[str, None] = {}
 
     def open(self) -> None:
         """Begin, where other processes may have left something."""
@@ -87,10 +83,7 @@ class Sweeper:
         """Go once through every open question of the ledger, and return their number."""
         questions: dict[str, list[Attempt]] = {}
         after: str | None = None
-        for job_id in tuple(self._unheard):
-            flight = self._desk.flights.get(job_id)
-            if flight is None or await self._desk.reread(flight):
-                del self._unheard[job_id]
+        await self._unheard.reread()
         while True:
             page = await self._desk.ledger.open_jobs(UNANSWERED, after=after, limit=_PAGE)
             for record in page:
@@ -109,7 +102,7 @@ class Sweeper:
             account = self._desk.accounts.get(key)
             self._inherited.take_over(sent)
             if lost and account is not None and await self._may_search(key):
-                await self.search_history(account, lost)
+                await self._searching.search(account, lost)
         return sum(map(len, questions.values()))
 
     def _say_who_holds_the_slots(self, key: str, attempts: Sequence[Attempt]) -> None:
@@ -147,12 +140,8 @@ class Sweeper:
         try:
             return await self._by_time(record)
         except LedgerError as error:
-            self._failed(record.id, error)
+            self._unheard.note(record.id, error)
             return record
-
-    def _failed(self, job_id: str, error: LedgerError) -> None:
-        log.warning("job %s: not swept, the ledger failed: %s", job_id, error)
-        self._unheard[job_id] = None
 
     async def _by_time(self, record: JobRecord) -> JobRecord:
         now = self._desk.ledger.now()
@@ -210,55 +199,3 @@ class Sweeper:
     def _has_history(self, attempt: Attempt) -> bool:
         account = self._desk.accounts.get(attempt.account)
         return account is None or account.searches
-
-    async def search_history(self, account: Account, lost: Sequence[Attempt]) -> None:
-        """Search the provider's history for the tokens of *lost*; best effort: its shape is inferred.
-
-        What is found counts at once, for attempts of other processes as well. That nothing is found counts
-        only for what is ambiguous, and only once its time has come.
-        """
-        if not account.searches:
-            return
-        sent_at = self._desk.ledger.now()
-        since = min(attempt.claimed_at or sent_at for attempt in lost) - _HISTORY_SLACK
-        wanted = {attempt.id: attempt for attempt in lost}
-        complete = False
-        try:
-            complete = await self._search(account, since, sent_at + _HISTORY_SLACK, wanted)
-        except (SendError, PikaError) as error:
-            log.info("%s: the history could not be searched: %s", account.key, error)
-        for attempt in wanted.values():
-            if attempt.state in CLAIMED:
-                continue
-            try:
-                if complete:
-                    event = NothingFound(attempt=attempt.id, sent_at=sent_at)
-                    await self._desk.tell_of(attempt.job_id, event)
-                elif sent_at > attempt.slot_until:
-                    # A history that cannot be read must not keep a lost job from a person's eyes for ever.
-                    await self._desk.tell_of(attempt.job_id, NothingFound(attempt=attempt.id))
-            except LedgerError as error:
-                self._failed(attempt.job_id, error)
-
-    async def _search(self, account: Account, since: float, until: float, wanted: dict[str, Attempt]) -> bool:
-        """Take what is found out of *wanted*; return whether the history was read to its end."""
-        cursor: str | None = None
-        for _ in range(_PAGES):
-            page = await self._page(account, since, until, cursor)
-            await self._take(page.found, wanted)
-            if not wanted or page.next_cursor is None:
-                return True
-            cursor = page.next_cursor
-        return False
-
-    async def _page(self, account: Account, since: float, until: float, cursor: str | None) -> Page:
-        finder = account.finder
-        return await account.ask(partial(finder.build_find, since, until, cursor), finder.read_find)
-
-    async def _take(self, found: Iterable[Found], wanted: dict[str, Attempt]) -> None:
-        for one in found:
-            attempt = wanted.pop(self._addresses.attempt_in(one.callback_url) or "", None)
-            if attempt is not None:
-                log.info("job %s: found in the provider's history", attempt.job_id)
-                evidence = Evidence(attempt=attempt.id, snapshot=one.snapshot, source="echo")
-                await self._desk.tell_of(attempt.job_id, evidence)

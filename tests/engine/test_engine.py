@@ -14,8 +14,8 @@ from pika_async._ledger.records import AttemptState
 from pika_async.errors import JobTimeout, PikaError, SubmitUnknown
 from pika_async.testing import FakeClock, settle
 from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.lost_answers import lost
 from tests.engine.scripted import KEY, LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_sweeper import lost
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,8 @@ from pika_async.errors import (
 from pika_async.provider import HttpResponse
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.lost_answers import NEVER_ARRIVED
 from tests.engine.scripted import UNSENT, Historian, Host, Scripted, capable, refusal, scene
-from tests.engine.test_sweeper import NEVER_ARRIVED
 
 pytestmark = pytest.mark.anyio
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)

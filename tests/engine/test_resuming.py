@@ -19,8 +19,8 @@ from pika_async.errors import (
 from pika_async.results import Task
 from pika_async.testing import FakeClock
 from tests.engine.ledgers import SharedLedger
+from tests.engine.lost_answers import NEVER_ARRIVED, lost
 from tests.engine.scripted import LOST, Historian, Scripted, capable, refusal, scene
-from tests.engine.test_sweeper import NEVER_ARRIVED, lost
 from tests.ledger.records import attempt
 from tests.ledger.records import job as job_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engine.lost_answers import lost
 from tests.engine.scripted import LOST, scene
-from tests.engine.test_sweeper import lost
 
 pytestmark = pytest.mark.anyio
 
