@@ -13,7 +13,7 @@ from pika_demo import Demo, DemoEmulator
 from pika_duomi import Duomi, DuomiEmulator
 from pika_fal import Fal, FalEmulator
 from pika_official import PikaEmulator, PikaOfficial
-from pika_official._emulator import WEBHOOK_SECRET
+from pika_official._signing import WEBHOOK_SECRET
 from tests import broken_adapters as broken
 
 

@@ -11,53 +11,19 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from pika_acedata import _answers_shown, _documents, _requests_shown
+from pika_acedata._errors import ERRORS, refusals
+from pika_acedata._fields import invalid
 from pika_async.provider import (
     JSON,
-    AuthError,
-    ContentBlocked,
     Example,
     Held,
     HttpRequest,
     HttpResponse,
-    InsufficientBalance,
     Json,
     Outcome,
     PikaError,
-    ProviderUnavailable,
-    RateLimited,
-    SubmitRefused,
-    SubmitUnknown,
     World,
 )
-
-_ERRORS: Final[Mapping[str, tuple[int, str]]] = {
-    "bad_request": (400, "The json payload is not valid to request the API"),
-    "no_token": (400, "No token specified for the request."),
-    "invalid_token": (401, "The specified token is invalid or wrong."),
-    "used_up": (
-        403,
-        "Your balance is not sufficient for current request, please buy more in Ace Data Cloud.",
-    ),
-    "forbidden": (
-        403,
-        "Sorry! Our Al moderators feel your prompt might be against our community standards.",
-    ),
-    "no_api": (404, "API does not exist, please make sure url is correct."),
-    "too_many_requests": (429, "You have exceeded the rate limit."),
-    "api_error": (500, "fetch failed"),
-    "timeout": (504, "timeout while waiting for video generation"),
-}
-
-_MEANINGS: Final[Mapping[type[PikaError], str]] = {
-    AuthError: "no_token token_mismatched invalid_token token_expired authorization_missing "
-    "authentication_failed disabled not_applied",
-    ProviderUnavailable: "no_api api_not_implemented",
-    SubmitRefused: "bad_request request_too_large content_too_large",
-    InsufficientBalance: "used_up",
-    ContentBlocked: "forbidden",
-    RateLimited: "too_many_requests",
-    SubmitUnknown: "api_error timeout busy duplication canceled unknown",
-}
 
 _API_ID: Final = "05b5a06a-1c3c-42a1-a09e-8c5d245e8468"
 _APPLICATION_ID: Final = "c885f188-fda1-4cb9-a15e-d29ba3e62716"
@@ -95,13 +61,7 @@ class AceDataEmulator:
 
     def refusals(self) -> Iterator[tuple[HttpResponse, type[PikaError]]]:
         """Return the documented refusals of a submit, and what each means."""
-        for error, codes in _MEANINGS.items():
-            for code in codes.split():
-                status = _ERRORS.get(code, (403 if code == "not_applied" else 400, ""))[0]
-                told: JSON = {"code": code, "message": "The documents say so."}
-                # A code decides before a status, for the documents differ on statuses.
-                for one in {status, 400}:
-                    yield _json(one, {"error": told, "trace_id": "trace"}), error
+        return refusals()
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what the documents show of requests and answers."""
@@ -130,7 +90,7 @@ class AceDataEmulator:
 
 
 def _submit(body: Mapping[str, Any], world: World) -> HttpResponse | Held:
-    if why := _invalid(body):
+    if why := invalid(body):
         return _refuse("bad_request", world, why)
     outcome = Outcome.chosen_by(body["prompt"])
     match outcome:
@@ -177,41 +137,6 @@ def _accept(body: Mapping[str, Any], outcome: Outcome | None, world: World) -> H
     return Held(
         until=task.done_at, answer=lambda: _json(_HELD_STATUS.get(outcome, 200), _result(task, world))
     )
-
-
-def _invalid(body: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the body of a submit, by the field table of the documents."""
-    model, images = body.get("model"), body.get("image_url")
-    many = isinstance(images, list)
-    callback_url, ratio = body.get("callback_url", "https://"), body.get("aspect_ratio", "1:1")
-    rules = (
-        (body.get("action") == "generate", "action must be generate"),
-        (_text(body.get("prompt")), "prompt must be text"),
-        (_text(model), "model must be text, such as 2.0"),
-        (_text(body.get("negative_prompt", "-")), "negative_prompt must be text"),
-        (_text(body.get("effect", "-")), "effect must be text"),
-        (isinstance(ratio, str | int | float) and not isinstance(ratio, bool), "aspect_ratio must be text"),
-        (
-            images is None or _text(images) or (many and all(map(_text, images))),
-            "image_url must be a list of links or Base64",
-        ),
-        (_text(body.get("video_url", "-")), "video_url must be a link"),
-        ("video_url" not in body or model == "2.0", "video_url needs model 2.0"),
-        (isinstance(body.get("ingredients", False), bool), "ingredients must be true or false"),
-        (not body.get("ingredients") or model == "2.0", "ingredients need model 2.0"),
-        (not body.get("ingredients") or (many and images), "ingredients need a list of image_url"),
-        (body.get("ingredients_mode", "creative") in ("creative", "precise"), "unknown ingredients_mode"),
-        (
-            isinstance(callback_url, str) and callback_url.startswith(("http://", "https://")),
-            "callback_url must be a link",
-        ),
-        (isinstance(body.get("async", False), bool), "async must be true or false"),
-    )
-    return next((why for fine, why in rules if not fine), None)
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
 
 
 def _look_up(body: Mapping[str, Any], world: World) -> HttpResponse:
@@ -275,7 +200,7 @@ def _result(task: _Task, world: World) -> dict[str, JSON]:
     match task.outcome:
         case Outcome.RENDER_FAILS | Outcome.MODERATED_LATE as outcome:
             code = "api_error" if outcome is Outcome.RENDER_FAILS else "forbidden"
-            return {**body, "success": False, "error": {"code": code, "message": _ERRORS[code][1]}}
+            return {**body, "success": False, "error": {"code": code, "message": ERRORS[code][1]}}
         case outcome:
             linked = outcome is not Outcome.NO_LINK
             video: dict[str, JSON] = {
@@ -291,7 +216,7 @@ def _result(task: _Task, world: World) -> dict[str, JSON]:
 def _refuse(
     code: str, world: World, why: str | None = None, *, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    status, message = _ERRORS[code]
+    status, message = ERRORS[code]
     error: JSON = {"code": code, "message": f"{message}: {why}" if why else message}
     body: dict[str, JSON] = {"error": error, "trace_id": world.new_id()}
     return _json(status, {"success": False, **body} if code == "api_error" else body, headers)

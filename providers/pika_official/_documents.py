@@ -68,15 +68,20 @@ def refusals() -> Iterator[tuple[api.HttpResponse, type[api.PikaError]]]:
         for code in codes.split():
             for status in (200, 402, 503):
                 wrong: dict[str, Any] = {"code": code, "message": "why"}
-                job = {"id": "t1", "status": "failed", "error": wrong, "output": None}
-                yield _says(status, job), error
+                yield says(status, job("failed", error=wrong)), error
     for error, statuses in _STATUSES.items():
         for status in statuses:
-            yield _says(status, {"message": "why"}), error
+            yield says(status, {"message": "why"}), error
     for body in ({"code": "caller_plan_required"}, {"message": "error: caller_plan_required"}):
-        yield _says(400, body), api.AuthError
+        yield says(400, body), api.AuthError
 
 
-def _says(status: int, body: Any, **headers: str) -> api.HttpResponse:
+def job(status: str | None, **more: Any) -> dict[str, Any]:
+    """Return the document of the job `t1`."""
+    return {"id": "t1", "status": status, "error": None, "output": None, **more}
+
+
+def says(status: int, body: Any, **headers: str) -> api.HttpResponse:
+    """Return an answer in JSON; an underscore in a header's name stands for a hyphen."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return api.HttpResponse(status=status, headers=named, body=json.dumps(body).encode())

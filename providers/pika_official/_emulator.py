@@ -8,9 +8,6 @@ sends the file itself.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -21,7 +18,6 @@ from attrs import frozen
 
 from pika_async.provider import (
     JSON,
-    Blob,
     Example,
     Held,
     HttpRequest,
@@ -31,10 +27,13 @@ from pika_async.provider import (
     PikaError,
     World,
 )
-from pika_official import _answers_shown, _documents, _requests_shown
-from pika_official._operations import OPERATIONS, SECOND, invalid, is_text, is_whole, price
+from pika_official import _answers_shown, _documents, _pushes_shown, _requests_shown
+from pika_official._answered import answered
+from pika_official._catalogue import catalogued
+from pika_official._operations import OPERATIONS, invalid, price
+from pika_official._signing import signed
+from pika_official._storage import grant, stored
 
-WEBHOOK_SECRET: Final = "whsec_cGlrYS1hc3luYy1leGFtcGxlLXNlY3JldC0wMDAwMDE="  # noqa: S105 - the sandbox's
 _START_BALANCE: Final = 1_000_000_000
 
 
@@ -82,7 +81,8 @@ class PikaEmulator:
 
     def examples(self, provider: Any, /) -> Iterator[Example]:
         """Return what clients and partners show of requests and answers."""
-        return chain(_requests_shown.examples(provider), _answers_shown.examples(provider))
+        shown = _requests_shown.examples(provider), _answers_shown.examples(provider)
+        return chain(*shown, _pushes_shown.examples())
 
     def limits(self, _provider: Any, /) -> Mapping[str, object]:
         """Return what they say of capabilities."""
@@ -92,9 +92,9 @@ class PikaEmulator:
         path = unquote(urlsplit(request.url).path)
         body = request.body.value if isinstance(request.body, Json) else None
         if path.startswith("/catalog/apis/"):
-            return _catalogue(path.removeprefix("/catalog/apis/"), body)
+            return catalogued(path.removeprefix("/catalog/apis/"), body)
         if path.startswith("/v1/media/storage/"):
-            return _stored(path, request.body, world)
+            return stored(path, request.body, world)
         if refused := _unknown_key(request):
             return refused
         match request.method, path.split("/")[1:]:
@@ -103,7 +103,7 @@ class PikaEmulator:
             case "DELETE", ["v1", "media", "jobs" | "uploads", *_]:
                 return HttpResponse(status=204)
             case "POST", ["v1", "media", "uploads"]:
-                return _grant(body, world)
+                return grant(body, world)
             case "POST", ["v1", "media", "pika", model, operation]:
                 return _submit(f"{model}/{operation}", body, request, world)
             case "GET", ["v1", "files", _] if self.serves_files:
@@ -112,43 +112,43 @@ class PikaEmulator:
                 link = world.media_url("video.mp4", name.removesuffix(".mp4"))
                 return HttpResponse(status=302, headers={"location": link})
             case "GET", ["v1", "webhooks", "deliveries"]:
-                return _json(200, {"results": [], "next_cursor": None})
+                return answered(200, {"results": [], "next_cursor": None})
             case "GET", ["billing", "balance"]:
                 spent = sum(job.charge for job in world.tasks.values() if isinstance(job, _Job))
-                return _json(200, {"balance_micro_usd": _START_BALANCE - spent, "postpaid": None})
+                return answered(200, {"balance_micro_usd": _START_BALANCE - spent, "postpaid": None})
             case _:
-                return _json(404, {"message": "not found"})
+                return answered(404, {"message": "not found"})
 
 
 def _unknown_key(request: HttpRequest) -> HttpResponse | None:
     bearer = str(request.headers.get("authorization", "")).removeprefix("Bearer ")
     key = str(request.headers.get("x-api-key") or bearer)
-    return None if key.startswith("sandbox") else _json(401, {"message": "Invalid API key."})
+    return None if key.startswith("sandbox") else answered(401, {"message": "Invalid API key."})
 
 
 def _submit(operation: str, body: Any, request: HttpRequest, world: World) -> HttpResponse | Held:
     if operation not in OPERATIONS:
-        return _json(404, {"message": "not found"})
+        return answered(404, {"message": "not found"})
     if why := invalid(operation, body, world.base_url):
-        return _json(422, {"message": why})
+        return answered(422, {"message": why})
     key = str(request.headers.get("idempotency-key", ""))
     first = world.tasks.get(f"key {key}")
     if first is not None:
         if (first.operation, first.body) != (operation, body):
-            return _json(409, {"message": "This Idempotency-Key was used with another body."})
-        return _json(200, _document(world.tasks[first.job], world))
+            return answered(409, {"message": "This Idempotency-Key was used with another body."})
+        return answered(200, _document(world.tasks[first.job], world))
     match outcome := Outcome.chosen_by(_words(body)):
         case Outcome.MODERATED:
             return _refused(200, "content_moderation", "The request was blocked.", world)
         case Outcome.NO_BALANCE:
             return _refused(403, "insufficient_balance", "Not enough balance for this job.", world)
         case Outcome.RATE_LIMITED:
-            return _json(429, {"message": "concurrency limit exceeded: 20 video job(s) already in flight"})
+            return answered(429, {"message": "concurrency limit exceeded: 20 video job(s) already in flight"})
         case Outcome.RETRY_AFTER:
             wrong: JSON = {"code": "rate_limited", "message": "slow down"}
-            return _json(429, {"error": wrong}, {"retry-after": "2"})
+            return answered(429, {"error": wrong}, {"retry-after": "2"})
         case Outcome.SERVER_ERROR:
-            return _json(500, {"message": "internal error"})
+            return answered(500, {"message": "internal error"})
         case Outcome.HTML:
             page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
             return HttpResponse(status=502, headers={"content-type": "text/html"}, body=page)
@@ -176,7 +176,7 @@ def _accept(
         _announce(job, world.account_url, world)
     if outcome is Outcome.DROPPED:
         return Held(until=world.now)
-    return _json(200, {"id": job.id, "status": "queued", "error": None, "output": None})
+    return answered(200, {"id": job.id, "status": "queued", "error": None, "output": None})
 
 
 def _words(body: Mapping[str, Any]) -> str:
@@ -187,13 +187,13 @@ def _words(body: Mapping[str, Any]) -> str:
 def _look_up(id_: str, world: World, *, content: bool) -> HttpResponse:
     job = world.tasks.get(id_)
     if not isinstance(job, _Job):
-        return _json(404, {"message": "not found"})
+        return answered(404, {"message": "not found"})
     if not content:
-        return _json(200, _document(job, world))
+        return answered(200, _document(job, world))
     if job.status(world.now) != "completed":
-        return _json(409, {"message": "The job is not finished."})
+        return answered(409, {"message": "The job is not finished."})
     linked = job.outcome is not Outcome.NO_LINK
-    return _json(200, {"url": world.media_url("video.mp4", job.id) if linked else None})
+    return answered(200, {"url": world.media_url("video.mp4", job.id) if linked else None})
 
 
 def _document(job: _Job, world: World) -> dict[str, JSON]:
@@ -220,77 +220,15 @@ _FAILED: Final = ("provider_error", "The model failed.")
 def _refused(status: int, code: str, message: str, world: World) -> HttpResponse:
     """Answer with a failed job, which is how a refusal looks once the job has a row."""
     error: JSON = {"code": code, "message": message}
-    return _json(
+    return answered(
         status, {"id": f"media_{world.new_id()}", "status": "failed", "error": error, "output": None}
     )
 
 
 def _announce(job: _Job, url: str, world: World) -> None:
-    """Push the end of a job to the account's address, signed as Standard Webhooks has it."""
+    """Push the end of a job to the account's address."""
     at = job.created_at + job.render_time
-    status, id_, time = job.status(at), f"msg_{world.new_id()}", str(int(at))
+    status = job.status(at)
     told = {"type": f"media.job.{status}", "data": {"id": job.id, "status": status}}
-    raw = json.dumps(told, separators=(",", ":")).encode()
-    secret = base64.b64decode(WEBHOOK_SECRET.removeprefix("whsec_"))
-    mac = hmac.digest(secret, f"{id_}.{time}.".encode() + raw, hashlib.sha256)
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": id_,
-        "webhook-timestamp": time,
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
-    }
-    world.call_back(url, raw, at=at, headers=headers)
-
-
-def _grant(body: Any, world: World) -> HttpResponse:
-    told: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
-    kind, size = told.get("content_type", ""), told.get("size_bytes", 0)
-    if not is_text(kind) or not is_whole(size) or size < 1:
-        return _json(422, {"message": "content_type and size_bytes are required"})
-    if not kind.startswith(("image/", "video/", "audio/")):
-        return _json(415, {"message": "content_type is not supported"})
-    if size > (50 if kind.startswith("video/") else 20) * 1024 * 1024:
-        return _json(413, {"message": "file too large"})
-    id_ = world.new_id()
-    granted: dict[str, JSON] = {
-        "upload_url": f"{world.base_url}/v1/media/storage/{id_}?X-Signature=sandbox",
-        "headers": {"Content-Type": kind, "x-signed": "exact"},
-        "url": f"{world.base_url}/v1/media/storage/{id_}",
-    }
-    return _json(200, granted)
-
-
-def _stored(path: str, body: object, world: World) -> HttpResponse:
-    """Take the bytes of an upload as a bucket does, and hand them out again."""
-    if isinstance(body, Blob):
-        world.tasks[path] = body
-        return HttpResponse(status=200)
-    kept = world.tasks.get(path)
-    if not isinstance(kept, Blob):
-        return HttpResponse(status=404)
-    return HttpResponse(status=200, headers={"content-type": kept.content_type}, body=kept.data)
-
-
-def _catalogue(api_id: str, body: Any) -> HttpResponse:
-    """Tell the price of an operation: of its catalogue entry, or of one body. No key is asked for."""
-    name, quote = api_id.removesuffix("/quote"), api_id.endswith("/quote")
-    operation = name.removeprefix("pika/")
-    if operation not in OPERATIONS:
-        return _json(404, {"message": "not found"})
-    if quote:
-        whole = price(operation, body) if isinstance(body, Mapping) else 0
-        return _json(200, {"micro_usd": whole, "sell_usd": f"{whole / 1_000_000:.4f}"})
-    tiers: list[JSON] = [{"spec": {"resolution": r}, "micro_usd": each} for r, each in SECOND.items()]
-    unit: JSON = {"type": "second", "quantity": 1, "included": 0}
-    components: JSON = [{"role": "output", "unit": unit, "price_tiers": tiers}]
-    call: JSON = {"method": "POST", "path": f"/v1/media/{name}"}
-    entry: dict[str, JSON] = {"api_id": name, "category": "video", "call": call}
-    return _json(200, {**entry, "display_pricing": {"components": components}}, {"cache-control": "no-store"})
-
-
-def _json(status: int, body: Mapping[str, JSON], headers: Mapping[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(
-        status=status,
-        headers={"content-type": "application/json", **(headers or {})},
-        body=json.dumps(body, ensure_ascii=False).encode(),
-    )
+    body = json.dumps(told, separators=(",", ":")).encode()
+    world.call_back(url, body, at=at, headers=signed(body, f"msg_{world.new_id()}", int(at)))

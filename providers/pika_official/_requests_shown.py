@@ -21,13 +21,15 @@ def examples(provider: Any) -> Iterator[api.Example]:
     yield from _refused()
 
 
-def _post(provider: Any, path: str, body: Mapping[str, Any], **more: str) -> api.HttpRequest:
+def post(provider: Any, path: str, body: Mapping[str, Any], **more: str) -> api.HttpRequest:
+    """Return a POST with the key, as its clients send it."""
     headers = {"x-api-key": provider.api_key, "accept": "application/json", **more}
     url = f"{provider.base_url.removesuffix('/v1')}/{path}"
     return api.HttpRequest(method="POST", url=url, headers=headers, body=api.Json(body))
 
 
-def _get(provider: Any, path: str) -> api.HttpRequest:
+def get(provider: Any, path: str) -> api.HttpRequest:
+    """Return a GET with the key, as its clients send it."""
     url = f"{provider.base_url}/{path}"
     headers = {"x-api-key": provider.api_key, "accept": "application/json"}
     return api.HttpRequest(method="GET", url=url, headers=headers)
@@ -89,7 +91,7 @@ def _submits(provider: Any) -> Iterator[api.Example]:
     ]
     for request, operation, body in cases:
         for options in ({}, {"base_url": f"{provider.base_url}/v1"}):
-            sent = _post(provider, f"v1/media/pika/{operation}", body, **{"idempotency-key": "attempt-1"})
+            sent = post(provider, f"v1/media/pika/{operation}", body, **{"idempotency-key": "attempt-1"})
             yield api.Example("build_submit", (request, _CALL), sent, options=options)
     done = api.Task("t1", {"completed": True})
     for task, path in (
@@ -98,7 +100,7 @@ def _submits(provider: Any) -> Iterator[api.Example]:
         (api.Task("t1", {"completed": False}), "t1"),
         (api.Task("a/b"), "a%2Fb"),
     ):
-        sent = _get(provider, f"v1/media/jobs/{path}")
+        sent = get(provider, f"v1/media/jobs/{path}")
         yield api.Example("build_poll", ([task],), sent)
         usual = evolve(sent, url=f"https://api.dev.pika.art/v1/media/jobs/{path}")
         yield api.Example("build_poll", ([task],), usual, options={"base_url": None})

@@ -10,7 +10,7 @@ from pika_async import Generate
 from pika_async.sandbox import Sandbox
 from pika_fal import Fal, FalEmulator
 from pika_official import PikaEmulator, PikaOfficial
-from pika_official._emulator import WEBHOOK_SECRET
+from pika_official._signing import WEBHOOK_SECRET
 from tests.callbacks.application import application
 
 pytestmark = pytest.mark.anyio
