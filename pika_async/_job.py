@@ -148,15 +148,15 @@ class Job:
         end of a wait or the closing of a client never asks it. Raises `PikaError` where the provider does not
         answer.
         """
-        return await self._orders.cancel(self._flight, remote=check.flag("remote", remote))
+        return await self._orders.decisions.cancel(self._flight, remote=check.flag("remote", remote))
 
     async def resubmit(self) -> None:
         """Order an unresolved job once more, on your word: the first one may turn out to be paid as well."""
-        await self._orders.settle_by_word(self._flight, resubmit=True)
+        await self._orders.decisions.settle_by_word(self._flight, resubmit=True)
 
     async def abandon(self) -> None:
         """Give an unresolved job up, on your word; a video that still turns up is kept."""
-        await self._orders.settle_by_word(self._flight, resubmit=False)
+        await self._orders.decisions.settle_by_word(self._flight, resubmit=False)
 
     def __await__(self) -> Generator[Any, None, VideoResult]:
         return self.wait(None).__await__()

@@ -52,7 +52,7 @@ async def wait_for_order(
         await wait_for(orders, flight, timeout=timeout, queue_timeout=queue_timeout, accepted=accepted)
     except asyncio.CancelledError as error:
         note_token(flight, error)
-        orders.abandon_wait(flight)
+        orders.decisions.abandon_wait(flight)
         raise
 
 
@@ -95,7 +95,7 @@ async def wait_for(
     except PikaError:
         raise
     except NoSlotError:
-        if flight.awaited or await orders.cancel_unsent(flight):
+        if flight.awaited or await orders.decisions.cancel_unsent(flight):
             raise not_queued(orders, flight, queue_timeout) from None
         # Its slot came in that very moment: the wait for the video begins.
         await wait_for(orders, flight, timeout=timeout, accepted=accepted)

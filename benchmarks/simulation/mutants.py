@@ -352,7 +352,7 @@ MUTANTS = (
     ),
     Mutant(
         "a cancelled caller cancels what others wait for",
-        "orders",
+        "decisions",
         "        nobody_else = not flight.awaited and not flight.kept\n",
         "        nobody_else = True\n",
     ),

@@ -164,7 +164,9 @@ class Engine:
         for account in desk.accounts.values():
             account.stop()
         for flight in self._dispatch.stop():
-            await (desk.record(flight) if desk.ledger.remembers else self.orders.cancel_unsent(flight))
+            await (
+                desk.record(flight) if desk.ledger.remembers else self.orders.decisions.cancel_unsent(flight)
+            )
         await self._dispatch.aclose(patience)
         await desk.aclose(patience)
         await self._leader.aclose()

@@ -1,4 +1,4 @@
-"""How jobs are ordered, and what people say of them."""
+"""How jobs are ordered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from attrs import evolve
 
 from pika_async._alternatives import unsupported
 from pika_async._engine.account import Account
-from pika_async._engine.asking import ask_to_cancel
 from pika_async._engine.building import Building
 from pika_async._engine.choosing import Choice, Rule, in_given_order
 from pika_async._engine.clock import Clock, sleep
+from pika_async._engine.decisions import Decisions
 from pika_async._engine.desk import Desk
 from pika_async._engine.digest import digest, same_order
 from pika_async._engine.dispatch import Dispatch
@@ -26,12 +26,11 @@ from pika_async._engine.resuming import Resuming
 from pika_async._engine.turns import Turns
 from pika_async._engine.verdict import unresolved
 from pika_async._ledger.change import Change
-from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
 from pika_async._ledger.records import Attempt, JobRecord, Receiver
-from pika_async._ledger.standing import in_doubt, is_watched, spent, unsent
-from pika_async.errors import ConfigError, JobTimeout, LedgerError, PikaError, UnsupportedRequest
+from pika_async._ledger.standing import in_doubt
+from pika_async.errors import ConfigError, JobTimeout, LedgerError, UnsupportedRequest
 from pika_async.requests import VideoRequest
-from pika_async.results import Cancelled, VideoResult
+from pika_async.results import VideoResult
 
 log = logging.getLogger("pika_async")
 
@@ -40,7 +39,7 @@ _LEDGER_PAUSE = 1.0
 
 
 class Orders:
-    """Takes orders, and people's words on jobs; `known` finds jobs, and `resuming` goes on with them."""
+    """Takes orders; `known` finds jobs, `resuming` goes on with them, and `decisions` end them."""
 
     def __init__(
         self,
@@ -56,9 +55,9 @@ class Orders:
         self.origins = Origins(desk)
         self.known = Known(desk, clock)
         self.resuming = Resuming(desk, self.known, dispatch, looks)
+        self.decisions = Decisions(desk, self.resuming, dispatch, looks)
         self._building = building
         self._dispatch = dispatch
-        self._looks = looks
         self._clock = clock
         self._rule = rule
         self.reuse: Callable[[VideoRequest], Awaitable[Flight | None]] | None = None
@@ -205,60 +204,6 @@ class Orders:
             except ConfigError as error:
                 log.debug("job %s is not listed: %s", record.id, error)
         return found
-
-    async def cancel_unsent(self, flight: Flight) -> bool:
-        """Cancel a job that was never sent; return whether it was in time."""
-        if flight.ended or not unsent(flight.record):
-            return False
-        flight.cancelled = True
-        await self.desk.tell(flight, Cancel())
-        return flight.ended
-
-    async def cancel(self, flight: Flight, *, remote: bool) -> Cancelled:
-        """Cancel a job that was never sent; with *remote*, ask the provider to stop one that was."""
-        await self.resuming.resume(flight)
-        if await self.cancel_unsent(flight):
-            return Cancelled.UNSENT
-        if not remote or flight.ended:
-            return Cancelled.TOO_LATE
-        outcomes = set()
-        for attempt in flight.record.attempts:
-            if attempt.task is not None and is_watched(attempt):
-                try:
-                    outcomes.add(await ask_to_cancel(self.desk.accounts[attempt.account], attempt.task))
-                except PikaError as error:
-                    error.charged = spent(flight.record)  # the question costs nothing, the task does
-                    self.desk.explain(flight, error)
-                    raise
-                self._looks[attempt.account].look_soon(attempt.id)
-        in_order = (Cancelled.REQUESTED, Cancelled.UNSUPPORTED)
-        return next((one for one in in_order if one in outcomes), Cancelled.TOO_LATE)
-
-    def abandon_wait(self, flight: Flight) -> None:
-        """Note that a caller was cancelled: an unsent job nobody else waits for is not bought."""
-        nobody_else = not flight.awaited and not flight.kept
-        if flight.posted_at is None and unsent(flight.record) and nobody_else:
-            flight.cancelled = True
-            self.desk.spawn(self.cancel_unsent(flight))
-
-    async def settle_by_word(self, flight: Flight, *, resubmit: bool) -> None:
-        """Apply a person's word to an unresolved job."""
-        await self.resuming.settle_in(flight)
-        doubtful = in_doubt(flight.record)
-        if doubtful is None:
-            raise ConfigError(
-                f"Job {flight.id} is {flight.record.newest.state}, not unresolved; nothing is to settle."
-            )
-        if resubmit and flight.request is None:
-            raise ConfigError("The request of this job is not known here; resubmit it from its own ledger.")
-        next_id = attempt_id(flight.id, flight.record.newest.number + 1)
-        again = NextAttempt(id=next_id, account=doubtful.account)
-        flight.asked(self.desk.ledger.now())
-        word = Resubmit(next=again, attempt=doubtful.id) if resubmit else Abandon(attempt=doubtful.id)
-        if not (await self.desk.tell(flight, word)).moved:
-            raise ConfigError(f"Job {flight.id} was settled meanwhile; look at it again.")
-        if resubmit:
-            self._dispatch.send_now(flight.account.key)
 
     def origin(self, video: VideoResult) -> Flight | None:
         """Return the job that a video of this client came from."""
