@@ -10,10 +10,10 @@ from pika_async._engine.addresses import Addresses
 from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.flight import Flight
-from pika_async._engine.looks.readings import Again, Circumstances, HasEnded, Looked, Reading, read_look
+from pika_async._engine.looks.readings import Again, Circumstances, Reading, read_look
 from pika_async._engine.looks.watched import Watched
 from pika_async._engine.verdict import not_known, not_ours, refused_look
-from pika_async._ledger.events import Event, Mismatch
+from pika_async._ledger.events import Event
 from pika_async._ledger.records import Attempt
 from pika_async._secret import Secret
 from pika_async._sender import SendError
@@ -134,7 +134,7 @@ class Looks:
             await self._look_up(keys)
         except Exception:
             log.exception("%s: a look-up broke the engine", self._account.key)
-            self._failed(keys)
+            self._watched.failed(keys)
         finally:
             task = asyncio.current_task()
             if task is not None:
@@ -152,7 +152,7 @@ class Looks:
                 found = await self._account.look_up(tasks, budgeted=False)
         except SendError as error:
             log.debug("%s: a look-up failed: %s", self._account.key, error)
-            self._failed(keys)
+            self._watched.failed(keys)
         except PikaError as error:
             self._refused(keys, error)
         else:
@@ -195,7 +195,9 @@ class Looks:
         reading = read_look(attempt, found, seen, at)
         if reading.seen is not seen:
             self._watched.keep(attempt.id, reading.seen)
-        self._note(attempt.id, reading, at.now)
+        if isinstance(reading.note, Again) and reading.note.why:
+            log.warning("%s: attempt %s: %s", self._account.key, attempt.id, reading.note.why)
+        self._watched.note(attempt.id, reading)
         if reading.gone:
             self._gone(flight, attempt, not_known(attempt) if found is None else not_ours(attempt))
         return reading
@@ -206,43 +208,16 @@ class Looks:
         # What was not claimed here came by its token: another ledger's secret may have signed its address.
         return "" if self._addresses.names_another(echoed, attempt.job_id) else None
 
-    def _note(self, attempt_id: str, reading: Reading, now: float) -> None:
-        """Let the schedule and the confirmations know; a process that does not lead looks once."""
-        match reading.note:
-            case Looked(poll_after=poll_after):
-                self._schedule.looked(attempt_id, now, poll_after=poll_after)
-                self._watched.confirmations.not_confirmed(attempt_id)
-                if not self.leading and attempt_id not in self._watched.confirmations:
-                    flight = self._watched.flights.get(attempt_id)
-                    if flight is not None and not flight.adopted:
-                        self._schedule.discard(attempt_id)
-            case HasEnded():
-                called_back = attempt_id in self._watched.confirmations
-                self._watched.confirmations.forget(attempt_id)
-                if called_back:
-                    self._schedule.pace.answered()
-                self._schedule.ended(attempt_id, now, called_back=called_back)
-            case Again(why=why):
-                if why:
-                    log.warning("%s: attempt %s: %s", self._account.key, attempt_id, why)
-                if not isinstance(reading.event, Mismatch):
-                    self._failed([attempt_id])
-
     def _gone(self, flight: Flight, attempt: Attempt, error: PikaError) -> None:
         """Give up a job that only a token names: its task is not known, or another job's."""
         self._watched.forget(attempt.id)
         self._desk.flights.pop(flight.id, None)
         flight.end(self._desk.explain(flight, error))
 
-    def _failed(self, keys: Sequence[str]) -> None:
-        self._schedule.failed(keys, self._clock.now())
-        for key in keys:
-            self._watched.confirmations.not_confirmed(key, failed=True)
-
     def _refused(self, keys: Sequence[str], error: PikaError) -> None:
         """Note that a look-up itself was refused: the jobs are as they were."""
         now = self._clock.now()
-        self._failed(keys)
+        self._watched.failed(keys)
         match error:
             case AuthError() | PikaError(status=401 | 403):
                 self._key_refused(error, now)

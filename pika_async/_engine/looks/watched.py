@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pika_async._engine.account import Account
 from pika_async._engine.addresses import Addresses
@@ -12,7 +12,8 @@ from pika_async._engine.desk import Desk
 from pika_async._engine.effects import Look, Stop
 from pika_async._engine.flight import Flight
 from pika_async._engine.looks.confirmations import Confirmations
-from pika_async._engine.looks.readings import Seen
+from pika_async._engine.looks.readings import Again, HasEnded, Looked, Reading, Seen
+from pika_async._ledger.events import Mismatch
 from pika_async._ledger.records import Attempt
 
 _FRESH = Seen()
@@ -117,6 +118,33 @@ class Watched:
     def keep(self, attempt_id: str, seen: Seen) -> None:
         """Keep what the look-ups so far told."""
         self._seen[attempt_id] = seen
+
+    def note(self, attempt_id: str, reading: Reading) -> None:
+        """Let the schedule and the confirmations know of a look; a process that does not lead looks once."""
+        now = self._clock.now()
+        match reading.note:
+            case Looked(poll_after=poll_after):
+                self.schedule.looked(attempt_id, now, poll_after=poll_after)
+                self.confirmations.not_confirmed(attempt_id)
+                if not self.leading and attempt_id not in self.confirmations:
+                    flight = self.flights.get(attempt_id)
+                    if flight is not None and not flight.adopted:
+                        self.schedule.discard(attempt_id)
+            case HasEnded():
+                called_back = attempt_id in self.confirmations
+                self.confirmations.forget(attempt_id)
+                if called_back:
+                    self.schedule.pace.answered()
+                self.schedule.ended(attempt_id, now, called_back=called_back)
+            case Again():
+                if not isinstance(reading.event, Mismatch):
+                    self.failed([attempt_id])
+
+    def failed(self, attempt_ids: Sequence[str]) -> None:
+        """Note a look that told nothing of these: they are due again later."""
+        self.schedule.failed(attempt_ids, self._clock.now())
+        for attempt_id in attempt_ids:
+            self.confirmations.not_confirmed(attempt_id, failed=True)
 
     def expect(self, attempt_id: str) -> asyncio.Future[None]:
         """Return a future that is done when the next answer about the attempt is read."""

@@ -8,7 +8,7 @@ from attrs import define, field
 from pika_async._engine.addresses import Addresses
 from pika_async._engine.effects import Look
 from pika_async._engine.flight import Flight
-from pika_async._engine.looks.readings import Seen
+from pika_async._engine.looks.readings import Again, HasEnded, Looked, Reading, Seen
 from pika_async._engine.looks.watched import Watched
 from pika_async._engine.schedule.schedule import Schedule
 from pika_async._ledger.records import AttemptState
@@ -150,6 +150,31 @@ async def test_an_earlier_look_moves_the_timer_and_a_later_one_does_not():
     world.watched.arm()
     await world.clock.advance(first + 1.0)
     assert world.woken == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("leading", "adopted", "again"), [(True, False, True), (False, False, False), (False, True, True)]
+)
+async def test_who_does_not_lead_looks_once(leading, adopted, again):
+    """The process that leads looks further on; what only a token names has nobody else."""
+    world = World(leading=leading)
+    world.add(adopted=adopted)
+    world.watched.hurry("j-1")
+    assert world.watched.schedule.take(world.clock.now()) == ("j-1",)
+    world.watched.note("j-1", Reading(seen=Seen(), note=Looked()))
+    assert ("j-1" in world.watched.schedule) is again
+
+
+async def test_a_look_that_told_nothing_is_made_again():
+    """An end is not."""
+    world = World()
+    world.add()
+    world.watched.hurry("j-1")
+    world.watched.schedule.take(world.clock.now())
+    world.watched.note("j-1", Reading(seen=Seen(), note=Again()))
+    assert world.watched.schedule.due("j-1") > world.clock.now()
+    world.watched.note("j-1", Reading(seen=Seen(), note=HasEnded()))
+    assert "j-1" not in world.watched.schedule
 
 
 async def test_everybody_who_waits_for_an_answer_goes_on_with_it():
