@@ -60,6 +60,8 @@ class Asked:
     """How often a provider refused it, or no connection to one was to be had."""
 
 
+_MOST_POSTS = 100
+"""Of one order: more is a loop that buys, or would buy if it could."""
 _MOST_STEPS = 100_000
 """In one second of virtual time: more is a loop that never waits."""
 
@@ -107,6 +109,7 @@ class World:
         self.versions: Counter[str] = Counter()
         self.running: Any = None
         self._outage_until = 0.0
+        self._endless = ""
         for name in plan.providers:
             self._serve(name)
 
@@ -334,6 +337,8 @@ class World:
         if asked.sent > len(asked.marks):
             self.broken(f"{prompt} is sent, and the ledger has not marked it as sending")
         asked.departures.append(departure)
+        if len(asked.departures) > _MOST_POSTS:
+            self._endless = prompt
         return departure
 
     def unreached(self, request: HttpRequest) -> None:
@@ -388,6 +393,8 @@ class World:
         self.now = max(self.now, until)
 
     def _be_patient(self) -> None:
+        if self._endless:
+            raise StuckError(f"{self._endless} is sent again and again")
         second, before = self._second
         if int(self.now) != second:
             self._second = (int(self.now), self.steps)
