@@ -74,7 +74,7 @@ def _ended(world: World, records: Sequence[JobRecord]) -> Iterator[str]:
     """No job stays open without a doubt that is shown, and trouble neither cancels one nor gives it up."""
     for job in records:
         prompt, states = world.prompt_of(job.id), ", ".join(a.state for a in job.attempts)
-        if not at_rest(job):
+        if not (at_rest(job) or world.is_left(job)):
             yield f"{prompt} is left {states}"
         if job.state is JobState.CANCELLED and not world.asked[prompt].cancelled:
             yield f"{prompt} was cancelled, and nobody wanted that"

@@ -82,14 +82,19 @@ class Order:
             return evolve(order, leaves_after=leaving.choice((0.02, leaving.uniform(0, 40))))
         return order
 
+    def waited_for_twice(self, processes: int) -> Order:
+        """Return it with a caller in another process as well, who stays whatever becomes of the first."""
+        return evolve(self, key=True, again_in=(self.process + 1) % processes, leaves_after=None)
+
 
 @frozen(kw_only=True)
 class Plan:
     """A world: its *seed* and what it is made of. *rate* is how often a fault comes where one may come.
 
     With *pushes* providers call back, and callbacks are lost, repeated, cut and late. Where a process that
-    died or closed never *returns*, those that are left do its work. A ledger that is *slow* takes seconds for
-    every third call. With *saves*, callers download what they bought.
+    died or closed never *returns*, nobody recovers anything, and those that wait for its orders do its work.
+    A ledger that is *slow* takes seconds for every third call. With *saves*, callers download what they
+    bought.
     """
 
     seed: int
@@ -110,7 +115,8 @@ class Plan:
 
     @orders.default
     def _orders(self) -> tuple[Order, ...]:
-        return tuple(Order.of(self.seed, number, self.processes) for number in range(self.jobs))
+        orders = tuple(Order.of(self.seed, number, self.processes) for number in range(self.jobs))
+        return orders if self.returns else tuple(order.waited_for_twice(self.processes) for order in orders)
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -125,6 +131,8 @@ class Plan:
         files = random.Random(f"{seed} files")
         saves = files.random() < 0.25
         of_files = frozenset(fault for fault in _OF_FILES if saves and files.random() < 0.6)
+        returns = random.Random(f"{seed} returns").random() > 0.15
+        deaths: set[Fault] = set() if returns else {"crash", "unreached"}
         return cls(
             seed=seed,
             ledger=ledger,
@@ -132,12 +140,12 @@ class Plan:
             jobs=chance.choice((1, 2, 3, 4, 6, 8)),
             providers=(first, chance.choice(others)) if chance.random() < 0.2 else (first,),
             slots=chance.choice((1, 2, 8, 32)),
-            faults=of_files.union(fault for fault in faults if chance.random() < share),
+            faults=of_files.union(deaths, [fault for fault in faults if chance.random() < share]),
             rate=chance.choice((0.03, 0.1, 0.3)),
             render_time=chance.choice((5.0, 20.0, 60.0)),
             word=chance.choice(("resubmit", "abandon", "none")),
             pushes=random.Random(f"{seed} pushes").random() < 0.15,
-            returns=random.Random(f"{seed} returns").random() > 0.15,
+            returns=returns,
             slow=random.Random(f"{seed} slow").random() < 0.15,
             saves=saves,
         )

@@ -13,6 +13,9 @@ from benchmarks.simulation.media import Folder, Opened, SimulatedMedia
 from benchmarks.simulation.network import SimulatedTransport
 from benchmarks.simulation.plan import RECEIVER, Order
 from pika_async import Pika
+from pika_async._ledger.change import Change
+from pika_async._ledger.events import Refused
+from pika_async._ledger.records import AttemptState
 from pika_async.callbacks import Callbacks
 from pika_async.errors import ConfigError, PikaError
 from pika_async.results import VideoResult
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 _JOINS = 1.0
 _JOINS_LATE = 70.0
 """Seconds after which a caller has found the job of its key: a ledger that fails is tried for a minute."""
+
+
+def _queues_again(change: Change) -> bool:
+    refused = change.moved and isinstance(change.event, Refused)
+    return refused and change.after.newest.state is AttemptState.QUEUED
 
 
 class Process:
@@ -104,6 +112,9 @@ class Process:
 
     def changed(self, change: Any) -> None:
         self.world.changed(change)
+        if self.doom is not None and not self.world.plan.returns and _queues_again(change):
+            # Whoever waits for the job elsewhere is to send what this process has queued.
+            self.doom, self._fuse = None, self.world.chances["fuse"].choice((0, 1, 3, 100))
 
     # What runs in it.
 

@@ -211,7 +211,7 @@ class _Run:
             self._start(number, world.by_number[number].generation + 1)
         until = world.now + self.patience + (max(0.0, -world.wall_set) if self._waits_for_all else 0.0)
         world.run(world.now + _ROUND)
-        if world.remembers and not gone:
+        if world.remembers and not gone and self.plan.returns:
             # One recovery is enough: what it does not set on the way is lost.
             first = world.living()[0]
             first.begin(first.recover())
@@ -234,8 +234,9 @@ class _Run:
         world = self.world
         waiting = any(not task.done() for p in world.living() for task in p.callers)
         stats = [stats for p in world.living() for stats in p.pika._lifecycle._engine.stats().values()]
-        busy = any(one.on_the_wire or one.outbox_age is not None for one in stats)
-        return not (waiting or busy or world.wants_a_word()) and all(map(at_rest, world.records()))
+        busy = any(one.on_the_wire or one.queued or one.outbox_age is not None for one in stats)
+        open_ = waiting or busy or world.wants_a_word()
+        return not open_ and all(at_rest(job) or world.is_left(job) for job in world.records())
 
     def _judge(self) -> None:
         world = self.world

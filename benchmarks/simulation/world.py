@@ -29,7 +29,7 @@ from pika_async import _download as downloads
 from pika_async._download.part import Part
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
-from pika_async._ledger.records import JobRecord
+from pika_async._ledger.records import AttemptState, JobRecord
 from pika_async._ledger.standing import FINAL, may_resubmit
 from pika_async.testing._world import as_received
 
@@ -187,6 +187,13 @@ class World:
 
     def living(self) -> list[Any]:
         return [p for p in self.processes if p.alive and p.ready and not p.closed]
+
+    def is_left(self, job: JobRecord) -> bool:
+        """Return whether a job is queued where nobody recovers, and no caller waits for it."""
+        if self.plan.returns or job.newest.state is not AttemptState.QUEUED:
+            return False
+        prompt = self.prompt_of(job.id)
+        return all(task.done() for p in self.living() for task, name in p.callers.items() if name == prompt)
 
     def has_history(self, prompt: str) -> bool:
         """Return whether the provider that was asked lists its tasks with the addresses it was given."""
