@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pika_async._download.media import MediaSession
+    from pika_async._engine.clock import Clock
     from pika_async._engine.effects import Ended
     from pika_async._engine.engine import Engine
     from pika_async._engine.flight import Flight
@@ -116,21 +117,34 @@ class Lifecycle:
 
 
 async def _opened(options: Options, media: Callable[[], MediaSession]) -> Engine:
-    """Make the engine inside the running event loop; raises `LedgerError`."""
-    from pika_async._deferred import Deferred
+    """Open an engine inside the running event loop; raises `LedgerError`, and then nothing is left open."""
     from pika_async._engine.clock import SystemClock
+
+    ledger = _ledger(options)
+    if not (options.work or ledger.shared):
+        raise ConfigError("work=False needs a ledger that other processes share; pass ledger= to Pika.")
+    clock = options.clock or SystemClock()
+    await ledger.open(clock.wall)
+    engine = None
+    try:
+        engine = _engine(options, ledger, clock, await ledger.secret(), media)
+        await engine.open()
+    except BaseException:
+        await (ledger.aclose() if engine is None else engine.aclose(0.0))
+        raise
+    return engine
+
+
+def _engine(
+    options: Options, ledger: Ledger, clock: Clock, secret: bytes, media: Callable[[], MediaSession]
+) -> Engine:
+    from pika_async._deferred import Deferred
     from pika_async._engine.engine import Engine
     from pika_async._engine.settings import Settings
     from pika_async._quotes import Asked, Cheapest
 
     prices, asks = options.own_prices, options.max_cost is not None
     knows = bool(asks or prices or any("estimates" in one.powers for one in options.loaded))
-    ledger = _ledger(options)
-    if not (options.work or ledger.shared):
-        raise ConfigError("work=False needs a ledger that other processes share; pass ledger= to Pika.")
-    clock = options.clock or SystemClock()
-    await ledger.open(clock.wall)
-    secret = await ledger.secret()
     settings = Settings(
         loaded=options.loaded,
         label=options.account,
@@ -158,7 +172,6 @@ async def _opened(options: Options, media: Callable[[], MediaSession]) -> Engine
 
     engine = Engine(settings, ledger=ledger, transport=transport, clock=clock, handle=handle, media=media)
     _measure(engine)
-    await engine.open()
     return engine
 
 

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from pika_async import Generate, Pika, State, VideoResult
-from pika_async.errors import ConfigError
+from pika_async._ledger.memory import MemoryLedger
+from pika_async.errors import ConfigError, LedgerError
 from pika_async.testing import FakeClock, ScriptedTransport
 from tests.engine.scripted import Scripted, scene
 
@@ -71,6 +72,40 @@ async def test_a_client_belongs_to_one_loop():
         thread.start()
         thread.join()
     assert "another event loop" in caught[0].message
+
+
+class Breaking(MemoryLedger):
+    """Opens, and fails at *broken*; notes whether it was closed."""
+
+    def __init__(self, broken):
+        super().__init__()
+        self.broken = broken
+        self.closed = 0
+
+    async def secret(self):
+        return await (self._fail() if self.broken == "secret" else super().secret())
+
+    async def usage(self, account):
+        return await (self._fail() if self.broken == "usage" else super().usage(account))
+
+    async def _fail(self):
+        raise LedgerError("The disk is full.")
+
+    async def aclose(self):
+        self.closed += 1
+        await super().aclose()
+
+
+@pytest.mark.parametrize("broken", ["secret", "usage"])
+async def test_a_client_that_cannot_open_leaves_no_ledger_open(broken):
+    """An application that tries again would hold one more thread, or pool of connections, each time."""
+    ledger = Breaking(broken)
+    pika = Pika(Scripted(), ledger=ledger, transport=ScriptedTransport(None), clock=FakeClock())
+    with pytest.raises(LedgerError, match="disk is full"):
+        await pika.__aenter__()
+    assert ledger.closed == 1
+    await pika.aclose()
+    assert ledger.closed == 1
 
 
 async def test_a_client_can_be_closed_twice():
