@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import postgres
 from tests.canary import canary, pytest_runtest_makereport
@@ -20,6 +21,11 @@ __all__ = [
     "pytest_runtest_makereport",
     "wheel",
 ]
+
+
+# How long an example takes says how busy the machine is, and nothing about the law.
+settings.register_profile("pika", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pika")
 
 
 @pytest.fixture(scope="session", autouse=True)

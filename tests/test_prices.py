@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pika_async import ConfigError, Generate
@@ -75,7 +75,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         read_prices(tmp_path / "none.toml", {})
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_file_is_read_or_refused(tmp_path_factory, data):
     """Whatever bytes it holds."""

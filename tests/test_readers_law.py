@@ -238,7 +238,6 @@ def grows_evenly(read: Reader, few: bytes, many: bytes, rounds: int) -> bool:
 @pytest.mark.parametrize("name", READERS)
 @settings(
     max_examples=2,
-    deadline=None,
     database=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -63,7 +63,7 @@ def depth(value: object) -> int:
     return 1 + max(map(depth, inner), default=0) if isinstance(value, dict | list) else 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["list", "dict"]), max_size=300), st.integers(0, 300))
 def test_json_is_as_deep_as_64_levels_at_most(levels, broad):
     """What lies deeper reads as None; what lies beside it stays."""

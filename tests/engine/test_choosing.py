@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from attrs import field, frozen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pika_async.provider as api
@@ -68,7 +68,6 @@ def test_without_any_price_the_order_stays():
     assert chosen(None, None) == (["p0", "p1"], "no price is known, so the first in the given order")
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.builds(price, st.floats(0, 9), st.sampled_from(["2.5", "2.2"])), min_size=1))
 def test_everybody_stays_in_the_line_once(estimates):
     """Equal prices keep the given order, and none is lost."""

@@ -240,7 +240,6 @@ EVENTS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_whatever_happens(events):
     """Each slot is taken and freed once at most, a job ends once, and steps lead where reading leads."""
@@ -312,7 +311,7 @@ changes = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changes, st.sampled_from([ME, OTHER]))
 def test_any_change_has_effects_in_the_written_order(change, owner):
     """Whatever another version or a damaged row says: nothing is raised, and slots come last."""

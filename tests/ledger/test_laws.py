@@ -413,9 +413,9 @@ class LawsOfTheDatabase(LawsOfTheFile):
 
 
 TestLaws = Laws.TestCase
-TestLaws.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestLaws.settings = settings(max_examples=40, stateful_step_count=40)
 TestLawsOfTheFile = LawsOfTheFile.TestCase
-TestLawsOfTheFile.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestLawsOfTheFile.settings = settings(max_examples=15, stateful_step_count=40)
 
 
 @pytest.mark.parametrize("pooled", [False, True])
@@ -431,5 +431,5 @@ def test_the_laws_of_the_database(postgres_cluster, pooled, monkeypatch):
         LawsOfTheDatabase.cluster, LawsOfTheDatabase.direct = cluster, postgres_cluster.dsn()
         run_state_machine_as_test(
             LawsOfTheDatabase,
-            settings=settings(max_examples=3 if pooled else 5, stateful_step_count=30, deadline=None),
+            settings=settings(max_examples=3 if pooled else 5, stateful_step_count=30),
         )

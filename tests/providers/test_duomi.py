@@ -432,7 +432,7 @@ JSON = st.recursive(
 BODIES = st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(100, 599), BODIES)
 def test_whatever_comes_is_a_value_or_an_error_of_ours(status, body):
     """Arbitrary bytes and JSON with any status never escape as another exception."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.engine.simulation import Render
 
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=20)
 
 renders = st.builds(
     Render,

@@ -77,7 +77,7 @@ def test_only_the_last_batch_of_a_tick_is_partial():
     assert [len(schedule.take(60.0)) for _ in range(4)] == [50, 50, 20, 0]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(5, 200), st.floats(1.1, 2.0), st.floats(0.3, 4.0))
 def test_learned_times_converge(fastest, spread, hint):
     """After some hundred renders the learned quartiles are right, wherever the hint was."""
