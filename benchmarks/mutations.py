@@ -240,6 +240,7 @@ MUTANTS = (
         "standing",
         "return sibling.superseded if sibling.state in UNANSWERED",
         "return True if sibling.state in UNANSWERED",
+        "a refused attempt comes to life by evidence alone, and no provider here takes what it refused",
     ),
     Mutant(
         "standing",

@@ -16,7 +16,9 @@ from pika_async._ledger.events import (
     SlotOver,
 )
 from pika_async._ledger.records import JobState
-from pika_async._ledger.standing import FINAL, OPEN
+from pika_async._ledger.standing import FINAL, LOST, OPEN
+
+_UNDER_WAY = OPEN - LOST
 
 
 def no_attempt_without_a_reason(told: Told) -> bool:
@@ -161,6 +163,13 @@ def trouble_cancels_nothing(told: Told) -> bool:
     return isinstance(told.event, Cancel | Evidence) or not list(told.entered(S.CANCELLED))
 
 
+def an_end_leaves_nothing_under_way(told: Told) -> bool:
+    """A job fails, or is cancelled, only where no attempt of it runs or may still be sent."""
+    was_open = told.before.state is JobState.OPEN
+    lost = told.after.state in {JobState.FAILED, JobState.CANCELLED}
+    return not (was_open and lost) or not any(a.state in _UNDER_WAY for a in told.after.attempts)
+
+
 def a_word_is_kept(told: Told) -> bool:
     """A cancel is remembered; superseded and abandoned stay, and only a person's word sets them."""
     if isinstance(told.event, Cancel) and not told.after.cancel_requested:
@@ -191,5 +200,6 @@ OF_EVENTS = (
     a_bare_callback_waits,
     a_task_leaves_for_more_proof,
     trouble_cancels_nothing,
+    an_end_leaves_nothing_under_way,
     a_word_is_kept,
 )
