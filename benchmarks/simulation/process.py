@@ -47,6 +47,7 @@ class Process:
         self.doom: int | None = None
         self._fuse: int | None = None
         self.pika: Pika | None = None
+        self._new_ledger = ledger
         self.ledger = ledger(self)
         chance = world.chances[f"threads of {name}"]
         self.loop = SimulatedLoop(lambda: world.now, lambda: chance.choice((0.0, 0.01)), self._broken)
@@ -145,6 +146,7 @@ class Process:
             except PikaError as error:
                 world.log(f"{self.name} cannot open: {error.message}")
                 await asyncio.sleep(1.0)
+                self.ledger = self._new_ledger(self)
         pika._lifecycle._media = SimulatedMedia(world, self.passed)
         self.ready = True
         self._opened.set()

@@ -213,8 +213,8 @@ class _Run:
         world.run(world.now + _ROUND)
         if world.remembers and not gone and self.plan.returns:
             # One recovery is enough: what it does not set on the way is lost.
-            first = world.living()[0]
-            first.begin(first.recover())
+            for first in world.living()[:1]:
+                first.begin(first.recover())
             world.run(world.now + _ROUND)
         self._rest(until)
 
@@ -222,8 +222,8 @@ class _Run:
         """Let time pass until nothing moves by itself; a person settles doubts meanwhile."""
         world = self.world
         while world.now < until and not self._quiet():
-            first = world.living()[0]
-            first.begin(first.decide())
+            for first in world.living()[:1]:
+                first.begin(first.decide())
             world.run(world.now + _ROUND)
 
     @property
