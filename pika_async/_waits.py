@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pika_async._engine.charges import charged
 from pika_async._engine.expectation import NoSlotError, Stage
-from pika_async._engine.verdict import still_queued, unresolved
+from pika_async._engine.unsent_errors import still_queued
+from pika_async._engine.verdict import unresolved
 from pika_async._ledger.standing import in_doubt, spent, unsent
 from pika_async._telemetry import span
 from pika_async.errors import BadReply, JobTimeout, PikaError
@@ -95,7 +96,7 @@ async def wait_for(
     except PikaError:
         raise
     except NoSlotError:
-        if flight.awaited or await orders.decisions.cancel_unsent(flight):
+        if flight.awaited or await orders.decisions.cancel_unsent(flight) or unsent(flight.record):
             raise not_queued(orders, flight, queue_timeout) from None
         # Its slot came in that very moment: the wait for the video begins.
         await wait_for(orders, flight, timeout=timeout, accepted=accepted)
@@ -105,14 +106,18 @@ async def wait_for(
 
 def not_queued(orders: Orders, flight: Flight, queue_timeout: float | None) -> PikaError:
     """Make the error for a job that got no slot in time; it is cancelled unless others wait for it."""
-    what = "the job still waits for another caller" if flight.awaited else "nothing was bought"
+    goes_on = unsent(flight.record)
+    what = "nothing was bought"
+    if goes_on:
+        why = "the job still waits for another caller"
+        what = why if flight.awaited else "the ledger failed, so that another process may send the job"
     return orders.desk.explain(
         flight,
         JobTimeout(
             f"No slot was free within {queue_timeout:g} s and {what}; raise max_concurrency or "
             "queue_timeout, or call again later.",
-            charged="unknown" if flight.awaited else "no",
-            retryable=not flight.awaited,
+            charged="unknown" if goes_on else "no",
+            retryable=not goes_on,
             phase="submit",
         ),
     )

@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
 from pika_async import JobTimeout
-from pika_async.errors import BadReply, LedgerError
-from pika_async.testing import FakeClock
-from tests.engine.ledgers import SharedLedger
-from tests.engine.scripted import Host, Scripted, scene
+from pika_async.errors import BadReply, PikaError
+from tests.engine.deaf import hold_back, shared_by_two
+from tests.engine.scripted import Scripted, scene
 
 pytestmark = pytest.mark.anyio
-
-
-class Deaf:
-    """A way to a shared ledger on which no news is heard; *down*, no job can be read."""
-
-    def __init__(self, store):
-        self.store = store
-        self.down = False
-
-    def __getattr__(self, name):
-        return getattr(self.store, name)
-
-    async def news(self):
-        return ()
-
-    async def get(self, job_id):
-        if self.down:
-            raise LedgerError("The ledger does not answer.")
-        return await self.store.get(job_id)
-
-
-@asynccontextmanager
-async def shared_by_two(**settings):
-    """Open a client that only records, and one that works, on one ledger and none hears of the other."""
-    clock, store = FakeClock(), SharedLedger()
-    together = {"clock": clock, "hosts": {"scripted": Host(clock)}, **settings}
-    async with (
-        scene(work=False, ledger=Deaf(store), **together) as shop,
-        scene(ledger=Deaf(store), **together) as worker,
-    ):
-        yield shop, worker
 
 
 async def test_the_clients_time_limit_holds_for_every_call():
@@ -160,3 +127,46 @@ async def test_a_draining_process_asks_the_ledger_what_its_queue_has_cost():
         worker.engine.desk.ledger.down = True
         await worker.after(60, worker.pika.drain())
         assert wait.exception().charged == "unknown"
+
+
+async def test_who_waits_in_vain_for_a_slot_gets_the_video_that_another_process_bought():
+    """It ended there before this process heard of it: ordered again, it would be paid twice."""
+    async with shared_by_two(shop_works=True) as (shop, worker):
+        hold_back(shop)
+        wait = shop.begin(shop.pika.generate("a cat", idempotency_key="k", queue_timeout=30))
+        await shop.clock.advance(1)
+        await worker.after(20, worker.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(15)
+        assert wait.result().id == "t1"
+
+
+async def test_an_order_that_leaves_the_queue_while_the_ledger_fails_is_not_called_free():
+    """Another process may send it before the ledger hears that it is cancelled; then it is cancelled."""
+    async with shared_by_two(shop_works=True) as (shop, worker):
+        hold_back(shop)
+        wait = shop.begin(shop.pika.generate("a cat", idempotency_key="k", queue_timeout=5))
+        await shop.clock.advance(1)
+        shop.engine.desk.ledger.full = True
+        await shop.clock.advance(5)
+        error = wait.exception()
+        assert isinstance(error, JobTimeout)
+        assert (error.charged, error.retryable) == ("unknown", False)
+        assert "nothing was bought" not in error.message
+        shop.engine.desk.ledger.full = False
+        with pytest.raises(PikaError, match="cancelled before it was bought"):
+            await shop.after(10, error.job.wait())
+        assert not worker.host.billed
+
+
+async def test_an_order_that_another_process_sends_while_the_ledger_fails_here_brings_its_video():
+    """What the ledger says in the end holds, and not what this process had expected."""
+    async with shared_by_two(shop_works=True) as (shop, worker):
+        hold_back(shop)
+        wait = shop.begin(shop.pika.generate("a cat", idempotency_key="k", queue_timeout=5))
+        await shop.clock.advance(1)
+        shop.engine.desk.ledger.full = True
+        await shop.clock.advance(5)
+        bought = await worker.after(20, worker.pika.generate("a cat", idempotency_key="k"))
+        shop.engine.desk.ledger.full = False
+        assert await shop.after(10, wait.exception().job.wait()) == bought
+        assert shop.host.billed == {"a cat": 1}

@@ -12,6 +12,8 @@ async def charged(desk: Desk, flight: Flight) -> Charged:
     """Return whether an order costs money, as the ledger has it now, if this process did not send it."""
     if not (flight.recorded and desk.ledger.shared):
         return spent(flight.record)
+    if desk.outbox.holds(flight.id):
+        return "unknown"  # another process may act before the ledger hears what happened here
     try:
         recorded = await desk.ledger.get(flight.id)
     except LedgerError:

@@ -10,7 +10,7 @@ from attrs import evolve
 from pika_async._engine.account import Account
 from pika_async._engine.desk import Desk
 from pika_async._engine.flight import Flight
-from pika_async._engine.verdict import capped, paused, too_dear, unpriced
+from pika_async._engine.unsent_errors import capped, paused, too_dear, unpriced
 from pika_async._ledger.events import Claim
 from pika_async._ledger.pacing import Obstacle
 from pika_async._ledger.standing import next_fallback

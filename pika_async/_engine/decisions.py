@@ -11,7 +11,9 @@ from pika_async._engine.flight import Flight
 from pika_async._engine.ids import attempt_id
 from pika_async._engine.looks.looks import Looks
 from pika_async._engine.resuming import Resuming
+from pika_async._engine.unsent_errors import not_cancelled
 from pika_async._ledger.events import Abandon, Cancel, NextAttempt, Resubmit
+from pika_async._ledger.records import JobState
 from pika_async._ledger.standing import in_doubt, is_watched, spent, unsent
 from pika_async.errors import ConfigError, PikaError
 from pika_async.results import Cancelled
@@ -30,17 +32,27 @@ class Decisions:
 
     async def cancel_unsent(self, flight: Flight) -> bool:
         """Cancel a job that was never sent; return whether it was in time."""
-        if flight.ended or not unsent(flight.record):
+        return not flight.ended and await self._cancel(flight)
+
+    async def _cancel(self, flight: Flight) -> bool:
+        """Cancel a job if the ledger agrees that it was never sent: another process may have sent it."""
+        if not unsent(flight.record):
             return False
         flight.cancelled = True
-        await self._desk.tell(flight, Cancel())
-        return flight.ended
+        after = (await self._desk.tell(flight, Cancel())).after
+        return after.state is JobState.CANCELLED and spent(after) == "no"
 
     async def cancel(self, flight: Flight, *, remote: bool) -> Cancelled:
         """Cancel a job that was never sent; with *remote*, ask the provider to stop one that was."""
         await self._resuming.resume(flight)
-        if await self.cancel_unsent(flight):
-            return Cancelled.UNSENT
+        flight = self._desk.flights.get(flight.id, flight)
+        if unsent(flight.record):
+            # Also one that was left unsent, whose end here is not its end in the ledger.
+            self._resuming.must_be_open()
+            if await self._cancel(flight):
+                return Cancelled.UNSENT
+            if unsent(flight.record):
+                raise self._desk.explain(flight, not_cancelled())
         if not remote or flight.ended:
             return Cancelled.TOO_LATE
         outcomes = set()

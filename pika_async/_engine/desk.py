@@ -23,6 +23,7 @@ from pika_async._ledger import Ledger
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import (
     Abandon,
+    Cancel,
     Claim,
     Event,
     LeaseOver,
@@ -91,7 +92,8 @@ class Desk:
         """Let the ledger decide on *event* and carry out what follows.
 
         What was learned is never lost to a ledger that fails: it waits in the outbox, and this process goes
-        on with it. A claim and a person's word need the ledger: for them this raises `LedgerError`.
+        on with it. A claim and a person's word need the ledger: for them this raises `LedgerError`. Nothing
+        follows from a cancellation before the ledger hears it, where another process may send the order.
         """
         needs = isinstance(event, _NEEDS_THE_LEDGER)
         try:
@@ -102,7 +104,9 @@ class Desk:
                 raise
             self.outbox.put(flight.id, event, error, None if flight.recorded else _to_record(flight))
             now = self.ledger.now()
-            after, _ = settle(flight.record, event, now, Usage(), None)
+            after = flight.record
+            if not (isinstance(event, Cancel) and self.ledger.shared and flight.recorded):
+                after, _ = settle(flight.record, event, now, Usage(), None)
             moved = after is not flight.record
             change = Change(before=flight.record, after=after, event=event, moved=moved, at=now)
         self.follow(flight, change)

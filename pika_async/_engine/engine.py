@@ -34,8 +34,8 @@ from pika_async._engine.stats import AccountStats, stats
 from pika_async._engine.sweeper import Sweeper
 from pika_async._engine.unheard import Unheard
 from pika_async._engine.unsent import Unsent
+from pika_async._engine.unsent_errors import left_unsent
 from pika_async._engine.uploads import Uploads
-from pika_async._engine.verdict import left_unsent
 from pika_async._ledger import Ledger
 from pika_async._ledger.standing import unsent
 from pika_async._registry import Loaded

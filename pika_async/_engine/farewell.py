@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from pika_async._engine.flight import Flight
-from pika_async._engine.verdict import left_unsent
+from pika_async._engine.unsent_errors import left_unsent
 from pika_async._ledger.standing import spent, unsent
 from pika_async.errors import JobTimeout
 

@@ -21,8 +21,8 @@ from pika_async._engine.line import Line
 from pika_async._engine.sending import Outcome, send
 from pika_async._engine.sent import kept, key_of
 from pika_async._engine.unsent import Unsent
+from pika_async._engine.unsent_errors import later
 from pika_async._engine.uploads import Uploads
-from pika_async._engine.verdict import later
 from pika_async._http import HttpRequest
 from pika_async._ledger.change import Change
 from pika_async._ledger.events import Evidence, Refused, Sent
@@ -72,7 +72,7 @@ class Posts:
             refused = line.refuses(flight.asked_at, self._desk.ledger.now())
             if refused is not None and next_fallback(flight.record) is None:
                 if self._desk.ledger.remembers:
-                    self._unsent.leave(flight, later(refused))
+                    await self._unsent.leave_unread(flight, later(refused))
                 else:
                     await self._unsent.give_up(flight, later(refused, stays=False))
                 return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pika_async._engine.charges import charged
 from pika_async._engine.expectation import Stage
 from pika_async._engine.flight import Flight
 from pika_async._engine.orders import Orders
-from pika_async._engine.verdict import left_unsent
+from pika_async._engine.unsent_errors import left_unsent, sent_elsewhere
 from pika_async._ledger.records import AttemptState, JobRecord, JobState
-from pika_async._ledger.standing import in_doubt, is_queued, unsent
+from pika_async._ledger.standing import in_doubt, is_queued, spent, unsent
 from pika_async._telemetry import span
 from pika_async.errors import ConfigError, PikaError
 
@@ -39,9 +40,11 @@ async def _processed(orders: Orders, job_id: str, *, accepted: bool, patience: f
             await _news(flight, accepted=accepted, patience=patience)
         except TimeoutError:
             if is_queued(flight.record) and not flight.sending:
-                raise orders.desk.explain(
-                    flight, left_unsent(f"The order was not sent within {patience:g} s")
-                ) from None
+                error = left_unsent(f"The order was not sent within {patience:g} s")
+                if (cost := await charged(orders.desk, flight)) != spent(flight.record):
+                    error = sent_elsewhere(cost)
+                error.charged = cost
+                raise orders.desk.explain(flight, error) from None
         except PikaError:
             if orders.desk.closing or not _goes_on(flight.record, accepted=accepted):
                 raise

@@ -128,10 +128,14 @@ class Resuming:
         """Make sure that a process works on *flight* before it is waited for."""
         if flight.ended:
             return
-        if self._desk.closing:
-            raise ConfigError("The client is closed; open another and use the job's token there.")
+        self.must_be_open()
         self._looks[flight.account.key].resume()
         await self.settle_in(flight)
+
+    def must_be_open(self) -> None:
+        """Raise `ConfigError` once the client is closed, or closes."""
+        if self._desk.closing:
+            raise ConfigError("The client is closed; open another and use the job's token there.")
 
     async def taken_on(self, flight: Flight) -> Flight:
         """Make sure that a process works on *flight*, and return what to wait for.

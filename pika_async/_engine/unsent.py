@@ -9,6 +9,7 @@ from pika_async._engine.clock import Clock
 from pika_async._engine.desk import Desk
 from pika_async._engine.flight import Flight
 from pika_async._engine.line import Line
+from pika_async._engine.unsent_errors import sent_elsewhere
 from pika_async._engine.verdict import refusal_of
 from pika_async._ledger.events import Cancel, Refused
 from pika_async._ledger.standing import spent, unsent
@@ -37,13 +38,20 @@ class Unsent:
 
     async def leave_unread(self, flight: Flight, error: PikaError) -> None:
         """Leave an order that another process may have sent, unless it ended while the ledger was asked."""
-        error.charged = await charged(self._desk, flight)
+        cost = await charged(self._desk, flight)
+        if cost != spent(flight.record) and not isinstance(error, LedgerError):
+            error = sent_elsewhere(cost)
+        error.charged = cost
         if not flight.ended:
             self.leave(flight, error)
 
     async def give_up(self, flight: Flight, error: PikaError) -> None:
         """End an order that was never sent with *error*."""
-        flight.end(self._desk.explain(flight, error))
+        is_mine = flight.record.newest.owner == self._desk.owner  # claimed here, and no byte has left
+        if not is_mine and (cost := await charged(self._desk, flight)) != "no":
+            error.charged = cost  # another process sent it, or an earlier attempt is in doubt
+        if not flight.ended:
+            flight.end(self._desk.explain(flight, error))
         attempt = flight.record.newest
         # A claim that raised may be committed all the same.
         refused = Refused(attempt=attempt.id, owner=self._desk.owner, refusal=refusal_of(error), error=error)

@@ -112,7 +112,7 @@ class Job:
         A job that waits for a slot is unsent. With *remote* the provider is asked to stop what was sent,
         where it supports that. It may finish and bill the video all the same; the job then returns it. The
         end of a wait or the closing of a client never asks it. Raises `PikaError` where the provider does not
-        answer.
+        answer, and `LedgerError` while the ledger fails: another process may send the job until it works.
         """
 
     def resubmit(self) -> None:

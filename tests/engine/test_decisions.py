@@ -6,11 +6,11 @@ import pytest
 
 from pika_async import Generate
 from pika_async._ledger.records import AttemptState, JobState
-from pika_async.errors import (
-    ConfigError,
-)
+from pika_async.errors import ConfigError, InsufficientBalance, LedgerError, PikaError
+from pika_async.results import Cancelled
 from pika_async.testing import FakeClock
-from tests.engine.ledgers import SharedLedger, WatchedLedger
+from tests.engine.deaf import hold_back, shared_by_two
+from tests.engine.ledgers import KeptLedger, SharedLedger, WatchedLedger
 from tests.engine.lost_answers import NEVER_ARRIVED, lost
 from tests.engine.scripted import LOST, Historian, scene
 
@@ -132,3 +132,55 @@ async def test_an_abandoned_job_still_takes_a_late_video():
         s.host.tasks["t1"] = hidden
         await s.clock.advance(700)
         assert (await s.after(5, job.wait())).id == "t1"
+
+
+async def test_a_job_that_another_process_finished_is_not_called_unsent():
+    """The ledger knows of it before this process has heard the news."""
+    async with shared_by_two() as (shop, worker):
+        job = await shop.pika.enqueue(Generate("a cat"))
+        await worker.after(20, worker.pika.process(job.id))
+        assert await job.cancel() is Cancelled.TOO_LATE
+        assert (await job.wait()).id == "t1"
+
+
+async def test_a_job_that_the_ledger_cannot_cancel_is_not_called_unsent():
+    """Another process may send it meanwhile; it is cancelled as soon as the ledger works."""
+    async with shared_by_two(shop_works=True) as (shop, _):
+        hold_back(shop)
+        wait = shop.begin(shop.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(1)
+        (job,) = await shop.pika.jobs()
+        shop.engine.desk.ledger.full = True
+        for _ in range(2):
+            with pytest.raises(LedgerError, match="not cancelled yet") as caught:
+                await job.cancel()
+            assert caught.value.charged == "unknown"
+        assert not wait.done()
+        shop.engine.desk.ledger.full = False
+        await shop.clock.advance(10)
+        assert "cancelled" in wait.exception().message
+        assert not shop.host.billed
+
+
+async def test_an_order_that_was_left_unsent_can_be_given_up():
+    """Its end here is not its end in the ledger, from which somebody might send it later."""
+    ledger = KeptLedger()
+    async with scene(ledger=ledger, max_submits=0) as s:
+        with pytest.raises(InsufficientBalance) as caught:
+            await s.pika.generate("a cat")
+        await s.clock.advance(1)
+        job = caught.value.job
+        assert ledger.last[job.id].state is JobState.OPEN
+        assert await job.cancel() is Cancelled.UNSENT
+        assert ledger.last[job.id].state is JobState.CANCELLED
+        assert await job.cancel() is Cancelled.TOO_LATE
+
+
+async def test_an_order_that_was_left_unsent_is_not_given_up_through_a_closed_client():
+    """Its ledger is closed as well."""
+    async with scene(ledger=KeptLedger(), max_submits=0) as s:
+        with pytest.raises(PikaError) as caught:
+            await s.pika.generate("a cat")
+        await s.clock.advance(1)
+    with pytest.raises(ConfigError, match="closed"):
+        await caught.value.job.cancel()

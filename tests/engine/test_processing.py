@@ -21,6 +21,7 @@ from pika_async.errors import (
 )
 from pika_async.provider import HttpResponse
 from pika_async.testing import FakeClock
+from tests.engine.deaf import hold_back, shared_by_two
 from tests.engine.ledgers import SharedLedger, WatchedLedger
 from tests.engine.lost_answers import NEVER_ARRIVED
 from tests.engine.scripted import UNSENT, Historian, Host, Scripted, capable, refusal, scene
@@ -312,3 +313,17 @@ async def test_two_processes_on_a_file_do_the_same(tmp_path):
                 break
         assert processed.result() == "succeeded"
         assert video.result().id == "t1"
+
+
+async def test_an_order_that_another_worker_sent_meanwhile_is_not_called_free():
+    """The news of it has not come here yet."""
+    async with shared_by_two(shop_works=True) as (slow, worker):
+        hold_back(slow)
+        job = await slow.pika.enqueue(Generate("a cat"))
+        working = slow.begin(slow.pika.process(job.id, patience=10))
+        await slow.clock.advance(1)
+        worker.host.render_time = 50
+        await worker.after(1, worker.pika.process(job.id, accepted=True))
+        await slow.clock.advance(10)
+        assert working.exception().charged == "yes"
+        assert "another one may have sent it" in working.exception().message

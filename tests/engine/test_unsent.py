@@ -13,6 +13,7 @@ from pika_async.errors import (
     LedgerError,
     PikaError,
 )
+from tests.engine.deaf import hold_back, shared_by_two
 from tests.engine.ledgers import KeptLedger, WatchedLedger
 from tests.engine.scripted import scene
 from tests.ledger.records import attempt, job
@@ -82,3 +83,33 @@ async def test_a_ledger_that_fails_for_a_minute_ends_the_wait_and_not_the_order(
         ledger.failing = False
         assert (await s.after(40, wait.exception().job.wait())).id == "t1"
         assert s.stats.paused is None
+
+
+@pytest.mark.parametrize("what", ["given up", "refused", "drained"])
+async def test_an_order_that_another_process_sent_is_not_called_free(what):
+    """Here it still waits in its line, and what goes wrong here says nothing about that POST."""
+    async with shared_by_two(shop_works=True) as (shop, worker):
+        hold_back(shop)
+        wait = shop.begin(shop.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(1)
+        worker.host.render_time = 50
+        bought = worker.begin(worker.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(1)
+        (flight,) = shop.engine.desk.flights.values()
+        line = shop.engine._lines["scripted:default"]
+        match what:
+            case "given up":
+                line.clear()
+                await shop.engine._dispatch._unsent.give_up(flight, PikaError("The upload failed."))
+            case "refused":
+                line.refused(AuthError("The key is wrong."), shop.engine.desk.ledger.now())
+                line.opens_at = 0.0
+                shop.engine._dispatch.pump(line)
+            case _:
+                await shop.pika.drain()
+        await shop.clock.advance(1)
+        error = wait.exception()
+        assert error.charged == "yes"
+        assert "nothing was bought" not in error.message
+        await shop.clock.advance(60)
+        assert bought.result().id == "t1"
