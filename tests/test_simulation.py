@@ -22,6 +22,7 @@ FOUND_A_FAULT = {
     611: "a lease that was over while the ledger failed had a sent order called free",
     812: "an order that another process had queued again was sent by nobody",
     5679: "a task that another process found was not looked up where its POST was still on its way",
+    33495: "an order that another process moved to a fallback was put in the line of its first account",
     1140: "a task that came while the lease for look-ups was given back was never looked up",
 }
 """Seeds whose worlds broke a law once, and by what. They may change what they do when the code changes."""

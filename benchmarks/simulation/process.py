@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from benchmarks.simulation.world import World
 
 
-_JOINS = 1.0
-_JOINS_LATE = 70.0
-"""Seconds after which a caller has found the job of its key: a ledger that fails is tried for a minute."""
-
-
 def _queues_again(change: Change) -> bool:
     refused = change.moved and isinstance(change.event, Refused)
     return refused and change.after.newest.state is AttemptState.QUEUED
@@ -55,7 +50,6 @@ class Process:
         self._opened = asyncio.Event()
         self.files = Opened()
         self.callers: dict[asyncio.Task[Any], str] = {}
-        self._began: dict[asyncio.Task[Any], float] = {}
 
     def _broken(self, what: str) -> None:
         if self.alive:
@@ -126,7 +120,6 @@ class Process:
     def _begin(self, name: str, coro: Any) -> asyncio.Task[Any]:
         task = self.loop.create_task(coro)
         self.callers[task] = name
-        self._began[task] = self.world.now
         return task
 
     async def _main(self, recover: bool) -> None:
@@ -186,16 +179,16 @@ class Process:
         if not task.done():
             self.world.happened["cancel"] += 1
             self.world.log(f"the caller of {order.prompt} leaves")
-            task.cancel()
-            if all(one.done() or one is task for one in self._joined(order.prompt)):
+            if self._waits_for(order.prompt) <= 1:
                 self.world.asked[order.prompt].cancelled = True
+            task.cancel()
 
-    def _joined(self, prompt: str) -> list[asyncio.Task[Any]]:
-        """Return the callers of an order whose call is old enough to have found its job in the ledger."""
-        plan = self.world.plan
-        within = _JOINS_LATE if plan.slow or plan.troubles_the_ledger else _JOINS
-        callers = [task for task, name in self.callers.items() if name == prompt]
-        return [task for task in callers if self.world.now - self._began[task] > within]
+    def _waits_for(self, prompt: str) -> int:
+        """Return how many callers wait for the job of an order, here and now."""
+        if not self.ready:
+            return 0
+        flights = self.pika._lifecycle._engine.desk.flights.values()
+        return sum(len(flight._waits) for flight in flights if self.world.prompt_of(flight.id) == prompt)
 
     async def _order(self, order: Order) -> None:
         asked = self.world.asked[order.prompt]

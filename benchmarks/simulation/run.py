@@ -14,6 +14,8 @@ from benchmarks.simulation.plan import Order, Plan
 from benchmarks.simulation.process import Process
 from benchmarks.simulation.sqlite import File, SimulatedSqlite
 from benchmarks.simulation.world import StuckError, World
+from pika_async._engine.effects import waits_for_a_word
+from pika_async._ledger.records import AttemptState, JobRecord
 
 _CALM_AT = 150.0
 PATIENCE = 3600.0
@@ -223,6 +225,9 @@ class _Run:
         world = self.world
         while world.now < until and not self._quiet():
             for first in world.living()[:1]:
+                if world.remembers and self.plan.returns and any(map(_waits_for_a_word, world.records())):
+                    # Its account was refused, and perhaps still paused when it was recovered.
+                    first.begin(first.recover())
                 first.begin(first.decide())
             world.run(world.now + _ROUND)
 
@@ -256,3 +261,7 @@ class _Run:
                 world.broken("a client does not close")
             elif task.exception() is not None:
                 world.broken(f"closing raised {task.exception()!r}")
+
+
+def _waits_for_a_word(job: JobRecord) -> bool:
+    return job.newest.state is AttemptState.QUEUED and waits_for_a_word(job)

@@ -73,9 +73,11 @@ class Dispatch:
 
         A process that is not *working*, or that does not have the attempt's account, leaves it to others.
         """
-        if not self.working or flight.record.newest.account not in self._desk.accounts:
+        account = self._desk.accounts.get(flight.record.newest.account)
+        if not self.working or account is None:
             return True
-        line = self._lines[flight.account.key]
+        flight.account = account  # another process may have moved the order to a fallback
+        line = self._lines[account.key]
         line.add(flight)
         self.pump(line)
         return not len(line)

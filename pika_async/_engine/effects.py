@@ -179,13 +179,13 @@ def _of_attempt(found: list[Effect], old: Attempt | None, new: Attempt, change: 
     if old is None and change.before is not None and new.state is AttemptState.QUEUED:
         event = change.event
         if event is None:
-            if not _waits_for_a_word(change.after):
+            if not waits_for_a_word(change.after):
                 found.append(Requeued(new))
         elif not (isinstance(event, Refused) and event.later):
             found.append(Queue(new))
 
 
-def _waits_for_a_word(job: JobRecord) -> bool:
+def waits_for_a_word(job: JobRecord) -> bool:
     """Return whether the newest attempt follows a refusal about the account: it waits for a word."""
     before = job.attempts[-2].outcome if len(job.attempts) > 1 else None
     return isinstance(before, Refusal) and before.error in _ABOUT_THE_ACCOUNT

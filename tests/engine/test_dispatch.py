@@ -263,3 +263,15 @@ async def test_closing_cuts_short_what_takes_too_long():
     world.desk.closing = True
     await world.dispatch.aclose(0.0)
     assert world.line.on_the_wire == 0
+
+
+async def test_an_order_waits_for_the_account_of_its_newest_attempt():
+    """Another process may have moved it to a fallback since it was ordered here."""
+    world, before = World(), Account(1)
+    before.key = "another:default"
+    flight = Flight(before)
+    world.dispatch.add(flight)
+    await settle()
+    assert flight.account is world.account
+    assert world.posts.sent == [flight]
+    await world.over()
