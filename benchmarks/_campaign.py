@@ -143,8 +143,8 @@ class Campaign:
         parts = list(read([options.log])) if options.log and options.log.exists() else []
         first = options.first if options.first is not None else max((p.after for p in parts), default=0)
         many = self.full - first if options.full else options.count
-        if many is None and options.minutes is None:
-            many = self.quick
+        if many is None:
+            many = self.quick if options.minutes is None else max(0, self.full - first)
         part = self.run(first, many, options.minutes)
         if options.log and part.seeds:
             with options.log.open("a") as file:

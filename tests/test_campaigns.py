@@ -85,6 +85,14 @@ def test_a_part_ends_when_its_time_is_over(ran):
     assert "--from 0" in ran("--for", 0)[1]
 
 
+def test_a_part_ends_with_the_whole_however_much_time_is_left(ran):
+    """A model has no world behind its last one."""
+    code, told = ran("--from", 5, "--for", 1)
+    assert "--from 6" in told
+    assert "seed 7" not in told
+    assert code == 1
+
+
 PLANTED = [(m.package, m.module, m.old) for m in mutants.MUTANTS] + [
     ("_ledger", m.module, m.old) for m in mutations.MUTANTS
 ]
