@@ -96,9 +96,10 @@ async def wait_for(
     except PikaError:
         raise
     except NoSlotError:
-        if flight.awaited or await orders.decisions.cancel_unsent(flight) or unsent(flight.record):
+        shared = flight.awaited and unsent(flight.record)
+        if shared or await orders.decisions.cancel_unsent(flight) or unsent(flight.record):
             raise not_queued(orders, flight, queue_timeout) from None
-        # Its slot came in that very moment: the wait for the video begins.
+        # Its slot came in that very moment, or another process has sent it: the wait for the video begins.
         await wait_for(orders, flight, timeout=timeout, accepted=accepted)
     except TimeoutError:
         raise await timed_out(orders, flight, timeout) from None

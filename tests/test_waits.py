@@ -170,3 +170,24 @@ async def test_an_order_that_another_process_sends_while_the_ledger_fails_here_b
         shop.engine.desk.ledger.full = False
         assert await shop.after(10, wait.exception().job.wait()) == bought
         assert shop.host.billed == {"a cat": 1}
+
+
+async def test_who_leaves_the_queue_beside_another_caller_is_not_told_that_a_sent_order_is_free():
+    """Another process has sent it, and this one knows: there is nothing to leave, and a video to wait for."""
+    async with shared_by_two(shop_works=True) as (shop, worker):
+        hold_back(shop)
+        shop.host.render_time = 20
+        leaving = shop.begin(shop.pika.generate("a cat", idempotency_key="k", queue_timeout=10))
+        other = shop.begin(shop.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(1)
+        worker.begin(worker.pika.generate("a cat", idempotency_key="k"))
+        await shop.clock.advance(5)
+        (flight,) = shop.engine.desk.flights.values()
+        await shop.engine.desk.reread(flight)
+        await shop.clock.advance(6)
+        assert not leaving.done()
+        await shop.clock.advance(60)
+        await shop.engine.desk.reread(flight)
+        await shop.clock.advance(1)
+        assert leaving.result() == other.result()
+        assert shop.host.billed == {"a cat": 1}
